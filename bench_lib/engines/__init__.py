@@ -1,0 +1,88 @@
+"""The engines: one file each, named as users name the runtime, found by the file name.
+
+An engine's file has
+- `LABEL`, its name in the report;
+- `check(precision)`, which raises `Unavailable` where the case cannot run on this machine;
+- `build(model, images, precision, *, <options>)`, which returns an `Engine` bound to those images.
+"""
+
+import importlib
+import inspect
+from types import ModuleType
+from typing import Any, Protocol
+
+import torch
+
+from bench_lib.cases import Case, InputError, engine_names, unknown_key
+from bench_lib.machine import computes_fp16
+
+
+class Engine(Protocol):
+    """A network built by a runtime and bound to one batch of images already on the device.
+
+    `ran` tells what really runs (device, provider, data type, versions), as the runtime reports it.
+    """
+
+    ran: dict[str, Any]
+
+    def run(self) -> None:
+        """Send one batch to inference; may return before the output is ready."""
+
+    def synchronize(self) -> None:
+        """Wait until everything sent is done."""
+
+    def output(self) -> torch.Tensor:
+        """The last call's output, `[batch_size, classes]`."""
+
+
+class Unavailable(Exception):
+    """This case cannot run here. `reason` is for the report's reader (Russian), `str()` in English for the terminal.
+
+    `command` is what would add the runtime, where one command does.
+    """
+
+    def __init__(self, english: str, reason: str, command: str = "") -> None:
+        super().__init__(english)
+        self.reason = reason
+        self.command = command
+
+
+def load(name: str) -> ModuleType:
+    """The module of the engine; raise `InputError` naming the known ones if there is none of that name."""
+    if name not in engine_names():
+        raise InputError(f"unknown engine {name!r}; known engines: {', '.join(engine_names())}")
+    return importlib.import_module(f"bench_lib.engines.{name}")
+
+
+def check_options(case: Case) -> None:
+    """Raise `InputError` if the case has an option that the engine's `build` does not take."""
+    parameters = inspect.signature(load(case.engine).build).parameters.values()
+    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    for name in case.options:
+        if name not in known:
+            raise InputError(f"options.{case.engine}: {unknown_key(name, known or ['none'])}")
+
+
+def device() -> torch.device:
+    """Where every engine runs: the GPU if PyTorch sees one, otherwise the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def dtype(precision: str) -> torch.dtype:
+    """The data type of the network's weights and input; TF32 is a way to compute on float32 data."""
+    return torch.float16 if precision == "fp16" else torch.float32
+
+
+def check_precision(precision: str) -> None:
+    """Raise `Unavailable` where this machine's device has no such arithmetic."""
+    if device().type == "cuda":
+        if precision == "tf32" and torch.cuda.get_device_capability() < (8, 0):
+            raise Unavailable("TF32 needs an NVIDIA GPU of compute capability 8.0 or newer",
+                              "TF32 есть только у GPU NVIDIA начиная с поколения Ampere")  # fmt: skip
+        return
+    if precision == "tf32":
+        raise Unavailable("TF32 exists only on NVIDIA GPUs, and there is none here",
+                          "TF32 есть только у GPU NVIDIA, а здесь расчёт идёт на процессоре")  # fmt: skip
+    if precision == "fp16" and not computes_fp16(torch.cpu.get_capabilities()):
+        raise Unavailable("this CPU has no fp16 arithmetic (no AVX512-FP16 or AMX-FP16) and would only emulate it",
+                          "процессор не считает в fp16 (нет AVX512-FP16 и AMX-FP16), а лишь эмулирует её")  # fmt: skip

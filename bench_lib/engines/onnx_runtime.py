@@ -1,0 +1,127 @@
+"""ONNX Runtime on the model exported by `torch.onnx`: the CUDA provider on a GPU, otherwise the CPU provider."""
+
+import copy
+import time
+import warnings
+
+import numpy as np
+import torch
+from torch import nn
+
+from bench_lib.engines import Unavailable, check_precision, device, dtype
+
+LABEL = "ONNX Runtime"
+COMMAND = "pip install -c constraints.txt onnxruntime-gpu"
+NUMPY = {torch.float32: np.float32, torch.float16: np.float16}
+
+
+def check(precision: str) -> None:
+    """Raise `Unavailable` where the runtime, its CUDA provider or the arithmetic is missing."""
+    try:
+        import onnxruntime
+        import onnxscript  # noqa: F401  # torch.onnx.export needs it
+    except ImportError as error:
+        raise Unavailable(f"ONNX Runtime is not installed ({error})",
+                          f"ONNX Runtime не установлен ({error})", COMMAND) from None  # fmt: skip
+    if device().type == "cuda" and "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        raise Unavailable("this build of ONNX Runtime has no CUDA provider",
+                          "в этой сборке ONNX Runtime нет провайдера CUDA", COMMAND)  # fmt: skip
+    if device().type == "cpu" and precision == "fp16":
+        raise Unavailable("ONNX Runtime's CPU provider computes fp16 as fp32 with casts around it",
+                          "провайдер CPU в ONNX Runtime считает fp16 как fp32 с преобразованиями")  # fmt: skip
+    check_precision(precision)
+
+
+class OnnxRuntimeEngine:
+    """A session with input and output bound to PyTorch's memory on the device, so that no copy is timed."""
+
+    def __init__(self, session, images: torch.Tensor, ran: dict) -> None:
+        import onnxruntime
+
+        # ONNX Runtime reads memory as contiguous, whatever a tensor's strides say.
+        self._session, self._images = session, images.contiguous()
+        self._output = torch.empty(session.get_outputs()[0].shape, dtype=images.dtype, device=images.device)
+        self._binding = session.io_binding()
+        for tensor, bind, name in (
+            (self._images, self._binding.bind_input, session.get_inputs()[0].name),
+            (self._output, self._binding.bind_output, session.get_outputs()[0].name),
+        ):
+            bind(name, tensor.device.type, 0, NUMPY[tensor.dtype], tuple(tensor.shape), tensor.data_ptr())
+        self._options = onnxruntime.RunOptions()
+        if images.is_cuda:  # `run` returns before the GPU is done, as it does in the other engines
+            self._options.add_run_config_entry("disable_synchronize_execution_providers", "1")
+        self.ran = ran
+
+    def run(self) -> None:
+        """Send one batch; on a GPU this returns before it is done."""
+        self._session.run_with_iobinding(self._binding, self._options)
+
+    def synchronize(self) -> None:
+        """Wait for the GPU; a CPU is done when `run` returns."""
+        if self._images.is_cuda:
+            torch.cuda.synchronize()
+
+    def output(self) -> torch.Tensor:
+        """The last output, `[batch_size, classes]`."""
+        return self._output
+
+
+def build(
+    model: nn.Module,
+    images: torch.Tensor,
+    precision: str,
+    *,
+    cudnn_conv_algo_search: str = "EXHAUSTIVE",
+    prefer_nhwc: bool = False,
+) -> OnnxRuntimeEngine:
+    """Export the model for the images' shape and open a session that may not fall back silently.
+
+    The two options are the CUDA provider's own, see ONNX Runtime's documentation of it.
+    Raise `RuntimeError` if the session reports another provider than the one asked for.
+    """
+    import onnxruntime
+
+    placed, images = copy.deepcopy(model).to(dtype(precision)), images.to(device(), dtype(precision))
+    start = time.perf_counter()
+    proto = export(placed, images.cpu())
+    export_s = time.perf_counter() - start
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = torch.get_num_threads()
+    if images.is_cuda:
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    provider, settings = provider_settings(images, precision, cudnn_conv_algo_search, prefer_nhwc)
+    session = onnxruntime.InferenceSession(
+        proto.SerializeToString(), options, providers=[(provider, settings)] if settings else [provider]
+    )
+    got = session.get_providers()
+    if got[0] != provider:
+        raise RuntimeError(f"asked for {provider}, the session runs on {got[0]}")
+    return OnnxRuntimeEngine(session, images, {
+        "device": str(images.device), "dtype": str(images.dtype).removeprefix("torch."), "provider": got[0],
+        "provider_options": session.get_provider_options().get(provider, {}), "export_s": export_s,
+        "opset": proto.opset_import[0].version, "nodes": len(proto.graph.node),
+        "threads": options.intra_op_num_threads,
+    })  # fmt: skip
+
+
+def export(model: nn.Module, images: torch.Tensor):
+    """The model as an ONNX `ModelProto` with the images' fixed shape."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations, nothing a reader can act on
+        return torch.onnx.export(model, (images,), dynamo=True, verbose=False).model_proto
+
+
+def provider_settings(images: torch.Tensor, precision: str, algo_search: str, nhwc: bool) -> tuple[str, dict]:
+    """The provider for the images' device and its options, all that matter written out."""
+    if not images.is_cuda:
+        return "CPUExecutionProvider", {}
+    return "CUDAExecutionProvider", {
+        "device_id": str(images.device.index or 0),
+        "use_tf32": str(int(precision == "tf32")),
+        "cudnn_conv_algo_search": algo_search,
+        "cudnn_conv_use_max_workspace": "1",
+        "prefer_nhwc": str(int(nhwc)),
+        "enable_cuda_graph": "0",
+        "user_compute_stream": str(torch.cuda.current_stream().cuda_stream),
+    }

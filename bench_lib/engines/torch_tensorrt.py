@@ -1,0 +1,155 @@
+"""Torch-TensorRT, both flavours: stock `torch-tensorrt`, and `torch-tensorrt-rtx` built on TensorRT-RTX."""
+
+import copy
+import inspect
+import logging
+import tempfile
+import warnings
+from importlib import metadata
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from bench_lib.engines import Unavailable, check_precision, device, dtype
+
+LABEL = "Torch-TensorRT"
+COMMAND = "pip install -c constraints.txt -e '.[tensorrt]' (or '.[tensorrt-rtx]')"
+
+
+def check(precision: str) -> None:
+    """Raise `Unavailable` without an NVIDIA GPU, without the package, or where it does not load."""
+    if device().type != "cuda":
+        raise Unavailable("Torch-TensorRT needs an NVIDIA GPU, and there is none here",
+                          "Torch-TensorRT работает только на GPU NVIDIA, а здесь его нет")  # fmt: skip
+    try:
+        runtime()
+    except ImportError as error:
+        raise Unavailable(f"Torch-TensorRT is not installed ({error})",
+                          f"Torch-TensorRT не установлен ({error})", COMMAND) from None  # fmt: skip
+    except (RuntimeError, OSError) as error:
+        raise Unavailable(f"Torch-TensorRT is installed but does not load: {error}",
+                          f"Torch-TensorRT установлен, но не загружается: {error}") from None  # fmt: skip
+    check_precision(precision)
+
+
+def runtime():
+    """The `torch_tensorrt` module, imported without its warnings about optional parts."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import torch_tensorrt
+
+    logging.getLogger("torch_tensorrt").setLevel(logging.ERROR)
+    return torch_tensorrt
+
+
+def flavour() -> tuple[str, str]:
+    """Name and version of the installed flavour's package."""
+    for name in ("torch-tensorrt-rtx", "torch-tensorrt"):
+        try:
+            return name, metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return "torch-tensorrt", "unknown"
+
+
+class TorchTensorRTEngine:
+    """A compiled module and its input on the GPU."""
+
+    def __init__(self, module: nn.Module, images: torch.Tensor, ran: dict) -> None:
+        self._module, self._images, self.ran = module, images, ran
+        self._output = torch.empty(0)
+
+    @torch.inference_mode()
+    def run(self) -> None:
+        """Send one batch; returns before it is done."""
+        self._output = self._module(self._images)
+
+    def synchronize(self) -> None:
+        """Wait for the GPU."""
+        torch.cuda.synchronize()
+
+    def output(self) -> torch.Tensor:
+        """The last output, `[batch_size, classes]`."""
+        return self._output
+
+
+def settings(precision: str, cache_folder: str) -> dict:
+    """Options of `torch_tensorrt.dynamo.compile`, named as there.
+
+    Typing is strong: the model's own data types decide the precision. The timing cache is always on, so a fresh path
+    makes the build time that of a cold build.
+    """
+    return {
+        "disable_tf32": precision != "tf32",
+        "require_full_compilation": True,
+        "min_block_size": 1,
+        "truncate_double": False,
+        "use_explicit_typing": True,
+        "cache_built_engines": False,
+        "reuse_cached_engines": False,
+        "timing_cache_path": str(Path(cache_folder) / "timing_cache.bin"),
+    }
+
+
+DROPPED = {"use_explicit_typing"}  # the only way to compile from 2.13 on, so no longer an option
+
+
+def accepted(compile_function, wanted: dict) -> dict:
+    """Those of the wanted options that `compile_function` names; raise `TypeError` if it lacks any but `DROPPED`.
+
+    `torch_tensorrt.dynamo.compile` swallows unknown keyword arguments, so its signature is asked instead.
+    """
+    known = inspect.signature(compile_function).parameters
+    if lacking := set(wanted) - set(known) - DROPPED:
+        raise TypeError(f"torch_tensorrt.dynamo.compile does not take {', '.join(sorted(lacking))}")
+    return {name: value for name, value in wanted.items() if name in known}
+
+
+def left_in_pytorch(module: torch.fx.GraphModule) -> list[str]:
+    """Operations of the compiled graph that stayed in PyTorch: all calls but those of TensorRT engines."""
+    kept = []
+    for node in module.graph.nodes:
+        is_engine = node.op == "call_module" and "_run_on_acc" in str(node.target)
+        takes_item = "getitem" in str(node.target)
+        if node.op in ("call_function", "call_method", "call_module") and not (is_engine or takes_item):
+            kept.append(str(node.target))
+    return kept
+
+
+def build(
+    model: nn.Module,
+    images: torch.Tensor,
+    precision: str,
+    *,
+    cuda_graphs: bool = False,
+) -> TorchTensorRTEngine:
+    """Export the model in the precision asked for and compile it whole into a TensorRT engine.
+
+    `cuda_graphs` records the launches once and replays them; the runtime then copies input and output.
+    """
+    torch_tensorrt = runtime()
+    placed = copy.deepcopy(model).to(device(), dtype(precision))
+    images = images.to(device(), dtype(precision))
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as cache, torch.no_grad():
+        warnings.simplefilter("ignore")
+        program = torch.export.export(placed, (images,))
+        options = accepted(torch_tensorrt.dynamo.compile, settings(precision, cache))
+        module = torch_tensorrt.dynamo.compile(program, arg_inputs=[images], **options)
+        left = left_in_pytorch(module)
+        if cuda_graphs:
+            module = torch_tensorrt.runtime.enable_cudagraphs(module).__enter__()
+    name, version = flavour()
+    options["timing_cache_path"] = "fresh"
+    return TorchTensorRTEngine(module, images, {
+        "device": str(images.device), "dtype": str(images.dtype).removeprefix("torch."), "flavour": name,
+        "flavour_version": version, "tensorrt_version": tensorrt_version(), "left_in_pytorch": left,
+        "cuda_graphs": cuda_graphs, "compile_options": options,
+    })  # fmt: skip
+
+
+def tensorrt_version() -> str:
+    """Version of the TensorRT library that `torch_tensorrt` uses."""
+    import tensorrt  # torch_tensorrt puts TensorRT-RTX under this name too
+
+    return str(tensorrt.__version__)

@@ -1,0 +1,93 @@
+"""What it ran on: processor, memory, GPU, driver, versions. Asks the system; takes no flag's word."""
+
+import contextlib
+import os
+import platform
+import warnings
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+PACKAGES = ("torch", "torchvision", "onnx", "onnxscript", "onnxruntime-gpu", "onnxruntime", "torch-tensorrt",
+            "torch-tensorrt-rtx", "tensorrt", "tensorrt-rtx", "numpy", "papermill")  # fmt: skip
+
+
+def describe() -> dict[str, Any]:
+    """The machine as plain JSON data: `cpu`, `cores`, `memory_bytes`, `gpu` (None without one), `os`, versions."""
+    return {
+        "cpu": cpu_name(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "gpu": gpu(),
+        "os": platform.platform(),
+        "python": platform.python_version(),
+        "versions": versions(),
+    }
+
+
+def cpu_name() -> str:
+    """The processor's name as the system reports it."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of the packages that decide the figures."""
+    found = {}
+    for name in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+@contextlib.contextmanager
+def nvml():
+    """The NVML module with the first visible device's handle, or `(None, None)` where there is no NVIDIA GPU."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            import pynvml
+
+            pynvml.nvmlInit()
+        except Exception:  # no package, no driver, no device: there is no GPU to ask
+            yield None, None
+            return
+    try:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0] or "0"
+        by_uuid = not visible.isdigit()
+        handle = (pynvml.nvmlDeviceGetHandleByUUID(visible) if by_uuid
+                  else pynvml.nvmlDeviceGetHandleByIndex(int(visible)))  # fmt: skip
+        yield pynvml, handle
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def gpu() -> dict[str, Any] | None:
+    """Name, memory, driver and compute capability of the GPU; None where there is none."""
+    with nvml() as (api, handle):
+        if api is None:
+            return None
+        major, minor = api.nvmlDeviceGetCudaComputeCapability(handle)
+        return {
+            "name": api.nvmlDeviceGetName(handle),
+            "memory_bytes": api.nvmlDeviceGetMemoryInfo(handle).total,
+            "driver": api.nvmlSystemGetDriverVersion(),
+            "cuda": cuda_version(api.nvmlSystemGetCudaDriverVersion()),
+            "compute_capability": f"{major}.{minor}",
+        }
+
+
+def cuda_version(number: int) -> str:
+    """NVML's CUDA driver version (1000 × major + 10 × minor) as text, for example `13.0`."""
+    return f"{number // 1000}.{number % 1000 // 10}"
+
+
+def computes_fp16(capabilities: dict[str, Any]) -> bool:
+    """Whether the CPU computes in fp16 itself, from `torch.cpu.get_capabilities()`; if not, it only emulates it."""
+    names = ("avx512_fp16", "amx_fp16", "avx10_1", "avx10_2", "fp16_arith", "arm_fp16", "sve_fp16")
+    return any(capabilities.get(name) for name in names)

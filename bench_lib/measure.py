@@ -1,0 +1,129 @@
+"""One `Case` → one `Record`: what `notebooks/measure.ipynb` calls."""
+
+import ast
+import re
+import time
+import traceback
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench_lib import accuracy, engines, machine, memory, models
+from bench_lib.cases import Case, InputError, Limits, unknown_key, validated
+from bench_lib.records import Memory, Record, write_record
+from bench_lib.timing import Clock, time_engine
+
+SINGLE = Path(__file__).parents[1] / "outputs" / "single"
+PARAMETERS = ["engine", "precision", "image_size", "batch_size", "model", "options", "limits", "seed", "record_path"]
+OUT_OF_MEMORY = re.compile(r"out of memory|tried to allocate|failed to allocate|bad allocation|bad_alloc", re.IGNORECASE)
+
+
+def measure_notebook(namespace: dict[str, Any], cells: Sequence[str]) -> tuple[Record, Path]:
+    """Measure the case that a notebook's parameters name, write its record, and return both record and path.
+
+    `namespace` is the notebook's `globals()`, `cells` its `In`. Raise `InputError` before anything runs if a
+    parameter is wrong or papermill was given one that does not exist.
+    """
+    refuse_unknown_parameters(cells)
+    given = {name: namespace[name] for name in PARAMETERS}
+    limits = validated(Limits, given.pop("limits"), "limits")
+    seed, path = given.pop("seed"), given.pop("record_path")
+    if not isinstance(seed, int) or seed < 0:
+        raise InputError(f"seed is {seed!r}; it must be a whole number of at least 0")
+    case = validated(Case, given, "parameters of the notebook")
+    engines.check_options(case)
+    models.check_model(case.model)
+    target = Path(path) if path else SINGLE / f"{case.id}-{datetime.now():%Y%m%d-%H%M%S-%f}.json"
+    record = measure(case, limits, seed)
+    write_record(record, target)
+    return record, target
+
+
+def refuse_unknown_parameters(cells: Sequence[str]) -> None:
+    """Raise `InputError` if papermill injected a parameter that the notebook does not know: it only logs a line."""
+    for cell in cells:
+        if not cell.startswith("# Parameters"):  # the first line of the cell that papermill injects
+            continue
+        for statement in ast.parse(cell).body:
+            for target in getattr(statement, "targets", []):
+                if target.id not in PARAMETERS:
+                    raise InputError(f"parameters of the notebook: {unknown_key(target.id, PARAMETERS)}")
+
+
+def measure(case: Case, limits: Limits, seed: int = 0, clock: Clock = time.perf_counter) -> Record:
+    """Build, warm up, time and check the case on this machine. Never raises for the case's sake: the record says why."""
+    base = {
+        "case": case,
+        "limits": limits,
+        "seed": seed,
+        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine.describe(),
+    }
+    try:
+        return Record(**base, **run_case(case, limits, seed, clock))
+    except engines.Unavailable as error:
+        return Record(**base, status="skipped", reason=error.reason, detail=str(error))
+    except Exception as error:  # a runtime may raise anything; the sweep goes on and the record keeps it
+        return Record(**base, status="failed", reason=failure_reason(error), detail=traceback.format_exc())
+
+
+def run_case(case: Case, limits: Limits, seed: int, clock: Clock) -> dict[str, Any]:
+    """The record's measured fields; raise `Unavailable` where the case cannot run, or what the runtime raises."""
+    runtime = engines.load(case.engine)
+    memory_steps = {"device_idle_bytes": memory.device_bytes()}
+    runtime.check(case.precision)
+    device = engines.device()
+    if device.type == "cuda":
+        torch.cuda.synchronize()  # creates the context
+        memory_steps["device_context_bytes"] = memory.device_bytes()
+    images = models.images(case, seed, device)
+    model = models.network(case.model, seed)
+    memory_steps["host_before_build_bytes"] = memory.host_bytes()
+    memory.reset_host_peak()
+    start = clock()
+    engine = runtime.build(model, images, case.precision, **case.options)
+    engine.synchronize()
+    build_s = clock() - start
+    if device.type == "cuda":
+        memory_steps["device_built_bytes"] = memory.device_bytes()
+    timing = time_engine(engine, limits, clock)
+    memory_steps["device_peak_bytes"] = memory.device_bytes()  # runtimes keep what they took, so this is the peak
+    memory_steps["host_peak_bytes"] = memory.host_peak_bytes()
+    expected, name = accuracy.reference(model, images)  # last, so that its memory is not the case's
+    compared = accuracy.compare(engine.output(), expected, name, case.precision)
+    fields = {
+        "build_s": build_s,
+        "timing": timing,
+        "memory": Memory(**memory_steps),
+        "accuracy": compared,
+        "ran": engine.ran,
+    }
+    if accuracy.is_acceptable(compared):
+        return {"status": "ok", **fields}
+    return {"status": "failed", "reason": inaccuracy(compared), **fields}
+
+
+def inaccuracy(compared: accuracy.Accuracy) -> str:
+    """Say to the report's reader (Russian) how far an output is from the reference."""
+    if compared.max_relative_error is None:
+        return "выход содержит бесконечность или NaN"
+    error, allowed = (f"{value:.1e}".replace(".", ",") for value in (compared.max_relative_error, compared.tolerance))
+    agreement = f"{100 * compared.top1_agreement:.0f} %"
+    return (
+        f"выход неточен: наибольшая относительная ошибка {error} при допуске {allowed}, "
+        f"совпадение первого класса {agreement}"
+    )
+
+
+def failure_reason(error: Exception) -> str:
+    """Say to the report's reader (Russian) why a case failed, with the runtime's own words."""
+    if reason := getattr(error, "reason", ""):
+        return reason
+    words = " ".join(str(error).split())
+    words = words if len(words) <= 200 else words[:200] + "…"
+    if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(words):
+        return f"не хватило памяти: {words}"
+    return f"ошибка {type(error).__name__}: {words}"

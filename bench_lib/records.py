@@ -1,0 +1,187 @@
+"""What was measured: a `Record`, one JSON file a case, written once and never rewritten."""
+
+import contextlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bench_lib.cases import Case, Grid, InputError, Limits
+
+SCHEMA_VERSION = 1
+
+
+class _Noun(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Window(_Noun):
+    """`calls` inferences sent back to back, finished `seconds` later."""
+
+    calls: int
+    seconds: float
+
+
+class Timing(_Noun):
+    """Every raw sample of a case.
+
+    `warmup_ms` and `latency_ms` hold one call each, synchronized (milliseconds per batch); `throughput` holds windows
+    of calls sent back to back, synchronized at each window's end; `warm` says whether the warm-up became stable.
+    """
+
+    warmup_ms: list[float]
+    warm: bool
+    latency_ms: list[float]
+    throughput: list[Window]
+
+
+class Memory(_Noun):
+    """Memory of the case's fresh process, bytes: resident on the host, and used on the device (None without one)."""
+
+    host_before_build_bytes: int
+    host_peak_bytes: int
+    device_idle_bytes: int | None = None
+    device_context_bytes: int | None = None
+    device_built_bytes: int | None = None
+    device_peak_bytes: int | None = None
+
+
+class Accuracy(_Noun):
+    """How far the output is from the PyTorch reference, see `bench_lib.accuracy`."""
+
+    max_relative_error: float | None  # None: the output is not finite
+    top1_agreement: float
+    tolerance: float
+    reference: str
+    actual_precision: str
+
+
+class Record(_Noun):
+    """One attempted case: figures where `status` is `ok`, otherwise a `reason` for the report's (Russian) reader.
+
+    `detail` keeps the runtime's own words or a traceback, `ran` what the engine says of itself (device, provider,
+    precision, options), `machine` what it ran on.
+    """
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    case: Case
+    limits: Limits
+    seed: int
+    started_at: str
+    status: Literal["ok", "skipped", "failed"]
+    reason: str = ""
+    detail: str = ""
+    build_s: float | None = None
+    timing: Timing | None = None
+    memory: Memory | None = None
+    accuracy: Accuracy | None = None
+    ran: dict[str, Any] = {}
+    machine: dict[str, Any] = {}
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file or none: a temporary file in the same folder, then `os.replace`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+        raise
+
+
+def write_record(record: Record, path: Path) -> None:
+    """Write the record as JSON, atomically. Raise `InputError` if `path` exists: a record is never rewritten."""
+    if path.exists():
+        raise InputError(f"{path}: already holds a record, and records are never rewritten; give another path")
+    write_text(path, record.model_dump_json(indent=1) + "\n")
+
+
+def read_record(path: Path) -> Record:
+    """Read a record; raise `InputError` with one sentence if it is half-written, foreign, or of another version."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not complete JSON ({error}); delete it and run the sweep again") from None
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if version != SCHEMA_VERSION:
+        raise InputError(
+            f"{path}: schema_version is {version!r}, this code reads {SCHEMA_VERSION}; use the version that wrote it"
+        )
+    try:
+        return Record.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InputError(f"{path}: not a record ({where}: {first['msg']}); delete it and run the sweep again") from None
+
+
+def _identity(data: dict[str, Any]) -> dict[str, Any]:
+    """What makes two grids or machines the same; a virtual machine's memory may grow while it runs."""
+    return {key: value for key, value in data.items() if key != "memory_bytes"}
+
+
+class Run:
+    """A folder of one grid's records from one machine: `grid.json`, `machine.json`, `records/`, `notebooks/`."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.grid_path = self.folder / "grid.json"
+        self.machine_path = self.folder / "machine.json"
+
+    def record_path(self, case: Case) -> Path:
+        """Where the case's record is kept."""
+        return self.folder / "records" / f"{case.id}.json"
+
+    def notebook_path(self, case: Case) -> Path:
+        """Where the case's executed notebook is kept."""
+        return self.folder / "notebooks" / f"{case.id}.ipynb"
+
+    def start(self, grid: Grid, machine: dict[str, Any]) -> None:
+        """Claim the folder for a grid on a machine, or resume it; raise `InputError` if it holds another's run."""
+        wanted = {self.grid_path: json.loads(grid.model_dump_json()), self.machine_path: machine}
+        for path, data in wanted.items():
+            if path.exists() and _identity(json.loads(path.read_text(encoding="utf-8"))) != _identity(data):
+                raise InputError(
+                    f"{self.folder}: holds a run of another {path.stem} ({path.name} differs); "
+                    "give a new folder with --output, or the same grid and machine to go on with that run"
+                )
+        if not self.grid_path.exists() and self.folder.exists() and any(self.folder.iterdir()):
+            raise InputError(f"{self.folder}: is not empty and holds no run; give a new or empty folder with --output")
+        for path, data in wanted.items():
+            if not path.exists():
+                write_text(path, json.dumps(data, ensure_ascii=False, indent=1) + "\n")
+        for stale in self.folder.glob("records/.*.tmp"):
+            stale.unlink()
+
+    def grid(self) -> Grid:
+        """The grid of this run; raise `InputError` if the folder holds none."""
+        if not self.grid_path.is_file():
+            raise InputError(f"{self.folder}: holds no run (no grid.json); give a folder made by `bench sweep`")
+        return Grid.model_validate_json(self.grid_path.read_text(encoding="utf-8"))
+
+    def finished(self, case: Case) -> Record | None:
+        """The case's record if it is there, complete and of this very case, otherwise None."""
+        path = self.record_path(case)
+        if not path.is_file():
+            return None
+        record = read_record(path)
+        if record.case != case:
+            raise InputError(f"{path}: holds another case, {record.case.id}; move it away and run the sweep again")
+        return record
+
+    def records(self) -> list[Record]:
+        """The records of all attempted cases, in the grid's order; raise `InputError` if there is none."""
+        found = [record for case in self.grid().cases() if (record := self.finished(case))]
+        if not found:
+            raise InputError(f"{self.folder}: holds no records yet; run `bench sweep` with --output {self.folder}")
+        return found
