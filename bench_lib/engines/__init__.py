@@ -1,7 +1,6 @@
 """The engines: one file each, named as users name the runtime, found by the file name.
 
 An engine's file has
-- `LABEL`, its name in the report;
 - `check(precision)`, which raises `Unavailable` where the case cannot run on this machine;
 - `build(model, images, precision, *, <options>)`, which returns an `Engine` bound to those images.
 """

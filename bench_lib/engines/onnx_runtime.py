@@ -10,7 +10,6 @@ from torch import nn
 
 from bench_lib.engines import Unavailable, check_precision, device, dtype
 
-LABEL = "ONNX Runtime"
 COMMAND = "pip install -c constraints.txt onnxruntime-gpu"
 NUMPY = {torch.float32: np.float32, torch.float16: np.float16}
 

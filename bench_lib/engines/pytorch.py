@@ -7,7 +7,6 @@ from torch import nn
 
 from bench_lib.engines import check_precision, device, dtype
 
-LABEL = "PyTorch"
 
 
 def check(precision: str) -> None:

@@ -13,7 +13,6 @@ from torch import nn
 
 from bench_lib.engines import Unavailable, check_precision, device, dtype
 
-LABEL = "Torch-TensorRT"
 COMMAND = "pip install -c constraints.txt -e '.[tensorrt]' (or '.[tensorrt-rtx]')"
 
 

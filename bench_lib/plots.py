@@ -1,0 +1,112 @@
+"""Tables → figures: a vector picture with a text that replaces it, and a PNG beside the report."""
+
+import base64
+import html
+import io
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from IPython.display import HTML
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, ScalarFormatter
+
+from bench_lib.records import Record
+from bench_lib.russian import listed, number
+from bench_lib.summary import Summary
+
+STYLE = {"font.sans-serif": ["DejaVu Sans"], "svg.fonttype": "path", "svg.hashsalt": "report", "axes.grid": True}
+WIDE_RANGE = 10  # FPS that differ by more than this go on a logarithmic scale
+
+
+def fps_vs_image_size(report: Summary, png: str | Path) -> HTML:
+    """FPS by the image's side, a panel a batch size."""
+    return fps_figure(report, "image_size", "batch_size", "Сторона изображения (пиксели)", "Батч {}",
+                      "FPS в зависимости от размера изображения", png)  # fmt: skip
+
+
+def fps_vs_batch(report: Summary, png: str | Path) -> HTML:
+    """FPS by the batch size, a panel an image size."""
+    return fps_figure(report, "batch_size", "image_size", "Размер батча (изображений)", "{0}×{0} пикселей",
+                      "FPS в зависимости от размера батча", png)  # fmt: skip
+
+
+def fps_figure(report: Summary, x: str, panel: str, x_label: str, title: str, caption: str, png: str | Path) -> HTML:
+    """Lines of FPS over `x`, one an engine and precision, in panels by `panel`."""
+    table = report.measured
+    if table.empty:
+        return HTML("<p>График не построен: ни одна конфигурация не измерена.</p>")
+    panels = sorted(table[panel].unique())
+    columns = min(2, len(panels))
+    rows = -(-len(panels) // columns)
+    with plt.rc_context(STYLE):
+        figure, grid = plt.subplots(
+            rows, columns, figsize=(9, 3.4 * rows + 0.7), squeeze=False, sharey=True, layout="constrained"
+        )
+        for axes in grid.flat[len(panels) :]:
+            axes.set_visible(False)
+        for axes, value in zip(grid.flat, panels, strict=False):
+            draw_panel(axes, table[table[panel] == value], x, sorted(table.name.unique()))
+            axes.set(title=title.format(value), xlabel=x_label, ylabel="FPS (изображений/с)")
+        if table.fps.max() > WIDE_RANGE * table.fps.min():
+            grid.flat[0].set_yscale("log")
+        else:
+            grid.flat[0].set_ylim(bottom=0)
+        for axes in grid.flat:
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 0 if value >= 1 else 2)))
+        handles, labels = grid.flat[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(3, len(labels)), frameon=False)
+    return shown(figure, caption, alternative(table, x, caption), png)
+
+
+def draw_panel(axes: plt.Axes, table: pd.DataFrame, x: str, names: list[str]) -> None:
+    """One panel: a line and a marker of its own for each name."""
+    sns.lineplot(
+        table, x=x, y="fps", hue="name", style="name", hue_order=names, style_order=names, markers=True, dashes=False,
+        palette=sns.color_palette("colorblind", len(names)), errorbar=None, ax=axes,
+    )  # fmt: skip
+    axes.get_legend().remove()
+    if x == "batch_size" and table[x].nunique() > 2:
+        axes.set_xscale("log", base=2)
+    axes.set_xticks(sorted(table[x].unique()))
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.minorticks_off()
+
+
+def alternative(table: pd.DataFrame, x: str, caption: str) -> str:
+    """The text that replaces the picture: each line's first and last value."""
+    parts = []
+    for name, rows in table.groupby("name"):
+        ends = rows.groupby(x).fps.max()
+        first, last = ends.index[0], ends.index[-1]
+        parts.append(f"{name}: {number(ends[first])} при {first}, {number(ends[last])} при {last}")
+    return f"{caption}, наибольшие значения. {'; '.join(parts)}."
+
+
+def samples(record: Record) -> HTML:
+    """Every latency sample of one record, in the order measured."""
+    if record.timing is None:
+        return HTML("<p>Измерений нет.</p>")
+    values = record.timing.latency_ms
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(9, 3), layout="constrained")
+        axes.plot(values, ".", markersize=4)
+        axes.set(xlabel="Номер вызова", ylabel="Задержка (мс)")
+        axes.set_ylim(bottom=0)
+    text = listed([f"наименьшая {number(min(values))} мс", f"наибольшая {number(max(values))} мс"])
+    return shown(figure, "Задержка каждого вызова", f"Задержка каждого вызова: {text}.")
+
+
+def shown(figure: Figure, caption: str, alt: str, png: str | Path | None = None) -> HTML:
+    """The figure as SVG inside HTML, with a caption and a replacing text; also saved as PNG if a path is given."""
+    if png is not None:
+        figure.savefig(png, dpi=150, metadata={"Software": None})
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    plt.close(figure)
+    data = base64.b64encode(buffer.getvalue()).decode()
+    return HTML(
+        f'<figure><img alt="{html.escape(alt)}" src="data:image/svg+xml;base64,{data}">'
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+    )

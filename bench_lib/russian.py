@@ -1,0 +1,60 @@
+"""Numbers and words in the Russian style."""
+
+import math
+from collections.abc import Sequence
+
+NBSP = "\u00a0"
+
+
+def number(value: float | None, digits: int | None = None) -> str:
+    """A number with a decimal comma and thousands set apart; without `digits`, about three significant figures.
+
+    A missing value is a dash.
+    """
+    if value is None or math.isnan(value):
+        return "—"
+    if digits is None:
+        magnitude = math.floor(math.log10(abs(value))) if value else 0
+        digits = min(3, max(0, 2 - magnitude))
+    return f"{value:,.{digits}f}".replace(",", NBSP).replace(".", ",")
+
+
+def scientific(value: float) -> str:
+    """A number such as 4,4·10⁻⁷; zero is 0."""
+    if value == 0:
+        return "0"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa.replace('.', ',')}·10{str(int(exponent)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+
+
+def times(ratio: float) -> str:
+    """«в 1,8 раза», «в 12 раз»: how many times; the noun agrees with the number as written."""
+    text = number(ratio, 2 if ratio < 2 else 1 if ratio < 10 else 0)
+    if "," in text:
+        return f"в{NBSP}{text}{NBSP}раза"
+    return f"в{NBSP}{text}{NBSP}{plural(int(round(ratio)), 'раз', 'раза', 'раз')}"
+
+
+def plural(count: int, one: str, few: str, many: str) -> str:
+    """The form of a noun that agrees with a count: 1 случай, 2 случая, 5 случаев."""
+    if count % 100 in range(11, 15):
+        return many
+    return one if count % 10 == 1 else few if count % 10 in (2, 3, 4) else many
+
+
+def counted(count: int, one: str, few: str, many: str) -> str:
+    """The count with its noun, for example «48 конфигураций»."""
+    return f"{number(count, 0)}{NBSP}{plural(count, one, few, many)}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words with commas and «и» before the last."""
+    return " и ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+def between(low: float, high: float) -> str:
+    """«в 1,2–1,8 раза» for a range, «в 1,2 раза» where both ends read the same."""
+    if times(low) == times(high):
+        return times(high)
+    start = times(low).split(NBSP)[1]
+    return times(high).replace(f"в{NBSP}", f"в{NBSP}{start}–", 1)
