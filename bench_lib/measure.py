@@ -18,7 +18,9 @@ from bench_lib.timing import Clock, time_engine
 
 SINGLE = Path(__file__).parents[1] / "outputs" / "single"
 PARAMETERS = ["engine", "precision", "image_size", "batch_size", "model", "options", "limits", "seed", "record_path"]
-OUT_OF_MEMORY = re.compile(r"out of memory|tried to allocate|failed to allocate|bad allocation|bad_alloc", re.IGNORECASE)
+OUT_OF_MEMORY = re.compile(
+    r"out of memory|tried to allocate|failed to allocate|bad allocation|bad_alloc", re.IGNORECASE
+)
 
 
 def measure_notebook(namespace: dict[str, Any], cells: Sequence[str]) -> tuple[Record, Path]:

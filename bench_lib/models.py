@@ -15,9 +15,7 @@ class InputTooLarge(MemoryError):
     def __init__(self, asked_bytes: int, free_bytes: int) -> None:
         asked, free = (f"{count / 2**30:.1f}" for count in (asked_bytes, free_bytes))
         super().__init__(f"the input alone takes {asked} GiB, free are {free} GiB")
-        self.reason = (
-            f"не хватило памяти: один только вход занимает {asked} ГиБ, свободно {free} ГиБ".replace(".", ",")
-        )
+        self.reason = f"не хватило памяти: один только вход занимает {asked} ГиБ, свободно {free} ГиБ".replace(".", ",")
 
 
 def check_model(name: str) -> None:

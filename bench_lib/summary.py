@@ -73,7 +73,9 @@ def row(record: Record) -> dict[str, Any]:
     """One case's figures; a case without a measured speed has none."""
     case = record.case
     actual = record.accuracy.actual_precision if record.accuracy else case.precision
-    shown = case.precision if actual == case.precision or case.precision != "fp32" else f"fp32 (факт.: {actual.upper()})"
+    shown = (
+        case.precision if actual == case.precision or case.precision != "fp32" else f"fp32 (факт.: {actual.upper()})"
+    )
     base = {
         "engine": case.engine,
         "label": LABELS.get(case.engine, case.engine),
@@ -114,14 +116,15 @@ def results_table(report: Summary) -> Styler:
     """All cases: blocks of one size and batch, the fastest first, those without figures last and dimmed."""
     table = report.cases.sort_values(["image_size", "batch_size", "latency_ms"], na_position="last", kind="stable")
     shown = table[list(COLUMNS)].rename(columns=COLUMNS).reset_index(drop=True)
-    dimmed = (table.status != "ok").to_numpy()
-    best = (table.groupby(["image_size", "batch_size"]).latency_ms.transform("min") == table.latency_ms).to_numpy()
-    new_block = (table[["image_size", "batch_size"]].ne(table[["image_size", "batch_size"]].shift())).any(axis=1)
-    styles = ["color: #777" if d else "font-weight: bold" if b else "" for d, b in zip(dimmed, best, strict=True)]
-    lines = ["border-top: 2px solid #999" if start else "" for start in new_block]
-    cells = [f"{style}; {line}" for style, line in zip(styles, lines, strict=True)]
+    is_best = table.groupby(["image_size", "batch_size"]).latency_ms.transform("min") == table.latency_ms
+    is_new_block = table[["image_size", "batch_size"]].ne(table[["image_size", "batch_size"]].shift()).any(axis=1)
+    cells = [
+        ("color: #666;" if absent else "font-weight: bold;" if best else "color: inherit;")
+        + ("border-top: 2px solid #999;" if starts else "")
+        for absent, best, starts in zip(table.status != "ok", is_best, is_new_block, strict=True)
+    ]
     caption = f"Результаты: {counted(len(table), 'конфигурация', 'конфигурации', 'конфигураций')}, {tally(report)}"
-    return styled(shown, caption).apply(lambda column: cells[: len(column)], axis=0)
+    return styled(shown, caption).apply(lambda _: cells, axis=0)
 
 
 def tally(report: Summary) -> str:
@@ -184,15 +187,15 @@ def card(record: Record) -> Styler:
 
 def styled(table: pd.DataFrame, caption: str) -> Styler:
     """A table for the report: numbers in the Russian style and to the right, no index."""
-    digits = {"Размер": 0, "Батч": 0, "Память (МиБ)": 0, "Число": 0, "Ускорение": 2}
+    digits = {"Размер": 0, "Батч": 0, "Память (МиБ)": 0, "Число": 0}
     numeric = list(table.select_dtypes("number").columns)
     formats = {name: (lambda value, places=digits.get(name): number(value, places)) for name in numeric}
-    formats |= {"Ускорение": lambda value: "—" if pd.isna(value) else f"{number(value, 2)}×"} if "Ускорение" in numeric else {}
+    if "Ускорение" in numeric:
+        formats["Ускорение"] = lambda value: number(value, 2) + ("" if pd.isna(value) else "×")
+    right = [{"selector": "", "props": "text-align: right"}]
     return (
         table.style.hide(axis="index")
         .format(formats)
         .set_caption(caption)
-        .set_properties(subset=numeric, **{"text-align": "right"})
-        .set_table_styles([{"selector": f"th.col{table.columns.get_loc(name)}", "props": "text-align: right"}
-                           for name in numeric])
-    )  # fmt: skip
+        .set_table_styles(dict.fromkeys(numeric, right), overwrite=False)
+    )

@@ -59,6 +59,7 @@ def execute(notebook: Path, output: Path, parameters: dict, timeout_s: float | N
         papermill.execute_notebook(
             str(notebook), str(output), parameters, kernel_name="python3", progress_bar=False, log_output=False,
             cwd=cwd and str(cwd), execution_timeout=timeout_s and round(timeout_s), shutdown_kernel="immediate",
+            extra_arguments=["--log-level=ERROR"],  # the kernel warns on every start of its unencrypted local socket
         )  # fmt: skip
 
 

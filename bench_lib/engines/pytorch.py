@@ -8,7 +8,6 @@ from torch import nn
 from bench_lib.engines import check_precision, device, dtype
 
 
-
 def check(precision: str) -> None:
     """Raise `Unavailable` where this machine has no such arithmetic."""
     check_precision(precision)

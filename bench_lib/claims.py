@@ -1,0 +1,173 @@
+"""The original report's claims, each held against the data: confirmed, refuted, or not tested."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+from pandas.io.formats.style import Styler
+
+from bench_lib import findings
+from bench_lib.findings import against, pick
+from bench_lib.interpretation import change, span
+from bench_lib.russian import counted, listed, number
+from bench_lib.statistics import ALIKE_WITHIN
+from bench_lib.summary import LABELS, Summary, styled
+
+YES, NO, PARTLY, UNTESTED = "подтверждается", "не подтверждается", "подтверждается частично", "не проверено"
+MANIFOLD = 2  # «кратное ускорение»: at least twice as fast
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the original report says (shortened), what the data say, and the verdict."""
+
+    text: str
+    data: str
+    verdict: str
+
+
+def absent(report: Summary, engine: str, precision: str) -> str:
+    """Say that there are no figures of an engine at a precision."""
+    asked = engine in report.grid.engines and precision in report.grid.precisions
+    return f"{LABELS[engine]} {precision} здесь не {'измерен' if asked else 'запускался'}."
+
+
+def share(holds: pd.Series) -> str:
+    """The verdict on what holds in all, some or no combinations."""
+    return YES if holds.all() else PARTLY if holds.any() else NO
+
+
+def combinations(holds: pd.Series) -> str:
+    """«в 3 из 8 сочетаний размера и батча»."""
+    return f"в {holds.sum()} из {counted(len(holds), 'сочетания', 'сочетаний', 'сочетаний')} размера и батча"
+
+
+def tensorrt_speedup(report: Summary) -> Claim:
+    """Several times faster in fp16 than PyTorch and ONNX Runtime."""
+    text = "Torch-TensorRT fp16 показывает кратное ускорение (около 11× при 224, батч 33)"
+    rows = pick(report.measured, "torch_tensorrt", "fp16").speedup.dropna()
+    if rows.empty:
+        return Claim(text, absent(report, "torch_tensorrt", "fp16"), UNTESTED)
+    same = f" При 224, батч 33 — {number(rows[224, 33], 2)}×." if (224, 33) in rows.index else ""
+    data = f"Ускорение относительно PyTorch fp32 — {span(rows.min(), rows.max(), '×')}.{same}"
+    return Claim(text, data, share(rows >= MANIFOLD))
+
+
+def tensorrt_best(report: Summary) -> Claim:
+    """The best choice for performance."""
+    text = "Torch-TensorRT fp16 — лучший выбор, когда важна производительность"
+    rows = pick(report.measured, "torch_tensorrt", "fp16")
+    if rows.empty:
+        return Claim(text, absent(report, "torch_tensorrt", "fp16"), UNTESTED)
+    led = {(block.image_size, block.batch_size): block.leaders for block in findings.blocks(report.measured)}
+    holds = pd.Series([rows.loc[place, "name"] in led[place] for place in rows.index])
+    others = sorted({names[0] for names in led.values()} - {rows.name.iloc[0]})
+    instead = f" Быстрее бывают: {listed(others)}." if others else ""
+    return Claim(text, f"Среди лидеров {combinations(holds)}.{instead}", share(holds))
+
+
+def onnx_batches(report: Summary) -> Claim:
+    """ONNX Runtime wins only at large batches."""
+    text = "Преимущество ONNX Runtime достигается лишь при больших батчах"
+    speedups = pick(report.measured, "onnx_runtime", "fp32").speedup.dropna()
+    medians = speedups.groupby("batch_size").median()
+    if len(medians) < 2:
+        return Claim(text, "ONNX Runtime fp32 не измерен при двух и более батчах.", UNTESTED)
+    (small, low), (large, high) = (medians.index[0], medians.iloc[0]), (medians.index[-1], medians.iloc[-1])
+    data = f"Медиана ускорения ONNX Runtime fp32: {number(low, 2)}× при батче {small}, {number(high, 2)}× при {large}."
+    bar = 1 / (1 - ALIKE_WITHIN)
+    return Claim(text, data, YES if low <= bar < high else NO)
+
+
+def size_lowers_fps(report: Summary) -> Claim:
+    """FPS falls as the resolution grows."""
+    text = "FPS закономерно снижается при увеличении разрешения"
+    falls = findings.ends(report.measured, "image_size")
+    if falls.empty:
+        return Claim(text, "Измерен один размер.", UNTESTED)
+    data = f"От наименьшего размера к наибольшему FPS {change(falls.ratio)}."
+    return Claim(text, data, share(falls.ratio < 1 - ALIKE_WITHIN))
+
+
+def fp16_falls_less(report: Summary) -> Claim:
+    """In fp16 the fall is less severe."""
+    text = "В режиме fp16 снижение FPS с размером менее критично"
+    falls = findings.ends(report.measured, "image_size")
+    table = falls.pivot_table(index=["label", "batch_size"], columns="precision_label", values="ratio")
+    if not {"fp16", "fp32"} <= set(table.columns) or table[["fp16", "fp32"]].dropna().empty:
+        return Claim(text, "Нет способа, измеренного и в fp16, и в fp32.", UNTESTED)
+    table = table[["fp16", "fp32"]].dropna()
+    holds = table.fp16 * (1 - ALIKE_WITHIN) > table.fp32
+    pairs = counted(len(holds), "пары", "пар", "пар")
+    return Claim(text, f"Снижение в fp16 меньше в {holds.sum()} из {pairs} «способ — батч».", share(holds))
+
+
+def best_size(report: Summary) -> Claim:
+    """256 (or 256–384) is the best balance of speed and accuracy."""
+    text = "Оптимальный размер по балансу скорости и точности — 256 (в выводах — 256–384)"
+    data = "Точность распознавания от размера не измерялась: веса случайные, изображения синтетические."
+    return Claim(text, data, UNTESTED)
+
+
+def batch_saturates(report: Summary) -> Claim:
+    """FPS grows up to a batch of about 33, then saturates; batches of 8–33 are the best."""
+    text = "FPS растёт до батча около 33, далее насыщение; батчи 8–33 дают максимум производительности"
+    points = findings.saturations(report.measured)
+    largest = report.measured.batch_size.max()
+    if not points or largest <= 33:
+        return Claim(text, "Батчей для этого мало: нужны и меньше, и больше 33 (`params/batches.yaml`).", UNTESTED)
+    parts = [f"{p.name} — {'не достигнуто' if p.batch_size is None else f'с батча {p.batch_size}'}" for p in points]
+    holds = pd.Series([p.batch_size is not None and 8 <= p.batch_size <= 33 for p in points])
+    return Claim(text, f"Насыщение: {'; '.join(parts)} (измерено до батча {largest}).", share(holds))
+
+
+def tensorrt_memory(report: Summary) -> Claim:
+    """Torch-TensorRT fp16 takes the least memory."""
+    text = "Torch-TensorRT эффективнее всех по памяти при fp16"
+    ours = pick(report.measured, "torch_tensorrt", "fp16").memory_mib
+    rest = report.measured[(report.measured.precision_label == "fp16") & (report.measured.engine != "torch_tensorrt")]
+    least = rest.groupby(findings.AXES).memory_mib.min()
+    ratio = (ours / least).dropna()
+    if ratio.empty:
+        return Claim(text, absent(report, "torch_tensorrt", "fp16"), UNTESTED)
+    holds = ratio < 1
+    return Claim(text, f"Среди способов в fp16 занимает меньше всех {combinations(holds)}.", share(holds))
+
+
+def onnx_memory(report: Summary) -> Claim:
+    """ONNX Runtime needs more memory."""
+    text = "ONNX Runtime требует больше памяти"
+    ratio = against(
+        pick(report.measured, "onnx_runtime", "fp32"), pick(report.measured, "pytorch", "fp32"), "memory_mib"
+    )
+    if ratio.empty:
+        return Claim(text, "ONNX Runtime и PyTorch не измерены в fp32 при одних условиях.", UNTESTED)
+    data = f"К памяти PyTorch fp32 — {span(ratio.min(), ratio.max(), '×')}; больше {combinations(ratio > 1)}."
+    return Claim(text, data, share(ratio > 1))
+
+
+def onnx_compromise(report: Summary) -> Claim:
+    """ONNX Runtime is a compromise, above all without NVIDIA."""
+    text = "ONNX Runtime — компромисс между удобством и скоростью, особенно без NVIDIA"
+    if report.machine.get("gpu"):
+        return Claim(text, "Этот запуск — на GPU NVIDIA; без него нужен отдельный запуск.", UNTESTED)
+    speedups = pick(report.measured, "onnx_runtime", "fp32").speedup.dropna()
+    if speedups.empty:
+        return Claim(text, absent(report, "onnx_runtime", "fp32"), UNTESTED)
+    holds = speedups > 1 / (1 - ALIKE_WITHIN)
+    data = f"GPU NVIDIA здесь нет; ONNX Runtime быстрее PyTorch {combinations(holds)}. Удобство не измеряется."
+    return Claim(text, data, share(holds))
+
+
+CLAIMS: tuple[Callable[[Summary], Claim], ...] = (
+    tensorrt_speedup, tensorrt_best, onnx_batches, onnx_compromise, size_lowers_fps, fp16_falls_less, best_size,
+    batch_saturates, tensorrt_memory, onnx_memory,
+)  # fmt: skip
+
+
+def claims_table(report: Summary) -> Styler:
+    """Every claim of the original report, what these data say, and the verdict."""
+    rows = [claim(report) for claim in CLAIMS]
+    table = pd.DataFrame([(row.text, row.data, row.verdict) for row in rows])
+    table.columns = ["Утверждение исходного отчёта", "Что показали эти данные", "Вердикт"]
+    return styled(table, "Утверждения исходного отчёта на этих данных")

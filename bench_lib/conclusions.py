@@ -1,0 +1,89 @@
+"""Tables → Russian sentences: what to choose here, and what these data cannot tell."""
+
+import pandas as pd
+from IPython.display import Markdown
+
+from bench_lib.narrative import at, bullets
+from bench_lib.russian import NBSP, listed, number
+from bench_lib.statistics import alike
+from bench_lib.summary import Summary
+
+
+def choice(report: Summary) -> Markdown:
+    """What to choose on this machine, for throughput and for latency."""
+    cases = report.measured
+    if cases.empty:
+        return Markdown("Выбрать не из чего: ни одна конфигурация не измерена.")
+    lines = [throughput(cases)]
+    lines += [latency(rows, batch) for batch, rows in cases.groupby("batch_size")]
+    return bullets(lines)
+
+
+def throughput(cases: pd.DataFrame) -> str:
+    """The highest FPS, and those alike with it."""
+    best = cases.loc[cases.fps.idxmax()]
+    alikes = [at(row) for _, row in cases.drop(best.name).iterrows() if alike(row.fps, best.fps)]
+    text = f"**Пропускная способность:** больше всего изображений в секунду — {number(best.fps)} — даёт {at(best)}."
+    return f"{text} Неотличимы от него: {listed(alikes)}." if alikes else text
+
+
+def latency(rows: pd.DataFrame, batch: int) -> str:
+    """Who is fastest at a batch size, for each image size."""
+    parts = []
+    for size, block in rows.groupby("image_size"):
+        best = block.loc[block.latency_ms.idxmin()]
+        names = [row["name"] for _, row in block.iterrows() if alike(row.latency_ms, best.latency_ms)]
+        parts.append(f"{size} — {listed(names)} ({number(best.latency_ms)}{NBSP}мс)")
+    return f"**Батч {batch}, наименьшее время по размерам:** {'; '.join(parts)}."
+
+
+def advice(report: Summary) -> Markdown:
+    """The original report's recommendations as they stand here, and the limits of these data."""
+    return bullets([fp16(report), real_data(), load(report), repeats()])
+
+
+def fp16(report: Summary) -> str:
+    """Automatic detection of fp16: what it found here."""
+    rows = report.cases[report.cases.precision == "fp16"]
+    head = "**Автоматическое определение fp16.**"
+    if rows.empty:
+        return f"{head} Этот запуск fp16 не включал."
+    measured = rows[rows.status == "ok"]
+    if measured.empty:
+        reasons = listed(sorted(set(rows[rows.status != "ok"].reason)))
+        return f"{head} В fp16 здесь не измерено ничего: {reasons}."
+    labels = listed(list(measured.label.unique()))
+    absent = rows[rows.status != "ok"]
+    rest = f" Не измерено: {listed(sorted(set(absent['name'])))} — причины в разделе 3." if len(absent) else ""
+    return f"{head} В fp16 измерены: {labels}.{rest}"
+
+
+def real_data() -> str:
+    """Profile real models on real data."""
+    return (
+        "**Реальные модели и данные.** Здесь изображения синтетические, а веса случайные: на скорость сети это не "
+        "влияет, но чтение, декодирование и подготовка изображений в неё не входят. Перед выбором измерьте свою сеть "
+        "(параметр `model`) вместе с подготовкой данных."
+    )
+
+
+def load(report: Summary) -> str:
+    """Mind the load and memory when scaling."""
+    device = "GPU" if report.machine.get("gpu") else "процессора"
+    most = report.measured.memory_mib.max()
+    text = (
+        f"**Загрузка и память.** Каждая конфигурация измерена одна на машине; при общей загрузке {device} цифры хуже."
+    )
+    if most == most:
+        text += (
+            f" Наибольшая память одной конфигурации — {number(most, 0)}{NBSP}МиБ: столько займёт каждый её экземпляр."
+        )
+    return text
+
+
+def repeats() -> str:
+    """What one process a case cannot tell."""
+    return (
+        "**Насколько этому верить.** Одна конфигурация — один процесс и одна сборка: отличия от сборки к сборке и от "
+        "запуска к запуску в разброс не вошли. Близкие результаты проверьте повторным запуском."
+    )
