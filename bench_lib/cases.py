@@ -133,7 +133,7 @@ def read_grid(path: str | Path) -> Grid:
 
 
 def validated(model: type[BaseModel], data: dict[str, Any], where: str) -> Any:
-    """Build `model` from `data`; the first thing wrong becomes an `InputError` of one sentence starting with `where`."""
+    """Build `model` from `data`; the first fault becomes an `InputError` of one sentence that starts with `where`."""
     try:
         return model.model_validate(data)
     except ValidationError as error:

@@ -102,7 +102,7 @@ def fp16_falls_less(report: Summary) -> Claim:
     return Claim(text, f"Снижение в fp16 меньше в {holds.sum()} из {pairs} «способ — батч».", share(holds))
 
 
-def best_size(report: Summary) -> Claim:
+def best_size(_: Summary) -> Claim:
     """256 (or 256–384) is the best balance of speed and accuracy."""
     text = "Оптимальный размер по балансу скорости и точности — 256 (в выводах — 256–384)"
     data = "Точность распознавания от размера не измерялась: веса случайные, изображения синтетические."

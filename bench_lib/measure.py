@@ -56,7 +56,7 @@ def refuse_unknown_parameters(cells: Sequence[str]) -> None:
 
 
 def measure(case: Case, limits: Limits, seed: int = 0, clock: Clock = time.perf_counter) -> Record:
-    """Build, warm up, time and check the case on this machine. Never raises for the case's sake: the record says why."""
+    """Build, warm up, time and check the case on this machine. Failures are in the record, never raised."""
     base = {
         "case": case,
         "limits": limits,

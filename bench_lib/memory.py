@@ -14,7 +14,7 @@ def host_bytes() -> int:
 
 
 def reset_host_peak() -> None:
-    """Start the peak anew, so that it is this case's: write 5 to clear_refs (proc(5)); elsewhere than Linux, nothing."""
+    """Start the peak anew, so that it is this case's: write 5 to clear_refs (proc(5)); on Linux alone."""
     path = Path("/proc/self/clear_refs")
     if path.exists():
         path.write_text("5")

@@ -42,7 +42,8 @@ def abstract(report: Summary) -> Markdown:
             f"**Наибольшая пропускная способность:** {number(most.fps)} FPS ({at(most)}).",
             f"**Наименьшее время на батч:** {number(least.latency_ms)}{NBSP}мс ({at(least)}).",
         ]
-    lines += [f"**Без результата.** {line}" for line in unmeasured(report)]
+    if absent := unmeasured(report):
+        lines.append(f"**Без результата:** {'; '.join(absent)}.")
     return Markdown('<div class="summary">\n\n' + "\n".join(f"- {line}" for line in lines) + "\n\n</div>")
 
 
@@ -67,7 +68,7 @@ def unmeasured(report: Summary) -> list[str]:
     for (label, precision), rows in report.cases.groupby(["label", "precision"], sort=False):
         if (rows.status != "ok").all():
             words = f"{STATUS[rows.status.iloc[0]]}: {rows.reason.value_counts().index[0]}"
-            lines.append(f"{label} {precision} — {words}.")
+            lines.append(f"{label} {precision} ({words})")
     return lines
 
 

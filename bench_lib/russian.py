@@ -30,9 +30,10 @@ def scientific(value: float) -> str:
 def times(ratio: float) -> str:
     """«в 1,8 раза», «в 12 раз»: how many times; the noun agrees with the number as written."""
     text = number(ratio, 2 if ratio < 2 else 1 if ratio < 10 else 0)
+    text = text.removesuffix(",00").removesuffix(",0")
     if "," in text:
         return f"в{NBSP}{text}{NBSP}раза"
-    return f"в{NBSP}{text}{NBSP}{plural(int(round(ratio)), 'раз', 'раза', 'раз')}"
+    return f"в{NBSP}{text}{NBSP}{plural(round(ratio), 'раз', 'раза', 'раз')}"
 
 
 def plural(count: int, one: str, few: str, many: str) -> str:

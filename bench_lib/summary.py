@@ -1,6 +1,7 @@
 """Records → tidy tables: one row a case, the seed report's columns, and a few more."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +190,7 @@ def styled(table: pd.DataFrame, caption: str) -> Styler:
     """A table for the report: numbers in the Russian style and to the right, no index."""
     digits = {"Размер": 0, "Батч": 0, "Память (МиБ)": 0, "Число": 0}
     numeric = list(table.select_dtypes("number").columns)
-    formats = {name: (lambda value, places=digits.get(name): number(value, places)) for name in numeric}
+    formats = {name: partial(number, digits=digits.get(name)) for name in numeric}
     if "Ускорение" in numeric:
         formats["Ускорение"] = lambda value: number(value, 2) + ("" if pd.isna(value) else "×")
     right = [{"selector": "", "props": "text-align: right"}]

@@ -1,0 +1,108 @@
+"""`bench sweep | report | doctor`: what the notebooks and papermill do, with less typing."""
+
+import argparse
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from bench_lib.cases import Grid, InputError, Precision, engine_names, read_grid
+from bench_lib.records import Run
+
+OUTPUTS = Path("outputs")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return its exit status: 0, 2 for bad input, 130 when interrupted."""
+    parser = argparse.ArgumentParser(prog="bench", description="Measure how fast a network infers here, and report it.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    command = commands.add_parser("sweep", help="measure every case of a grid, each in a fresh process")
+    command.add_argument("params", type=Path, help="the grid, such as params/seed.yaml")
+    command.add_argument("--output", type=Path, help="the run's folder; a run begun there goes on (outputs/NAME-TIME)")
+    command.set_defaults(run=lambda given: sweep(given.params, given.output))
+    command = commands.add_parser("report", help="make report.html and report.pdf of a run")
+    command.add_argument("folder", type=Path, metavar="RUN", help="the run's folder, made by `bench sweep`")
+    command.set_defaults(run=lambda given: report(given.folder))
+    command = commands.add_parser("doctor", help="tell what can run here, and what would add the rest")
+    command.set_defaults(run=lambda _: doctor())
+    given = parser.parse_args(arguments)
+    try:
+        given.run(given)
+    except InputError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as interrupt:
+        print(f"\nbench: interrupted. {interrupt}", file=sys.stderr)
+        return 130
+    return 0
+
+
+def sweep(params: Path, output: Path | None) -> None:
+    """Check the whole grid, then measure it; print the run's folder."""
+    grid = read_grid(params)
+    check(grid, params)
+    folder = output or OUTPUTS / f"{params.stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    from bench_lib.sweep import sweep as measure_all
+
+    try:
+        records = measure_all(grid, Run(folder))
+    except KeyboardInterrupt:
+        again = f"bench sweep {params} --output {folder}"
+        raise KeyboardInterrupt(f"What is measured is kept; to go on: {again}") from None
+    counts = {status: sum(record.status == status for record in records) for status in ("ok", "skipped", "failed")}
+    print(f"{folder}: {len(records)} cases, " + ", ".join(f"{count} {status}" for status, count in counts.items()))
+
+
+def check(grid: Grid, params: Path) -> None:
+    """Raise `InputError` for what only the engines and the models know: their options and names."""
+    from bench_lib import engines, models
+
+    if idle := [name for name in grid.options if name not in grid.engines]:
+        raise InputError(
+            f"{params}: options are given for {idle[0]}, which engines does not list; add it or remove them"
+        )
+    try:
+        models.check_model(grid.model)
+        for case in grid.cases():
+            engines.check_options(case)
+    except InputError as error:
+        raise InputError(f"{params}: {error}") from None
+
+
+def report(folder: Path) -> None:
+    """Run report.ipynb on the run, export it, and print the files' paths; without Pango the PDF is left out."""
+    from bench_lib.export import PDFUnavailable, write_html, write_pdf
+    from bench_lib.sweep import NOTEBOOKS, execute
+
+    Run(folder).records()
+    notebook = folder / "report.ipynb"
+    execute(NOTEBOOKS / "report.ipynb", notebook, {"run": "."}, cwd=folder)
+    print(write_html(notebook, folder / "report.html"))
+    try:
+        print(write_pdf(notebook, folder / "report.pdf"))
+    except PDFUnavailable as error:
+        print(f"bench: no report.pdf. {error}", file=sys.stderr)
+
+
+def doctor() -> None:
+    """Print, for each engine and precision, whether it can run here, or why not and what would add it."""
+    from bench_lib import engines, machine
+
+    here = machine.describe()
+    gpu = here["gpu"]
+    print(f"Python {here['python']}; {here['cpu']}, {here['cores']} cores")
+    print(f"GPU: {gpu['name']}, driver {gpu['driver']}" if gpu else "GPU: none that the NVIDIA driver shows")
+    commands = {}
+    for engine in engine_names():
+        for precision in Precision.__args__:
+            try:
+                engines.load(engine).check(precision)
+                print(f"{engine:16}{precision:6}yes")
+            except engines.Unavailable as error:
+                print(f"{engine:16}{precision:6}no: {error}")
+                commands |= {error.command: engine} if error.command else {}
+    for line, engine in commands.items():
+        print(f"To add {engine}: {line}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
