@@ -137,7 +137,10 @@ def validated(model: type[BaseModel], data: dict[str, Any], where: str) -> Any:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise InputError(f"{where}: {_sentence(error.errors()[0], model)}") from None
+        faults = sorted(
+            error.errors(), key=lambda fault: fault["type"] != "extra_forbidden"
+        )  # a typo explains the rest
+        raise InputError(f"{where}: {_sentence(faults[0], model)}") from None
 
 
 def _sentence(error: dict, model: type[BaseModel]) -> str:

@@ -184,7 +184,7 @@ def accuracy(report: Summary) -> Markdown:
     for label, rows in relabelled.groupby("label", sort=False):
         count = counted(len(rows), "конфигурации", "конфигураций", "конфигураций")
         lines.append(
-            f"{label} в {count} считал не в fp32, хотя просили fp32: ошибка соответствует TF32. Это отмечено в таблице, "
+            f"{label} в {count} считал не в fp32, хотя просили fp32: ошибка как у TF32. Это отмечено в таблице, "
             "ускорение относительно fp32 для этих строк не показано."
         )
     inexact = report.cases[(report.cases.status == "failed") & report.cases.reason.str.startswith("выход")]

@@ -1,0 +1,82 @@
+"""Records with chosen figures, a clock that only calls move, and an engine that takes a known time."""
+
+import torch
+
+from bench_lib.cases import Case, Grid, Limits
+from bench_lib.records import Accuracy, Memory, Record, Timing, Window
+from bench_lib.summary import Summary, summarize
+
+MIB = 2**20
+ALL = ["pytorch", "onnx_runtime", "torch_tensorrt"]
+MACHINE = {
+    "cpu": "CPU", "cores": 2, "memory_bytes": 2**34, "gpu": None, "os": "Linux", "python": "3.11.7", "versions": {},
+}  # fmt: skip
+GPU = {"name": "NVIDIA H200", "memory_bytes": 2**37, "driver": "580", "cuda": "13.0", "compute_capability": "9.0"}
+
+
+class FakeClock:
+    """Seconds that pass only when told."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+class NoOpEngine:
+    """Takes `run_s` to send a batch and `wait_s` to finish what was sent since the last synchronization."""
+
+    def __init__(self, clock, run_s, wait_s=0.0):
+        self.clock, self.run_s, self.wait_s = clock, run_s if callable(run_s) else lambda _: run_s, wait_s
+        self.ran = {}
+        self.calls = self.pending = self.synchronized = 0
+
+    def run(self):
+        self.clock.now += self.run_s(self.calls)
+        self.calls += 1
+        self.pending += 1
+
+    def synchronize(self):
+        self.clock.now += self.wait_s * bool(self.pending)
+        self.pending = 0
+        self.synchronized += 1
+
+    def output(self):
+        return torch.zeros(1, 10)
+
+
+def record(engine="pytorch", precision="fp32", size=224, batch=1, ms=10.0, *, fps=None, mib=500, actual=None, **fields):
+    """A measured record whose latency is `ms` and whose throughput is `fps` (or what the latency gives)."""
+    fps = fps or batch * 1000 / ms
+    window = Window(calls=1, seconds=batch / fps)
+    measured = {
+        "build_s": 1.0,
+        "timing": Timing(warmup_ms=[ms], warm=True, latency_ms=[ms] * 3, throughput=[window]),
+        "memory": Memory(host_before_build_bytes=0, host_peak_bytes=mib * MIB),
+        "accuracy": Accuracy(max_relative_error=1e-6, top1_agreement=1.0, tolerance=1e-2, reference="PyTorch fp32",
+                             actual_precision=actual or precision),
+    }  # fmt: skip
+    if "status" in fields:
+        measured = {}
+    case = Case(engine=engine, precision=precision, image_size=size, batch_size=batch)
+    base = {"case": case, "limits": Limits(), "seed": 0, "started_at": "2026-01-01T00:00:00+00:00", "machine": MACHINE}
+    return Record(**(base | {"status": "ok"} | measured | fields))
+
+
+def skipped(engine, precision="fp32", size=224, batch=1, reason="нет GPU"):
+    """A record of a case that could not run."""
+    return record(engine, precision, size, batch, status="skipped", reason=reason)
+
+
+def report(*records: Record, gpu=None) -> Summary:
+    """A summary of the records, whose grid is just what they hold."""
+    cases = [r.case for r in records]
+    grid = Grid(
+        engines=list(dict.fromkeys(c.engine for c in cases)),
+        precisions=list(dict.fromkeys(c.precision for c in cases)),
+        image_sizes=sorted({c.image_size for c in cases}),
+        batch_sizes=sorted({c.batch_size for c in cases}),
+    )
+    machine = MACHINE | {"gpu": gpu}
+    return summarize(grid, [r.model_copy(update={"machine": machine}) for r in records])

@@ -1,0 +1,123 @@
+"""One case: the exact record on a no-op engine, and measure.ipynb through papermill."""
+
+import json
+from types import SimpleNamespace
+
+import nbformat
+import papermill
+import pytest
+from made import FakeClock, NoOpEngine
+
+from bench_lib import accuracy, engines, measure
+from bench_lib.cases import Case, InputError, Limits
+from bench_lib.records import read_record
+from bench_lib.sweep import NOTEBOOKS, execute
+
+CASE = Case(engine="pytorch", image_size=32)
+SHORT = {"warmup_min_s": 0.01, "warmup_max_s": 0.5, "min_count": 2, "min_s": 0.02}
+
+
+def measured(monkeypatch, build, case=CASE):
+    """The record of a case whose engine is built by `build(clock)`."""
+    clock = FakeClock()
+    module = SimpleNamespace(check=lambda _: None, build=lambda *_args, **_options: build(clock))
+    monkeypatch.setattr(engines, "load", lambda _: module)
+    return measure.measure(case, Limits(min_count=4, min_s=1.0), clock=clock)
+
+
+def test_build_and_calls_are_timed_apart_and_exactly(monkeypatch):
+    def build(clock):
+        clock.now += 7
+        engine = NoOpEngine(clock, 0.010, 0.090)
+        engine.output = lambda: accuracy.reference(*network_and_images())[0]
+        return engine
+
+    record = measured(monkeypatch, build)
+    assert (record.status, record.build_s) == ("ok", 7)
+    assert record.timing.latency_ms == pytest.approx([100] * 10)
+    assert record.accuracy.max_relative_error == 0
+    assert record.accuracy.actual_precision == "fp32"
+
+
+def network_and_images():
+    from bench_lib import models
+
+    return models.network(CASE.model, 0), models.images(CASE, 0, engines.device())
+
+
+def test_a_wrong_output_has_figures_but_no_speed(monkeypatch):
+    def build(clock):
+        engine = NoOpEngine(clock, 0.1)
+        engine.output = lambda: 2 * accuracy.reference(*network_and_images())[0]
+        return engine
+
+    record = measured(monkeypatch, build)
+    assert record.status == "failed"
+    assert "наибольшая относительная ошибка 1,0e+00 при допуске 1,0e-02" in record.reason
+    assert record.accuracy.max_relative_error == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (RuntimeError("CUDA out of memory. Tried to allocate 20 GiB"), "не хватило памяти: CUDA out of memory"),
+        (MemoryError("no"), "не хватило памяти"),
+        (RuntimeError("asked for CUDA, the session runs on CPU"), "ошибка RuntimeError: asked for CUDA"),
+        (engines.Unavailable("no", "нет рантайма"), "нет рантайма"),
+    ],
+)
+def test_what_an_engine_raises_is_a_reason_on_the_row(monkeypatch, error, reason):
+    def build(_):
+        raise error
+
+    record = measured(monkeypatch, build)
+    assert record.status == ("skipped" if isinstance(error, engines.Unavailable) else "failed")
+    assert reason in record.reason
+    assert record.detail
+
+
+def test_a_batch_that_cannot_fit_is_a_row_with_its_reason():
+    record = measure.measure(Case(engine="pytorch", batch_size=10**9), Limits())
+    assert record.status == "failed"
+    assert "не хватило памяти: один только вход занимает 560760,5 ГиБ" in record.reason
+
+
+@pytest.mark.parametrize("engine", ["pytorch", "onnx_runtime"])
+def test_the_notebook_measures_and_shows_a_case(tmp_path, engine):
+    path, shown = tmp_path / "record.json", tmp_path / "out.ipynb"
+    parameters = {"engine": engine, "image_size": 64, "batch_size": 3, "limits": SHORT, "record_path": str(path)}
+    execute(NOTEBOOKS / "measure.ipynb", shown, parameters)
+    record = read_record(path)
+    assert record.status == "ok"
+    assert record.case == Case(engine=engine, image_size=64, batch_size=3)
+    assert len(record.timing.latency_ms) >= 2
+    assert record.accuracy.max_relative_error < accuracy.FP32_BELOW
+    assert record.memory.host_peak_bytes > record.memory.host_before_build_bytes
+    html = json.dumps(nbformat.read(shown, 4), ensure_ascii=False)
+    assert "Результат измерения" in html
+    assert "Задержка каждого вызова" in html
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"bach_size": 8}, "unknown key 'bach_size'.*did you mean 'batch_size'"),
+        ({"engine": "tensorflow"}, "unknown engine 'tensorflow'; known engines: onnx_runtime, pytorch"),
+        ({"image_size": 0}, "image_size is 0; it must be at least 1"),
+        ({"batch_size": "33"}, "batch_size is '33'; it must be a whole number"),
+        ({"model": "resnet81"}, "unknown model 'resnet81'"),
+        ({"options": {"chanels_last": True}}, "did you mean 'channels_last'"),
+        ({"seed": -1}, "seed is -1"),
+    ],
+)
+def test_a_wrong_parameter_of_the_notebook_is_refused_before_anything_runs(tmp_path, parameters, words):
+    path = tmp_path / "record.json"
+    with pytest.raises(papermill.PapermillExecutionError, match=words):
+        execute(NOTEBOOKS / "measure.ipynb", tmp_path / "out.ipynb", parameters | {"record_path": str(path)})
+    assert not path.exists()
+
+
+def test_cells_of_the_notebook_itself_are_not_taken_for_injected_parameters():
+    measure.refuse_unknown_parameters(["x = 1", "# Parameters\nengine = 'pytorch'\n"])
+    with pytest.raises(InputError):
+        measure.refuse_unknown_parameters(["# Parameters\nx = 1\n"])

@@ -1,0 +1,200 @@
+"""Every sentence follows the data: swap the winner, flip a trend, drop an engine, and the text says so."""
+
+import pytest
+from made import ALL, GPU, record, report, skipped
+
+from bench_lib import claims, conclusions, interpretation, narrative, summary
+from bench_lib.russian import NBSP, between, counted, listed, number, scientific, times
+from bench_lib.summary import Summary
+
+
+def text(markdown):
+    return markdown.data.replace(NBSP, " ")
+
+
+def everything(data: Summary) -> str:
+    """All text of the report."""
+    sections = [
+        narrative.abstract, narrative.aim, narrative.conditions, narrative.method, narrative.how_to_read,
+        interpretation.engines, interpretation.image_sizes, interpretation.batch_sizes, interpretation.memory,
+        interpretation.accuracy, conclusions.choice, conclusions.advice,
+    ]  # fmt: skip
+    return "\n".join(text(section(data)) for section in sections)
+
+
+def verdicts(data):
+    return {claim.__name__: claim(data).verdict for claim in claims.CLAIMS}
+
+
+def pair(pytorch_ms, onnx_ms, **fields):
+    return report(record(ms=pytorch_ms, **fields), record("onnx_runtime", ms=onnx_ms, **fields))
+
+
+def test_the_winner_is_the_faster_one_whichever_it_is():
+    assert "ONNX Runtime fp32 — в 1 из 1 сочетания" in text(interpretation.engines(pair(20, 10)))
+    swapped = text(interpretation.engines(pair(10, 20)))
+    assert "PyTorch fp32 — в 1 из 1 сочетания" in swapped
+    assert "Медленнее в 1 из 1 сочетания; ускорение 0,500×" in swapped
+
+
+def test_a_tie_is_called_a_tie():
+    tied = text(interpretation.engines(pair(10, 9.7)))
+    assert "В 1 из 1 сочетания размера и батча лидеры неразличимы (разница не больше 5 %)" in tied
+    assert "Меньше всех время на батч" not in tied
+    assert "Наравне в 1 из 1" in tied
+
+
+def test_speedup_is_of_latency_and_fps_is_of_throughput():
+    cases = report(record(ms=20, fps=60), record("onnx_runtime", ms=10, fps=150)).cases
+    assert list(cases.speedup) == [1, 2]
+    assert list(cases.fps) == pytest.approx([60, 150])
+
+
+def test_the_best_figures_stand_in_the_abstract():
+    data = report(
+        record(ms=4), record(batch=33, ms=66), record("onnx_runtime", ms=5), record("onnx_runtime", batch=33, ms=33)
+    )
+    abstract = text(narrative.abstract(data))
+    assert "Наибольшая пропускная способность:** 1 000 FPS (ONNX Runtime fp32, 224×224, батч 33)" in abstract
+    assert "Наименьшее время на батч:** 4,00 мс (PyTorch fp32, 224×224, батч 1)" in abstract
+
+
+def test_a_dropped_engine_leaves_the_text():
+    assert "ONNX" in everything(pair(20, 10))
+    assert "ONNX" not in everything(report(record(ms=20)))
+    assert "Сравнивать не с чем: измерено только PyTorch fp32" in everything(report(record(ms=20)))
+
+
+def test_an_absent_engine_is_told_with_its_reason():
+    data = report(record(ms=20), skipped("torch_tensorrt"))
+    assert "Torch-TensorRT fp32 (пропущено: нет GPU)" in text(narrative.abstract(data))
+
+
+def test_without_the_baseline_no_speedup_is_claimed():
+    data = report(record("onnx_runtime", ms=10), skipped("pytorch"))
+    assert data.cases.speedup.isna().all()
+    assert "PyTorch fp32 не измерен, поэтому ускорение не посчитано" in everything(data)
+    assert "×" not in text(interpretation.engines(data))
+
+
+def test_a_run_where_nothing_was_measured_has_a_report_all_the_same():
+    data = report(skipped("pytorch"), skipped("torch_tensorrt"))
+    assert "Ответа нет" in everything(data)
+    assert set(verdicts(data).values()) == {claims.UNTESTED}
+    assert "—" in summary.results_table(data).to_html()
+
+
+def test_the_trend_over_sizes_is_told_as_it_is():
+    falls = text(interpretation.image_sizes(report(record(ms=10), record(size=448, ms=40))))
+    assert "площадь изображения растёт в 4 раза, а FPS падает в 4 раза." in falls
+    rises = text(interpretation.image_sizes(report(record(ms=40), record(size=448, ms=10))))
+    assert "FPS растёт в 4 раза. Растёт он у PyTorch fp32" in rises
+    flat = text(interpretation.image_sizes(report(record(ms=10), record(size=448, ms=10))))
+    assert "FPS почти не меняется" in flat
+
+
+def test_two_batches_do_not_prove_saturation():
+    told = text(interpretation.batch_sizes(report(record(ms=10), record(batch=33, ms=100))))
+    assert "FPS растёт в 3,3 раза" in told
+    assert "нельзя сказать, где наступает насыщение" in told
+    assert "params/batches.yaml" in told
+
+
+@pytest.mark.parametrize(
+    ("fps", "words", "verdict"),
+    [
+        ({1: 100, 16: 970, 33: 990, 64: 1000}, "начиная с батча 16", claims.YES),
+        ({1: 100, 16: 500, 33: 800, 64: 1000}, "насыщение не достигнуто", claims.NO),
+        ({1: 1000, 16: 990, 33: 980, 64: 970}, "начиная с батча 1", claims.NO),
+    ],
+)
+def test_saturation_is_the_least_batch_within_5_percent_of_the_best(fps, words, verdict):
+    data = report(*(record(batch=batch, ms=1, fps=value) for batch, value in fps.items()))
+    assert words in text(interpretation.batch_sizes(data))
+    assert verdicts(data)["batch_saturates"] == verdict
+
+
+def test_a_row_that_computed_in_tf32_is_labelled_and_has_no_speedup():
+    data = report(record(ms=10), record("torch_tensorrt", ms=2, actual="tf32"), gpu=GPU)
+    row = data.cases.iloc[1]
+    assert row.precision_label == "fp32 (факт.: TF32)"
+    assert row.speedup != row.speedup
+    assert "Torch-TensorRT в 1 конфигурации считал не в fp32" in text(interpretation.accuracy(data))
+
+
+def test_memory_names_who_takes_least():
+    data = report(record(mib=500), record("onnx_runtime", mib=900))
+    assert "Меньше всех занимает: PyTorch fp32 — в 1 из 1 сочетания" in text(interpretation.memory(data))
+    assert verdicts(data)["onnx_memory"] == claims.YES
+    assert verdicts(report(record(mib=900), record("onnx_runtime", mib=500)))["onnx_memory"] == claims.NO
+
+
+def tensorrt(fp16_ms, *, fp16_mib=300):
+    return report(
+        record(ms=10), record(precision="fp16", ms=5), record("torch_tensorrt", "fp16", ms=fp16_ms, mib=fp16_mib)
+    )
+
+
+def test_the_claims_on_tensorrt_follow_the_data():
+    good = verdicts(tensorrt(1))
+    assert (good["tensorrt_speedup"], good["tensorrt_best"], good["tensorrt_memory"]) == (claims.YES,) * 3
+    bad = verdicts(tensorrt(9, fp16_mib=900))
+    assert (bad["tensorrt_speedup"], bad["tensorrt_best"], bad["tensorrt_memory"]) == (claims.NO,) * 3
+    assert "Быстрее бывают: PyTorch fp16" in claims.tensorrt_best(tensorrt(9)).data
+
+
+def onnx_by_batch(small, large):
+    return report(
+        record(ms=10),
+        record(batch=33, ms=10),
+        record("onnx_runtime", ms=small),
+        record("onnx_runtime", batch=33, ms=large),
+    )
+
+
+def test_the_claim_that_onnx_wins_only_at_large_batches_follows_the_data():
+    assert verdicts(onnx_by_batch(10, 5))["onnx_batches"] == claims.YES
+    assert verdicts(onnx_by_batch(5, 10))["onnx_batches"] == claims.NO
+    assert verdicts(onnx_by_batch(5, 5))["onnx_compromise"] == claims.YES
+    assert verdicts(onnx_by_batch(10, 5))["onnx_compromise"] == claims.PARTLY
+
+
+def test_the_claim_on_fp16_and_size_follows_the_data():
+    def data(large_fp16):
+        return report(
+            record(ms=10),
+            record(size=448, ms=40),
+            record(precision="fp16", ms=5),
+            record(precision="fp16", size=448, ms=large_fp16),
+        )
+
+    assert verdicts(data(10))["fp16_falls_less"] == claims.YES
+    assert verdicts(data(20))["fp16_falls_less"] == claims.NO
+    assert "в fp16 FPS снижается слабее, чем в fp32 (в 2 раза против в 4 раза)" in text(
+        interpretation.image_sizes(data(10))
+    )
+
+
+def test_the_table_has_the_seeds_columns_and_every_case():
+    data = report(*(record(engine) for engine in ALL), skipped("pytorch", "fp16"))
+    table = summary.results_table(data)
+    assert list(table.data.columns)[:8] == [
+        "Оптимизация", "Точность", "Размер", "Батч", "Время/батч (мс)", "Время/изобр. (мс)", "FPS", "Ускорение",
+    ]  # fmt: skip
+    assert len(table.data) == 4
+    assert "4 конфигурации, измерено 3, пропущено 1" in table.caption.replace(NBSP, " ")
+
+
+def test_numbers_are_written_as_russians_write_them():
+    assert [number(v) for v in (0.001234, 1.5, 17.123, 236.4, 12345.6, float("nan"))] == [
+        "0,001", "1,50", "17,1", "236", f"12{NBSP}346", "—",
+    ]  # fmt: skip
+    assert scientific(4.4e-7) == "4,4·10⁻⁷"
+    assert [counted(n, "раз", "раза", "раз") for n in (1, 2, 5, 11, 21, 112)] == [
+        f"{n}{NBSP}{word}" for n, word in ((1, "раз"), (2, "раза"), (5, "раз"), (11, "раз"), (21, "раз"), (112, "раз"))
+    ]
+    assert [times(v).replace(NBSP, " ") for v in (1.234, 2.04, 4.5, 12.1, 22)] == [
+        "в 1,23 раза", "в 2 раза", "в 4,5 раза", "в 12 раз", "в 22 раза",
+    ]  # fmt: skip
+    assert between(1.2, 1.8).replace(NBSP, " ") == "в 1,20–1,80 раза"
+    assert listed(["а", "б", "в"]) == "а, б и в"
