@@ -115,7 +115,7 @@ def batch_saturates(report: Summary) -> Claim:
     points = findings.saturations(report.measured)
     largest = report.measured.batch_size.max()
     if not points or largest <= 33:
-        return Claim(text, "Батчей для этого мало: нужны и меньше, и больше 33 (`params/batches.yaml`).", UNTESTED)
+        return Claim(text, "Батчей для этого мало: нужны и меньше, и больше 33 (params/batches.yaml).", UNTESTED)
     parts = [f"{p.name} — {'не достигнуто' if p.batch_size is None else f'с батча {p.batch_size}'}" for p in points]
     holds = pd.Series([p.batch_size is not None and 8 <= p.batch_size <= 33 for p in points])
     return Claim(text, f"Насыщение: {'; '.join(parts)} (измерено до батча {largest}).", share(holds))

@@ -1,6 +1,6 @@
 """Tables → Russian sentences: what was measured, how, and the answer in short."""
 
-from IPython.display import Markdown
+from IPython.display import HTML, Markdown
 
 from bench_lib import findings
 from bench_lib.russian import NBSP, counted, listed, number, plural
@@ -29,22 +29,25 @@ def at(row) -> str:
     return f"{row['name']}, {row.image_size}×{row.image_size}, батч {row.batch_size}"
 
 
-def abstract(report: Summary) -> Markdown:
+def abstract(report: Summary) -> HTML:
     """The answer in short, before anything else."""
     cases = report.measured
-    lines = [f"**Где и что.** {report.grid.title}; {place(report)}. Конфигураций {len(report.cases)}: {tally(report)}."]
+    lines = [
+        f"<b>Где и что.</b> {report.grid.title}; {place(report)}. Конфигураций {len(report.cases)}: {tally(report)}."
+    ]
     if cases.empty:
-        lines.append("**Ответа нет:** ни одна конфигурация не измерена, причины перечислены в разделе 3.")
+        lines.append("<b>Ответа нет:</b> ни одна конфигурация не измерена, причины перечислены в разделе 3.")
     else:
         most, least = cases.loc[cases.fps.idxmax()], cases.loc[cases.latency_ms.idxmin()]
         lines += [
-            f"**Кто быстрее.** {leadership(findings.blocks(cases))}",
-            f"**Наибольшая пропускная способность:** {number(most.fps)} FPS ({at(most)}).",
-            f"**Наименьшее время на батч:** {number(least.latency_ms)}{NBSP}мс ({at(least)}).",
+            f"<b>Кто быстрее.</b> {leadership(findings.blocks(cases))}",
+            f"<b>Наибольшая пропускная способность:</b> {number(most.fps)} FPS ({at(most)}).",
+            f"<b>Наименьшее время на батч:</b> {number(least.latency_ms)}{NBSP}мс ({at(least)}).",
         ]
     if absent := unmeasured(report):
-        lines.append(f"**Без результата:** {'; '.join(absent)}.")
-    return Markdown('<div class="summary">\n\n' + "\n".join(f"- {line}" for line in lines) + "\n\n</div>")
+        lines.append(f"<b>Без результата:</b> {'; '.join(absent)}.")
+    items = "".join(f"<li>{line}</li>" for line in lines)
+    return HTML(f'<div class="summary"><ul>{items}</ul></div>')
 
 
 def leadership(blocks: list[findings.Block]) -> str:
@@ -63,12 +66,12 @@ def leadership(blocks: list[findings.Block]) -> str:
 
 
 def unmeasured(report: Summary) -> list[str]:
-    """Engines and precisions without a single figure, and why."""
+    """Engines and precisions without a single figure, and why; those of one engine and reason together."""
     lines = []
-    for (label, precision), rows in report.cases.groupby(["label", "precision"], sort=False):
-        if (rows.status != "ok").all():
-            words = f"{STATUS[rows.status.iloc[0]]}: {rows.reason.value_counts().index[0]}"
-            lines.append(f"{label} {precision} ({words})")
+    for (label, reason), rows in report.cases[report.cases.status != "ok"].groupby(["label", "reason"], sort=False):
+        measured = set(report.measured[report.measured.label == label].precision)
+        if without := [precision for precision in rows.precision.unique() if precision not in measured]:
+            lines.append(f"{label} {listed(without)} ({STATUS[rows.status.iloc[0]]}: {reason})")
     return lines
 
 
@@ -105,7 +108,7 @@ def method(report: Summary) -> Markdown:
     """How it was timed."""
     limits = report.grid.limits
     least = counted(limits.min_count, "измерения", "измерений", "измерений")
-    warm = [record for record in report.records if record.timing and not record.timing.warm]
+    restless = [record for record in report.records if record.timing and not record.timing.warm]
     lines = [
         "Каждая конфигурация измерена в новом процессе (papermill выполняет `measure.ipynb`), одними часами "
         "(`time.perf_counter`) и одним циклом для всех способов.",
@@ -119,9 +122,9 @@ def method(report: Summary) -> Markdown:
         "**Выход сверен** с эталоном — PyTorch fp32 на процессоре или fp64 на GPU; при ошибке больше допустимой "
         "скорость не публикуется. Все исходные измерения лежат в `records/` рядом с отчётом.",
     ]
-    if warm:
-        names = counted(len(warm), "конфигурации", "конфигураций", "конфигураций")
-        lines.append(f"У {names} прогрев не стал устойчивым за отведённое время: их цифры ненадёжны.")
+    if restless:
+        names = ", ".join(f"`{record.case.id}`" for record in restless)
+        lines.append(f"Прогрев не стал устойчивым за отведённое время, поэтому цифры ненадёжны: {names}.")
     return bullets(lines)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import seaborn as sns
 from IPython.display import HTML
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, ScalarFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, ScalarFormatter
 
 from bench_lib.records import Record
 from bench_lib.russian import listed, number
@@ -51,6 +51,8 @@ def fps_figure(report: Summary, x: str, panel: str, x_label: str, title: str, ca
             axes.set(title=title.format(value), xlabel=x_label, ylabel="FPS (изображений/с)")
         if table.fps.max() > WIDE_RANGE * table.fps.min():
             grid.flat[0].set_yscale("log")
+            grid.flat[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            grid.flat[0].yaxis.set_minor_locator(NullLocator())
         else:
             grid.flat[0].set_ylim(bottom=0)
         for axes in grid.flat:

@@ -1,5 +1,6 @@
 """Records → tidy tables: one row a case, the seed report's columns, and a few more."""
 
+import zlib
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -198,5 +199,6 @@ def styled(table: pd.DataFrame, caption: str) -> Styler:
         table.style.hide(axis="index")
         .format(formats)
         .set_caption(caption)
+        .set_uuid(f"{zlib.crc32(caption.encode()):08x}")  # pandas draws a random one, and no two reports would agree
         .set_table_styles(dict.fromkeys(numeric, right), overwrite=False)
     )

@@ -55,8 +55,8 @@ def test_the_best_figures_stand_in_the_abstract():
         record(ms=4), record(batch=33, ms=66), record("onnx_runtime", ms=5), record("onnx_runtime", batch=33, ms=33)
     )
     abstract = text(narrative.abstract(data))
-    assert "Наибольшая пропускная способность:** 1 000 FPS (ONNX Runtime fp32, 224×224, батч 33)" in abstract
-    assert "Наименьшее время на батч:** 4,00 мс (PyTorch fp32, 224×224, батч 1)" in abstract
+    assert "Наибольшая пропускная способность:</b> 1 000 FPS (ONNX Runtime fp32, 224×224, батч 33)" in abstract
+    assert "Наименьшее время на батч:</b> 4,00 мс (PyTorch fp32, 224×224, батч 1)" in abstract
 
 
 def test_a_dropped_engine_leaves_the_text():

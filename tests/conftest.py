@@ -1,0 +1,28 @@
+"""One real run for all tests that read a report: every engine, two sizes, two batches, through papermill."""
+
+import os
+
+import pytest
+
+from bench_lib import cli
+
+GRID = """
+engines: [pytorch, onnx_runtime, torch_tensorrt]
+precisions: [fp32]
+image_sizes: [32, 64]
+batch_sizes: [1, 3]
+limits: {warmup_min_s: 0.01, warmup_max_s: 0.5, min_count: 3, min_s: 0.02}
+"""
+
+# Kernels and papermill's own client start child processes; the tests' warnings-as-errors are not for them.
+os.environ.pop("PYTHONWARNINGS", None)
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory):
+    """The folder of a finished run with its report."""
+    folder = tmp_path_factory.mktemp("session")
+    (folder / "grid.yaml").write_text(GRID)
+    assert cli.main(["sweep", str(folder / "grid.yaml"), "--output", str(folder / "run")]) == 0
+    assert cli.main(["report", str(folder / "run")]) == 0
+    return folder / "run"

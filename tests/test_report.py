@@ -1,0 +1,170 @@
+"""The whole path through papermill: the notebooks, the HTML in a real browser, the PDF's text."""
+
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+
+from bench_lib import cli
+from bench_lib.records import Run
+
+CHROMIUM = shutil.which("chromium")
+SECTIONS = [
+    "1. Цель и обоснование", "2. Подход и условия эксперимента", "3. Результаты", "4. Интерпретация результатов",
+    "5. Выводы и рекомендации",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def page(run):
+    return BeautifulSoup((run / "report.html").read_text(encoding="utf-8"), "html.parser")
+
+
+def table(page, column):
+    """The first table whose header has the column."""
+    return next(t for t in page.select("table") if column in [th.get_text(strip=True) for th in t.select("thead th")])
+
+
+def test_every_case_is_a_row_and_skipped_ones_have_their_reason(run, page):
+    records = Run(run).records()
+    assert len(table(page, "Ускорение").select("tbody tr")) == len(records) == 12
+    assert [r.status for r in records].count("ok") >= 8
+    absent = [r for r in records if r.status != "ok"]
+    assert all(r.reason in table(page, "Причина").get_text() for r in absent)
+
+
+def test_the_sections_are_the_seeds(page):
+    assert [h.get_text() for h in page.select("h2")] == SECTIONS
+    assert page.html["lang"] == "ru"
+    assert [a.get_text() for a in page.select("nav > ol > li > a")] == SECTIONS
+
+
+def test_figures_have_a_text_that_replaces_them_and_a_png_beside(run, page):
+    images = page.select("figure img")
+    assert len(images) == 2
+    assert all("FPS" in image["alt"] and image["src"].startswith("data:image/svg+xml") for image in images)
+    for name in ("fps_vs_image_size.png", "fps_vs_batch.png"):
+        assert (run / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_speed_in_the_table_is_the_median_of_the_records_samples(run, page):
+    record = next(r for r in Run(run).records() if r.status == "ok")
+    samples = sorted(record.timing.latency_ms)
+    middle = len(samples) // 2
+    median = samples[middle] if len(samples) % 2 else (samples[middle - 1] + samples[middle]) / 2
+    row = next(
+        [td.get_text(strip=True) for td in tr.select("td")]
+        for tr in table(page, "Ускорение").select("tbody tr")
+        if [td.get_text(strip=True) for td in tr.select("td")][:4] == ["PyTorch", "fp32", "32", "1"]
+    )
+    assert float(row[4].replace(",", ".")) == pytest.approx(median, rel=0.01)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium")
+def test_the_html_asks_no_network_and_nothing_is_cut(run):
+    from playwright.sync_api import sync_playwright
+
+    requests, errors = [], []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1000, "height": 800})
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("pageerror", lambda error: errors.append(error))
+        page.goto((run / "report.html").as_uri())
+        width = page.evaluate("document.documentElement.scrollWidth")
+        drawn = page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
+        browser.close()
+    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+    assert (errors, drawn) == ([], True)
+    assert width <= 1000
+
+
+def test_the_pdf_can_be_searched(run):
+    pypdf = pytest.importorskip("pypdf")
+    if not (run / "report.pdf").exists():
+        pytest.skip("no Pango here: apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0")
+    text = "".join(page.extract_text() for page in pypdf.PdfReader(run / "report.pdf").pages)
+    for words in (*SECTIONS, "ONNX Runtime", "Ускорение", "Torch-TensorRT работает только на GPU NVIDIA"):
+        assert "".join(words.split()) in "".join(text.split())
+
+
+def test_no_cell_of_the_report_wrote_to_stderr_or_failed(run):
+    notebook = nbformat.read(run / "report.ipynb", 4)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert {output.output_type for output in outputs} <= {"execute_result", "display_data"}
+
+
+def test_the_same_report_comes_again_from_the_records_alone(run, tmp_path):
+    shutil.copytree(run / "records", tmp_path / "records")
+    for name in ("grid.json", "machine.json"):
+        shutil.copy(run / name, tmp_path)
+    assert cli.main(["report", str(tmp_path)]) == 0
+    assert (tmp_path / "report.html").read_bytes() == (run / "report.html").read_bytes()
+
+
+def test_without_pango_the_html_is_made_and_the_message_says_what_to_install(run, tmp_path, monkeypatch, capsys):
+    shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("report.*"))
+
+    def refuse(*_):
+        raise export.PDFUnavailable("The PDF needs Pango: apt-get install libpango-1.0-0")
+
+    from bench_lib import export
+
+    monkeypatch.setattr(export, "write_pdf", refuse)
+    assert cli.main(["report", str(tmp_path / "run")]) == 0
+    assert "apt-get install libpango" in capsys.readouterr().err
+    assert (tmp_path / "run" / "report.html").exists()
+    assert not (tmp_path / "run" / "report.pdf").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["sweep", "nothing.yaml"], "there is no such file"),
+        (["sweep", "{grid}", "--output", "{other}"], "is not empty and holds no run"),
+        (["sweep", "{model}"], "unknown model 'resnet81'"),
+        (["sweep", "{option}"], "did you mean 'channels_last'"),
+        (["sweep", "{idle}"], "options are given for onnx_runtime, which engines does not list"),
+        (["report", "{other}"], "holds no run (no grid.json)"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_2(tmp_path, capsys, arguments, words):
+    base = "engines: [pytorch]\nprecisions: [fp32]\nimage_sizes: [32]\nbatch_sizes: [1]\n"
+    texts = {
+        "grid": base,
+        "model": base + "model: resnet81\n",
+        "option": base + "options: {pytorch: {chanels_last: true}}\n",
+        "idle": base + "options: {onnx_runtime: {prefer_nhwc: true}}\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / f"{name}.yaml").write_text(text)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").write_text("mine")
+    names = {name: tmp_path / f"{name}.yaml" for name in texts} | {"other": tmp_path / "other"}
+    assert cli.main([argument.format(**names) for argument in arguments]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("bench: ")
+    assert words in said
+    assert len(said.strip().splitlines()) == 1
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["thesis.txt"]
+
+
+def test_doctor_names_every_engine_and_precision(capsys):
+    assert cli.main(["doctor"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    answers = [line for line in lines if line.split()[0] in ("pytorch", "onnx_runtime", "torch_tensorrt")]
+    assert len(answers) == 9
+    assert all(line.split()[2].rstrip(":") in ("yes", "no") for line in answers)
+    assert any(line.split() == ["pytorch", "fp32", "yes"] for line in answers)
+
+
+def test_an_interrupt_says_how_to_go_on(tmp_path, monkeypatch, capsys):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bench_lib.sweep.sweep", interrupt)
+    output = Path(tmp_path / "run")
+    assert cli.main(["sweep", "params/smoke.yaml", "--output", str(output)]) == 130
+    assert f"bench sweep params/smoke.yaml --output {output}" in capsys.readouterr().err

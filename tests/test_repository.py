@@ -1,0 +1,71 @@
+"""The repository's own promises: clean notebooks, pins in one place, imports that point one way."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PINS = dict(
+    line.split("==")
+    for line in (ROOT / "constraints.txt").read_text().splitlines()
+    if line and not line.startswith("#")
+)
+
+
+def name_of(requirement):
+    return re.match(r"[\w.-]+", requirement)[0].lower()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_are_stripped_short_and_have_one_parameters_cell(path):
+    cells = json.loads(path.read_text())["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
+    assert sum("parameters" in cell["metadata"].get("tags", []) for cell in code) == 1
+    source = "\n".join("".join(cell["source"]) for cell in code)
+    assert re.findall(r"^\s*(def|class|for|try|while)\b", source, re.MULTILINE) == []
+
+
+def test_every_dependency_is_pinned_once_and_no_index_is_named():
+    extras = [name for group in PROJECT["optional-dependencies"].values() for name in group]
+    wanted = {name_of(requirement) for requirement in PROJECT["dependencies"] + extras}
+    wanted.discard("onnxruntime")  # for systems other than Linux, where the pins were not made
+    assert wanted - {name.lower().replace("_", "-") for name in PINS} == set()
+    text = (ROOT / "constraints.txt").read_text() + (ROOT / "environment.yml").read_text()
+    assert "://" not in text
+    assert "--index" not in text
+
+
+def test_environment_yml_takes_its_versions_from_the_pins_alone():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    conda, (pip,) = environment["dependencies"][:-1], environment["dependencies"][-1].values()
+    assert [name for name in conda if "=" in name] == ["python=3.12"]
+    assert tuple(map(int, PROJECT["requires-python"].removeprefix(">=").split("."))) <= (3, 12)
+    constraint, editable = pip
+    assert (ROOT / constraint.removeprefix("--constraint ")).samefile(ROOT / "constraints.txt")
+    extras = re.fullmatch(r"--editable \.\[(.+)\]", editable)[1].split(",")
+    assert set(extras) <= set(PROJECT["optional-dependencies"])
+
+
+def test_a_report_needs_no_torch():
+    code = (
+        "import sys; from bench_lib import claims, conclusions, export, interpretation, narrative, plots, summary; "
+        "sys.exit('torch' in sys.modules or 'onnxruntime' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_readme_names_commands_and_files_that_exist():
+    readme = (ROOT / "README.md").read_text()
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {"report", "test"} <= set(re.findall(r"^make (\w+)", readme, re.MULTILINE)) <= targets
+    for path in re.findall(r"\]\(([^)#:]+)\)", readme):
+        assert (ROOT / path).exists(), path
