@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 from pandas.io.formats.style import Styler
@@ -14,6 +15,7 @@ from bench_lib.statistics import ALIKE_WITHIN
 from bench_lib.summary import LABELS, Summary, styled
 
 YES, NO, PARTLY, UNTESTED = "подтверждается", "не подтверждается", "подтверждается частично", "не проверено"
+SEED = Path(__file__).parents[1] / "outputs" / "seed" / "results.csv"  # as the original report printed them
 MANIFOLD = 2  # «кратное ускорение»: at least twice as fast
 
 
@@ -171,3 +173,23 @@ def claims_table(report: Summary) -> Styler:
     table = pd.DataFrame([(row.text, row.data, row.verdict) for row in rows])
     table.columns = ["Утверждение исходного отчёта", "Что показали эти данные", "Вердикт"]
     return styled(table, "Утверждения исходного отчёта на этих данных")
+
+
+def seed_rows(report: Summary) -> Styler:
+    """The original report's three rows beside the same cases here; its machine is not known."""
+    seed = pd.read_csv(SEED, dtype=str)
+    rows = []
+    for _, row in seed.iterrows():
+        here = pick(report.measured, row.engine, row.precision)
+        place = (int(row.image_size), int(row.batch_size))
+        known = place in here.index
+        rows.append([
+            LABELS[row.engine], row.precision, *place, row.latency_ms.replace(".", ","), row.fps, row.speedup,
+            *(here.loc[place, name] if known else float("nan") for name in ("latency_ms", "fps", "speedup")),
+        ])  # fmt: skip
+    table = pd.DataFrame(rows)
+    then, now = "исходный отчёт", "здесь"
+    table.columns = ["Оптимизация", "Точность", "Размер", "Батч", f"Время/батч (мс): {then}", f"FPS: {then}",
+                     f"Ускорение: {then}", f"Время/батч (мс): {now}", f"FPS: {now}", f"Ускорение: {now}"]  # fmt: skip
+    caption = "Примеры исходного отчёта и те же конфигурации здесь. На какой машине получены исходные, неизвестно"
+    return styled(table, caption)

@@ -82,6 +82,43 @@ def gpu() -> dict[str, Any] | None:
         }
 
 
+# Reasons for lower clocks that disturb a measurement, by their bits in NVML (nvmlClocksEventReason*).
+THROTTLING = {
+    0x04: "sw_power_cap",
+    0x08: "hw_slowdown",
+    0x20: "sw_thermal_slowdown",
+    0x40: "hw_thermal_slowdown",
+    0x80: "hw_power_brake_slowdown",
+}
+
+
+def gpu_state() -> dict[str, Any] | None:
+    """The GPU now: clocks, temperature, power, throttle reasons, number of processes that compute on it.
+
+    What the driver does not tell is None; all of it is None where there is no GPU.
+    """
+    with nvml() as (api, handle):
+        if api is None:
+            return None
+
+        def ask(name: str, *arguments: int) -> Any:
+            try:
+                return getattr(api, name)(handle, *arguments)
+            except api.NVMLError:
+                return None
+
+        bits, power_mw = ask("nvmlDeviceGetCurrentClocksThrottleReasons"), ask("nvmlDeviceGetPowerUsage")
+        processes = ask("nvmlDeviceGetComputeRunningProcesses")
+        return {
+            "sm_clock_mhz": ask("nvmlDeviceGetClockInfo", api.NVML_CLOCK_SM),
+            "memory_clock_mhz": ask("nvmlDeviceGetClockInfo", api.NVML_CLOCK_MEM),
+            "temperature_c": ask("nvmlDeviceGetTemperature", api.NVML_TEMPERATURE_GPU),
+            "power_w": None if power_mw is None else power_mw / 1e3,
+            "throttling": None if bits is None else [name for bit, name in THROTTLING.items() if bits & bit],
+            "processes": None if processes is None else len(processes),
+        }
+
+
 def cuda_version(number: int) -> str:
     """NVML's CUDA driver version (1000 × major + 10 × minor) as text, for example `13.0`."""
     return f"{number // 1000}.{number % 1000 // 10}"

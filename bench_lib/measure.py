@@ -13,7 +13,7 @@ import torch
 
 from bench_lib import accuracy, engines, machine, memory, models
 from bench_lib.cases import Case, InputError, Limits, unknown_key, validated
-from bench_lib.records import Memory, Record, write_record
+from bench_lib.records import Memory, Record, Timing, write_record
 from bench_lib.timing import Clock, time_engine
 
 SINGLE = Path(__file__).parents[1] / "outputs" / "single"
@@ -75,7 +75,7 @@ def measure(case: Case, limits: Limits, seed: int = 0, clock: Clock = time.perf_
 def run_case(case: Case, limits: Limits, seed: int, clock: Clock) -> dict[str, Any]:
     """The record's measured fields; raise `Unavailable` where the case cannot run, or what the runtime raises."""
     runtime = engines.load(case.engine)
-    memory_steps = {"device_idle_bytes": memory.device_bytes()}
+    memory_steps, gpu_idle = {"device_idle_bytes": memory.device_bytes()}, machine.gpu_state()
     runtime.check(case.precision)
     device = engines.device()
     if device.type == "cuda":
@@ -92,6 +92,7 @@ def run_case(case: Case, limits: Limits, seed: int, clock: Clock) -> dict[str, A
     if device.type == "cuda":
         memory_steps["device_built_bytes"] = memory.device_bytes()
     timing = time_engine(engine, limits, clock)
+    gpu_busy = busy_state(engine, timing)
     memory_steps["device_peak_bytes"] = memory.device_bytes()  # runtimes keep what they took, so this is the peak
     memory_steps["host_peak_bytes"] = memory.host_peak_bytes()
     expected, name = accuracy.reference(model, images)  # last, so that its memory is not the case's
@@ -101,11 +102,22 @@ def run_case(case: Case, limits: Limits, seed: int, clock: Clock) -> dict[str, A
         "timing": timing,
         "memory": Memory(**memory_steps),
         "accuracy": compared,
+        "gpu_idle": gpu_idle,
+        "gpu_busy": gpu_busy,
         "ran": engine.ran,
     }
     if accuracy.is_acceptable(compared):
         return {"status": "ok", **fields}
     return {"status": "failed", "reason": inaccuracy(compared), **fields}
+
+
+def busy_state(engine: engines.Engine, timing: Timing) -> dict[str, Any] | None:
+    """The GPU's state at the end of one more throughput window, before its output is waited for."""
+    for _ in range(timing.throughput[-1].calls if engines.device().type == "cuda" else 0):
+        engine.run()
+    state = machine.gpu_state()
+    engine.synchronize()
+    return state
 
 
 def inaccuracy(compared: accuracy.Accuracy) -> str:

@@ -91,7 +91,7 @@ def aim(report: Summary) -> Markdown:
 def conditions(report: Summary) -> Markdown:
     """The grid, and what went into the network."""
     grid = report.grid
-    return bullets([
+    lines = [
         f"**Сеть:** {grid.title} (`{grid.model}` из torchvision) со случайными весами (зерно {grid.seed}): скорость от "
         "значений весов не зависит.",
         f"**Формат данных:** синтетический — случайные изображения ~{NBSP}N(0,{NBSP}1), одинаковые для всех. "
@@ -101,7 +101,36 @@ def conditions(report: Summary) -> Markdown:
         f"**Оптимизация:** {', '.join(LABELS.get(name, name) for name in grid.engines)}.",
         f"**Точность:** {', '.join(grid.precisions)}.",
         f"**Машина:** {place(report)}.",
-    ])  # fmt: skip
+    ]
+    return bullets(lines + support(report) + gpu_states(report))
+
+
+def support(report: Summary) -> list[str]:
+    """Which flavour of TensorRT ran, and whether its documented support covers this GPU."""
+    found = {(r.ran["flavour"], r.ran["tensorrt_version"], r.ran["documented_support"]) for r in report.records
+             if "flavour" in r.ran}  # fmt: skip
+    lines = []
+    for flavour, version, supported in sorted(found):
+        line = f"**Torch-TensorRT** — пакет {flavour}, TensorRT {version}."
+        if not supported:
+            line += (
+                " Документированная поддержка этого варианта не включает этот GPU: цифры верны для этого запуска, но "
+            )
+            line += "обычный TensorRT здесь может показать другие."
+        lines.append(line)
+    return lines
+
+
+def gpu_states(report: Summary) -> list[str]:
+    """Clocks, temperature and power of the GPU under load, over all cases."""
+    states = [record.gpu_busy for record in report.records if record.gpu_busy]
+    parts = []
+    for key, words, unit in (("sm_clock_mhz", "частота", "МГц"), ("temperature_c", "температура", "°C"),
+                             ("power_w", "мощность", "Вт")):  # fmt: skip
+        if values := [state[key] for state in states if state[key] is not None]:
+            low, high = number(min(values), 0), number(max(values), 0)
+            parts.append(f"{words} {low if low == high else f'{low}–{high}'}{NBSP}{unit}")
+    return [f"**GPU под нагрузкой:** {', '.join(parts)}."] if parts else []
 
 
 def method(report: Summary) -> Markdown:
@@ -153,4 +182,8 @@ def how_to_read(report: Summary) -> Markdown:
             f"{number(100 * spread, 1)}{NBSP}%. Отличия от запуска к запуску здесь не измерены, поэтому разницу до "
             f"{PERCENT_ALIKE} отчёт не считает преимуществом."
         )
+    disturbed = report.measured[report.measured.disturbed != ""]
+    if len(disturbed):
+        words = "; ".join(f"{words} — {count}" for words, count in disturbed.disturbed.value_counts().items())
+        text += f" **⚠** — во время измерения состояние GPU мешало ({words}): этим строкам верить осторожно."
     return Markdown(text)

@@ -78,6 +78,8 @@ class Record(_Noun):
     timing: Timing | None = None
     memory: Memory | None = None
     accuracy: Accuracy | None = None
+    gpu_idle: dict[str, Any] | None = None  # `machine.gpu_state` before anything is sent to the GPU
+    gpu_busy: dict[str, Any] | None = None  # and while it works
     ran: dict[str, Any] = {}
     machine: dict[str, Any] = {}
 

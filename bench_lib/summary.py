@@ -39,7 +39,7 @@ class Summary:
     Columns of `cases`: engine, label, precision, precision_label, name (label and precision), image_size (pixels),
     batch_size (images), status, reason, latency_ms (median per batch), per_image_ms, fps (images per second, from
     back-to-back throughput), speedup (of latency over PyTorch fp32 of the same size and batch), spread (relative
-    interquartile range of latency), memory_mib, build_s, error, top1.
+    interquartile range of latency), disturbed (what disturbed the GPU, in words), memory_mib, build_s, error, top1.
     """
 
     grid: Grid
@@ -88,6 +88,7 @@ def row(record: Record) -> dict[str, Any]:
         "batch_size": case.batch_size,
         "status": record.status,
         "reason": record.reason,
+        "disturbed": ", ".join(disturbances(record)),
     }
     figures = dict.fromkeys(
         ("latency_ms", "per_image_ms", "fps", "spread", "memory_mib", "build_s", "error", "top1"), float("nan")
@@ -107,6 +108,22 @@ def row(record: Record) -> dict[str, Any]:
     return base | figures
 
 
+THROTTLING = {
+    "sw_power_cap": "предел мощности",
+    "hw_slowdown": "аппаратное замедление",
+    "sw_thermal_slowdown": "перегрев",
+    "hw_thermal_slowdown": "аппаратная защита от перегрева",
+    "hw_power_brake_slowdown": "внешнее ограничение мощности",
+}
+
+
+def disturbances(record: Record) -> list[str]:
+    """What disturbed the GPU while the case was measured: throttling, or other processes there before it began."""
+    found = [THROTTLING[name] for name in (record.gpu_busy or {}).get("throttling") or []]
+    others = (record.gpu_idle or {}).get("processes")
+    return found + ([f"другие процессы на GPU: {others}"] if others else [])
+
+
 def own_memory_bytes(memory: Memory) -> int:
     """The case's own peak: on a GPU the device's peak minus what was in use before, otherwise the process's peak."""
     if memory.device_peak_bytes is not None:
@@ -117,6 +134,7 @@ def own_memory_bytes(memory: Memory) -> int:
 def results_table(report: Summary) -> Styler:
     """All cases: blocks of one size and batch, the fastest first, those without figures last and dimmed."""
     table = report.cases.sort_values(["image_size", "batch_size", "latency_ms"], na_position="last", kind="stable")
+    table["label"] += table.disturbed.map(lambda words: f"{NBSP}⚠" if words else "")
     shown = table[list(COLUMNS)].rename(columns=COLUMNS).reset_index(drop=True)
     is_best = table.groupby(["image_size", "batch_size"]).latency_ms.transform("min") == table.latency_ms
     is_new_block = table[["image_size", "batch_size"]].ne(table[["image_size", "batch_size"]].shift()).any(axis=1)
@@ -150,6 +168,16 @@ def absent_table(report: Summary) -> Styler | HTML:
     table = table[["label", "precision", "sizes", "batches", "count", "status", "reason"]]
     table.columns = ["Оптимизация", "Точность", "Размеры", "Батчи", "Число", "Статус", "Причина"]
     return styled(table, "Конфигурации без результата и причины")
+
+
+def build_table(report: Summary) -> Styler | HTML:
+    """What a start costs: the time to export and compile, each engine and precision over all sizes and batches."""
+    if report.measured.empty:
+        return HTML("<p>Сборка не измерена ни у одной конфигурации.</p>")
+    table = report.measured.groupby(["label", "precision_label"], sort=False).build_s.agg(["min", "median", "max"])
+    table = table.reset_index()
+    table.columns = ["Оптимизация", "Точность", "Наименьшее (с)", "Медиана (с)", "Наибольшее (с)"]
+    return styled(table, "Время сборки: экспорт и компиляция до первого вызова")
 
 
 def machine_table(report: Summary) -> Styler:

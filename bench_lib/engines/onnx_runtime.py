@@ -3,6 +3,7 @@
 import copy
 import time
 import warnings
+from collections import Counter
 
 import numpy as np
 import torch
@@ -87,6 +88,7 @@ def build(
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = torch.get_num_threads()
+    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     if images.is_cuda:
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     provider, settings = provider_settings(images, precision, cudnn_conv_algo_search, prefer_nhwc)
@@ -98,10 +100,19 @@ def build(
         raise RuntimeError(f"asked for {provider}, the session runs on {got[0]}")
     return OnnxRuntimeEngine(session, images, {
         "device": str(images.device), "dtype": str(images.dtype).removeprefix("torch."), "provider": got[0],
+        "nodes_by_provider": nodes_by_provider(session),
         "provider_options": session.get_provider_options().get(provider, {}), "export_s": export_s,
-        "opset": proto.opset_import[0].version, "nodes": len(proto.graph.node),
+        "opset": proto.opset_import[0].version, "exported_nodes": len(proto.graph.node),
         "threads": options.intra_op_num_threads,
     })  # fmt: skip
+
+
+def nodes_by_provider(session) -> dict[str, int]:
+    """How many nodes of the optimized graph each provider runs, as the session reports it."""
+    count: Counter[str] = Counter()
+    for part in session.get_provider_graph_assignment_info():
+        count[part.ep_name] += len(part.get_nodes())
+    return dict(count)
 
 
 def export(model: nn.Module, images: torch.Tensor):

@@ -52,6 +52,16 @@ def flavour() -> tuple[str, str]:
     return "torch-tensorrt", "unknown"
 
 
+# Compute capabilities that NVIDIA's support matrix of TensorRT-RTX names (1.4, 12.1 since 1.5).
+RTX_SUPPORTED = {(7, 5), (8, 6), (8, 9), (12, 0), (12, 1)}
+
+
+def supports_this_gpu(name: str) -> bool:
+    """Whether the flavour's documented support covers this GPU; stock TensorRT covers 7.5 and newer."""
+    capability = torch.cuda.get_device_capability()
+    return capability in RTX_SUPPORTED if name == "torch-tensorrt-rtx" else capability >= (7, 5)
+
+
 class TorchTensorRTEngine:
     """A compiled module and its input on the GPU."""
 
@@ -142,7 +152,8 @@ def build(
     options["timing_cache_path"] = "fresh"
     return TorchTensorRTEngine(module, images, {
         "device": str(images.device), "dtype": str(images.dtype).removeprefix("torch."), "flavour": name,
-        "flavour_version": version, "tensorrt_version": tensorrt_version(), "left_in_pytorch": left,
+        "flavour_version": version, "tensorrt_version": tensorrt_version(),
+        "documented_support": supports_this_gpu(name), "left_in_pytorch": left,
         "cuda_graphs": cuda_graphs, "compile_options": options,
     })  # fmt: skip
 

@@ -1,0 +1,206 @@
+"""The engines' promises on a machine without a GPU, through real runtimes on the CPU and faked ones."""
+
+import contextlib
+import inspect
+from types import SimpleNamespace
+
+import pytest
+import torch
+from made import GPU, record, report, skipped
+
+from bench_lib import accuracy, engines, machine, measure, models, narrative, summary
+from bench_lib.cases import Case, InputError
+from bench_lib.engines import onnx_runtime, pytorch, torch_tensorrt
+from bench_lib.records import Memory
+
+CPU = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+
+
+@pytest.mark.parametrize("engine", [pytorch, onnx_runtime])
+def test_an_engine_answers_like_the_reference(engine):
+    case = Case(engine="pytorch", image_size=64, batch_size=3)
+    model, images = models.network(case.model, 0), models.images(case, 0, engines.device())
+    built = engine.build(model, images, "fp32")
+    built.run()
+    built.synchronize()
+    compared = accuracy.compare(built.output(), *accuracy.reference(model, images), "fp32")
+    assert built.output().shape == (3, 1000)
+    assert compared.max_relative_error < accuracy.FP32_BELOW
+    assert (compared.top1_agreement, compared.actual_precision) == (1, "fp32")
+
+
+@CPU
+def test_onnx_runtime_records_where_its_nodes_ran():
+    images = models.images(Case(engine="pytorch", image_size=32), 0, torch.device("cpu"))
+    ran = onnx_runtime.build(models.network("resnet18", 0), images, "fp32").ran
+    assert ran["provider"] == "CPUExecutionProvider"
+    assert ran["nodes_by_provider"]["CPUExecutionProvider"] > 20
+    assert ran["opset"] >= 18
+
+
+@CPU
+def test_a_channels_last_input_is_not_misread():
+    case = Case(engine="onnx_runtime", image_size=32, batch_size=2)
+    model, images = models.network(case.model, 0), models.images(case, 0, torch.device("cpu"))
+    built = onnx_runtime.build(model, images.to(memory_format=torch.channels_last), "fp32")
+    built.run()
+    expected, name = accuracy.reference(model, images)
+    assert accuracy.compare(built.output(), expected, name, "fp32").max_relative_error < accuracy.FP32_BELOW
+
+
+@CPU
+def test_a_session_that_fell_back_is_refused(monkeypatch):
+    wanted = ("CUDAExecutionProvider", {})
+    monkeypatch.setattr(onnx_runtime, "provider_settings", lambda *_: wanted)
+
+    class FellBack:
+        def __init__(self, *_arguments, **_options):
+            pass
+
+        def get_providers(self):
+            return ["CPUExecutionProvider"]
+
+    monkeypatch.setattr("onnxruntime.InferenceSession", FellBack)
+    images = models.images(Case(engine="pytorch", image_size=32), 0, torch.device("cpu"))
+    with pytest.raises(RuntimeError, match="asked for CUDAExecutionProvider, the session runs on CPUExecutionProvider"):
+        onnx_runtime.build(models.network("resnet18", 0), images, "fp32")
+
+
+@CPU
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "fp16"])
+def test_torch_tensorrt_without_a_gpu_is_a_reason(precision):
+    with pytest.raises(engines.Unavailable, match="needs an NVIDIA GPU") as caught:
+        torch_tensorrt.check(precision)
+    assert caught.value.reason == "Torch-TensorRT работает только на GPU NVIDIA, а здесь его нет"
+
+
+@CPU
+@pytest.mark.parametrize(("capabilities", "runs"), [({"avx512_fp16": True}, True), ({"avx2": True}, False)])
+def test_fp16_on_a_cpu_runs_only_where_the_cpu_computes_in_it(monkeypatch, capabilities, runs):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    with contextlib.nullcontext() if runs else pytest.raises(engines.Unavailable, match="only emulate"):
+        pytorch.check("fp16")
+
+
+def test_unknown_names_and_options_are_told():
+    with pytest.raises(InputError, match="known engines"):
+        engines.load("tensorflow")
+    with pytest.raises(InputError, match="did you mean 'cuda_graphs'"):
+        engines.check_options(Case(engine="torch_tensorrt", options={"cuda_graph": True}))
+
+
+def test_each_engine_keeps_the_protocol():
+    for name in summary.LABELS:
+        module = engines.load(name)
+        assert list(inspect.signature(module.check).parameters) == ["precision"]
+        assert list(inspect.signature(module.build).parameters)[:3] == ["model", "images", "precision"]
+
+
+def test_compile_options_are_held_against_the_signature():
+    def old(program, *, disable_tf32, use_explicit_typing, **rest): ...
+    def new(program, *, disable_tf32, **rest): ...
+
+    wanted = {"disable_tf32": True, "use_explicit_typing": True}
+    assert torch_tensorrt.accepted(old, wanted) == wanted
+    assert torch_tensorrt.accepted(new, wanted) == {"disable_tf32": True}
+    with pytest.raises(TypeError, match="does not take enabled_precisions"):
+        torch_tensorrt.accepted(new, wanted | {"enabled_precisions": {}})
+
+
+def test_the_installed_torch_tensorrt_takes_our_options():
+    try:
+        import torch_tensorrt as installed
+    except (ImportError, RuntimeError, OSError) as error:
+        pytest.skip(f"torch_tensorrt does not import here: {error}")
+    options = torch_tensorrt.settings("fp32", "/tmp/x")
+    assert set(options) - set(torch_tensorrt.accepted(installed.dynamo.compile, options)) <= torch_tensorrt.DROPPED
+
+
+def test_operations_left_in_pytorch_are_counted():
+    graph = torch.fx.Graph()
+    x = graph.placeholder("x")
+    engine = graph.call_module("_run_on_acc_0", (x,))
+    left = graph.call_function(torch.relu, (engine,))
+    graph.output(left)
+    root = torch.nn.Module()
+    root._run_on_acc_0 = torch.nn.Identity()
+    assert len(torch_tensorrt.left_in_pytorch(torch.fx.GraphModule(root, graph))) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "dtype", "label"),
+    [(1e-6, torch.float32, "fp32"), (6e-4, torch.float32, "tf32"), (1e-3, torch.float16, "fp16")],
+)
+def test_the_error_tells_which_precision_computed(error, dtype, label):
+    expected = torch.tensor([[1.0, -0.5, 0.25]])
+    output = (expected.double() * (1 + error)).to(dtype)
+    assert accuracy.compare(output, expected, "fp64", "fp32").actual_precision == label
+
+
+def test_an_infinite_output_is_not_acceptable():
+    compared = accuracy.compare(torch.tensor([[float("inf"), 0]]), torch.ones(1, 2), "fp64", "fp16")
+    assert compared.max_relative_error is None
+    assert not accuracy.is_acceptable(compared)
+    assert measure.inaccuracy(compared) == "выход содержит бесконечность или NaN"
+
+
+class FakeNvml:
+    """NVML as a driver that cannot tell the power would answer."""
+
+    NVML_CLOCK_SM, NVML_CLOCK_MEM, NVML_TEMPERATURE_GPU = 1, 2, 0
+
+    class NVMLError(Exception):
+        pass
+
+    def nvmlDeviceGetCurrentClocksThrottleReasons(self, _):
+        return 0x1 | 0x4 | 0x40
+
+    def nvmlDeviceGetPowerUsage(self, _):
+        raise self.NVMLError("Not Supported")
+
+    def nvmlDeviceGetComputeRunningProcesses(self, _):
+        return [SimpleNamespace(pid=1), SimpleNamespace(pid=2)]
+
+    def nvmlDeviceGetClockInfo(self, _, which):
+        return 1980 if which == self.NVML_CLOCK_SM else 3201
+
+    def nvmlDeviceGetTemperature(self, *_):
+        return 61
+
+
+def test_the_gpu_s_state_is_read_and_what_the_driver_does_not_tell_is_none(monkeypatch):
+    monkeypatch.setattr(machine, "nvml", lambda: contextlib.nullcontext((FakeNvml(), None)))
+    assert machine.gpu_state() == {
+        "sm_clock_mhz": 1980, "memory_clock_mhz": 3201, "temperature_c": 61, "power_w": None,
+        "throttling": ["sw_power_cap", "hw_thermal_slowdown"], "processes": 2,
+    }  # fmt: skip
+
+
+def test_a_disturbed_case_is_flagged_in_the_table_and_named_in_the_text():
+    calm = record(gpu_idle={"processes": 0}, gpu_busy={"throttling": [], **STATE})
+    hot = record("onnx_runtime", gpu_idle={"processes": 2}, gpu_busy={"throttling": ["hw_thermal_slowdown"], **STATE})
+    data = report(calm, hot, gpu=GPU)
+    labels = list(summary.results_table(data).data["Оптимизация"])
+    assert [label for label in labels if "⚠" in label] == ["ONNX Runtime\u00a0⚠"]
+    text = narrative.how_to_read(data).data
+    assert "аппаратная защита от перегрева, другие процессы на GPU: 2 — 1" in text
+    assert "⚠" not in narrative.how_to_read(report(calm, gpu=GPU)).data
+    assert "частота 1\u00a0980\u00a0МГц, температура 61\u00a0°C" in narrative.conditions(data).data
+
+
+STATE = {"sm_clock_mhz": 1980, "memory_clock_mhz": 3201, "temperature_c": 61, "power_w": None, "processes": 1}
+
+
+def test_memory_on_a_gpu_is_the_device_s_peak_minus_what_was_used_before():
+    steps = Memory(host_before_build_bytes=1, host_peak_bytes=2, device_idle_bytes=500 * 2**20,
+                   device_context_bytes=900 * 2**20, device_built_bytes=1000 * 2**20, device_peak_bytes=1250 * 2**20)  # fmt: skip
+    assert summary.own_memory_bytes(steps) == 750 * 2**20
+    assert report(record(memory=steps), gpu=GPU).cases.memory_mib[0] == 750
+
+
+def test_an_unsupported_flavour_is_said_beside_the_figures():
+    ran = {"flavour": "torch-tensorrt-rtx", "tensorrt_version": "1.4.0.76", "documented_support": False}
+    data = report(record("torch_tensorrt", "fp16", ran=ran), skipped("torch_tensorrt"), gpu=GPU)
+    assert "поддержка этого варианта не включает этот GPU" in narrative.conditions(data).data
+    data = report(record("torch_tensorrt", "fp16", ran=ran | {"documented_support": True}), gpu=GPU)
+    assert "не включает" not in narrative.conditions(data).data

@@ -1,0 +1,62 @@
+"""What only a real GPU can show: run there with `pytest -m gpu`."""
+
+import pytest
+import torch
+
+from bench_lib import accuracy, engines
+from bench_lib.cases import Case, Limits
+from bench_lib.measure import measure
+
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU here")]
+ENGINES = ["pytorch", "onnx_runtime", "torch_tensorrt"]
+LIMITS = Limits(warmup_min_s=0.05, warmup_max_s=2.0, min_count=3, min_s=0.05)
+
+
+def measured(engine, precision, **fields):
+    return measure(Case(engine=engine, precision=precision, image_size=64, batch_size=2, **fields), LIMITS)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "fp16"])
+def test_each_engine_and_precision_runs_and_says_what_it_was(engine, precision):
+    record = measured(engine, precision)
+    assert record.status == "ok", record.detail
+    assert record.ran["device"].startswith("cuda")
+    assert record.accuracy.reference == "PyTorch fp64"
+    assert record.memory.device_peak_bytes >= record.memory.device_built_bytes > record.memory.device_idle_bytes
+    assert record.gpu_busy["sm_clock_mhz"] > 0
+    if engine != "torch_tensorrt":  # TensorRT-RTX may compute in TF32 when asked for fp32: the label tells
+        assert record.accuracy.actual_precision == precision
+
+
+def test_strict_fp32_is_orders_closer_to_fp64_than_tf32():
+    strict, tf32 = (measured("pytorch", precision).accuracy.max_relative_error for precision in ("fp32", "tf32"))
+    assert strict < accuracy.FP32_BELOW < tf32
+
+
+def test_onnx_runtime_runs_every_node_on_the_gpu():
+    assert set(measured("onnx_runtime", "fp32").ran["nodes_by_provider"]) == {"CUDAExecutionProvider"}
+
+
+def test_torch_tensorrt_leaves_nothing_in_pytorch_with_and_without_cuda_graphs():
+    for graphs in (False, True):
+        record = measured("torch_tensorrt", "fp16", options={"cuda_graphs": graphs})
+        assert record.status == "ok", record.detail
+        assert record.ran["left_in_pytorch"] == []
+        assert record.ran["cuda_graphs"] is graphs
+
+
+@pytest.mark.parametrize("engine", ["pytorch", "onnx_runtime"])
+def test_out_of_device_memory_is_a_row_and_the_next_case_runs(engine):
+    free = torch.cuda.mem_get_info()[0]
+    batch = int(free * 0.5 / (4 * 3 * 512 * 512))  # the input takes half of the memory, the first layer twice as much
+    record = measure(Case(engine=engine, image_size=512, batch_size=batch), LIMITS)
+    assert record.status == "failed"
+    assert record.reason.startswith("не хватило памяти")
+    assert "GiB" in record.reason or "bytes" in record.reason or "ГиБ" in record.reason
+    torch.cuda.empty_cache()
+    assert measured("pytorch", "fp32").status == "ok"
+
+
+def test_the_device_is_the_gpu():
+    assert engines.device().type == "cuda"
