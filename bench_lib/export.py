@@ -1,6 +1,7 @@
 """An executed report notebook → one offline HTML file, or a PDF: nbconvert's `bench-html` and `bench-pdf`."""
 
 import os
+import warnings
 from html import escape
 from pathlib import Path
 
@@ -112,7 +113,9 @@ def _pdf(html: str) -> bytes:
     from weasyprint.urls import URLFetcher
 
     page = weasyprint.HTML(string=html, url_fetcher=URLFetcher(allowed_protocols=["data"]))
-    return page.write_pdf(pdf_variant="pdf/ua-1")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "HarfBuzz-Subset")  # fonts are embedded without it too, only larger
+        return page.write_pdf(pdf_variant="pdf/ua-1")
 
 
 def _finish(html: str) -> str:

@@ -102,10 +102,11 @@ def samples(record: Record) -> HTML:
 
 def shown(figure: Figure, caption: str, alt: str, png: str | Path | None = None) -> HTML:
     """The figure as SVG inside HTML, with a caption and a replacing text; also saved as PNG if a path is given."""
-    if png is not None:
-        figure.savefig(png, dpi=150, metadata={"Software": None})
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    with plt.rc_context(STYLE):  # the salt makes the picture's ids, and so the report, the same each time
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+        if png is not None:
+            figure.savefig(png, dpi=150, metadata={"Software": None})
     plt.close(figure)
     data = base64.b64encode(buffer.getvalue()).decode()
     return HTML(

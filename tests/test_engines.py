@@ -192,8 +192,15 @@ STATE = {"sm_clock_mhz": 1980, "memory_clock_mhz": 3201, "temperature_c": 61, "p
 
 
 def test_memory_on_a_gpu_is_the_device_s_peak_minus_what_was_used_before():
-    steps = Memory(host_before_build_bytes=1, host_peak_bytes=2, device_idle_bytes=500 * 2**20,
-                   device_context_bytes=900 * 2**20, device_built_bytes=1000 * 2**20, device_peak_bytes=1250 * 2**20)  # fmt: skip
+    idle, context, built, peak = (mib * 2**20 for mib in (500, 900, 1000, 1250))
+    steps = Memory(
+        host_before_build_bytes=1,
+        host_peak_bytes=2,
+        device_idle_bytes=idle,
+        device_context_bytes=context,
+        device_built_bytes=built,
+        device_peak_bytes=peak,
+    )
     assert summary.own_memory_bytes(steps) == 750 * 2**20
     assert report(record(memory=steps), gpu=GPU).cases.memory_mib[0] == 750
 
