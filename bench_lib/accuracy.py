@@ -14,13 +14,13 @@ TOLERANCE = {"fp32": 1e-2, "tf32": 1e-2, "fp16": 3e-2}
 FP32_BELOW = 5e-5
 
 
-def reference(model: nn.Module, images: torch.Tensor) -> tuple[torch.Tensor, str]:
+def reference(model: nn.Module, images: torch.Tensor, device: torch.device) -> tuple[torch.Tensor, str]:
     """PyTorch's output, and how it was computed: fp32 on a CPU, fp64 on a GPU, where TF32 must be told from fp32."""
-    precision = torch.float64 if images.is_cuda else torch.float32
-    placed = copy.deepcopy(model).to(images.device, precision)
+    name, precision = ("fp64", torch.float64) if device.type == "cuda" else ("fp32", torch.float32)
+    placed = copy.deepcopy(model).to(device, precision)
     with torch.inference_mode():
-        output = placed(images.to(precision)).cpu()
-    return output, f"PyTorch {'fp64' if images.is_cuda else 'fp32'}"
+        output = placed(images.to(device, precision)).cpu()
+    return output, f"PyTorch {name}"
 
 
 def compare(output: torch.Tensor, expected: torch.Tensor, name: str, precision: str) -> Accuracy:
@@ -31,7 +31,7 @@ def compare(output: torch.Tensor, expected: torch.Tensor, name: str, precision: 
     """
     if output.shape != expected.shape:
         raise ValueError(f"output is {list(output.shape)}, the reference {list(expected.shape)}")
-    is_fp16 = output.dtype == torch.float16
+    output_dtype = output.dtype
     output, expected = output.detach().cpu().double(), expected.double()
     finite = bool(torch.isfinite(output).all())
     error = float((output - expected).abs().max() / expected.abs().max()) if finite else None
@@ -40,8 +40,15 @@ def compare(output: torch.Tensor, expected: torch.Tensor, name: str, precision: 
         top1_agreement=float((output.argmax(1) == expected.argmax(1)).double().mean()),
         tolerance=TOLERANCE[precision],
         reference=name,
-        actual_precision="fp16" if is_fp16 else ("fp32" if finite and error < FP32_BELOW else "tf32"),
+        actual_precision=precision if error is None else computed_in(output_dtype, error),
     )
+
+
+def computed_in(output_dtype: torch.dtype, error: float) -> str:
+    """The precision that the figures show: the output's type tells fp16, its error tells fp32 from TF32."""
+    if output_dtype == torch.float16:
+        return "fp16"
+    return "fp32" if error < FP32_BELOW else "tf32"
 
 
 def is_acceptable(accuracy: Accuracy) -> bool:

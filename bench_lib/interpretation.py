@@ -180,12 +180,12 @@ def accuracy(report: Summary) -> Markdown:
             f"**{name}:** наибольшая относительная ошибка {scientific(rows.error.max())}, совпадение первого класса не "
             f"ниже {agreement}."
         )
-    relabelled = cases[(cases.precision == "fp32") & (cases.precision_label != "fp32")]
-    for label, rows in relabelled.groupby("label", sort=False):
-        count = counted(len(rows), "конфигурации", "конфигураций", "конфигураций")
+    relabelled = cases[cases.precision_label != cases.precision]
+    for (label, asked, shown), rows in relabelled.groupby(["label", "precision", "precision_label"], sort=False):
+        count = counted(len(rows), "конфигурации", "конфигурациях", "конфигурациях")
         lines.append(
-            f"{label} в {count} считал не в fp32, хотя просили fp32: ошибка как у TF32. Это отмечено в таблице, "
-            "ускорение относительно fp32 для этих строк не показано."
+            f"{label} в {count} считал не в {asked}, как просили: судя по ошибке, это {shown.split()[-1].rstrip(')')}. "
+            "Так эти строки и названы в таблице, а ускорение для них не показано."
         )
     inexact = report.cases[(report.cases.status == "failed") & report.cases.reason.str.startswith("выход")]
     if len(inexact):

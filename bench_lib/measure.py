@@ -95,7 +95,7 @@ def run_case(case: Case, limits: Limits, seed: int, clock: Clock) -> dict[str, A
     gpu_busy = busy_state(engine, timing)
     memory_steps["device_peak_bytes"] = memory.device_bytes()  # runtimes keep what they took, so this is the peak
     memory_steps["host_peak_bytes"] = memory.host_peak_bytes()
-    expected, name = accuracy.reference(model, images)  # last, so that its memory is not the case's
+    expected, name = accuracy.reference(model, images, device)  # last, so that its memory is not the case's
     compared = accuracy.compare(engine.output(), expected, name, case.precision)
     fields = {
         "build_s": build_s,

@@ -42,7 +42,8 @@ def network(name: str, seed: int) -> nn.Module:
 def images(case: Case, seed: int, device: torch.device) -> torch.Tensor:
     """Synthetic images ~ N(0, 1), float32, `[batch_size, 3, image_size, image_size]`, the same for equal seeds.
 
-    Raise `InputTooLarge` if the images alone do not fit in the host's free memory or, on a GPU, in the device's.
+    They are on the host: an engine puts its own copy on the device, so that no other one counts as its memory.
+    Raise `InputTooLarge` if they alone do not fit in the host's free memory or, where `device` is a GPU, in its.
     """
     shape = (case.batch_size, CHANNELS, case.image_size, case.image_size)
     asked = 4 * CHANNELS * case.batch_size * case.image_size**2
@@ -52,4 +53,4 @@ def images(case: Case, seed: int, device: torch.device) -> torch.Tensor:
     if asked > free:
         raise InputTooLarge(asked, free)
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(shape, generator=generator).to(device)
+    return torch.randn(shape, generator=generator)

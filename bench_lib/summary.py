@@ -75,9 +75,7 @@ def row(record: Record) -> dict[str, Any]:
     """One case's figures; a case without a measured speed has none."""
     case = record.case
     actual = record.accuracy.actual_precision if record.accuracy else case.precision
-    shown = (
-        case.precision if actual == case.precision or case.precision != "fp32" else f"fp32 (факт.: {actual.upper()})"
-    )
+    shown = case.precision if actual == case.precision else f"{case.precision} (факт.: {actual.upper()})"
     base = {
         "engine": case.engine,
         "label": LABELS.get(case.engine, case.engine),

@@ -23,7 +23,7 @@ def test_an_engine_answers_like_the_reference(engine):
     built = engine.build(model, images, "fp32")
     built.run()
     built.synchronize()
-    compared = accuracy.compare(built.output(), *accuracy.reference(model, images), "fp32")
+    compared = accuracy.compare(built.output(), *accuracy.reference(model, images, engines.device()), "fp32")
     assert built.output().shape == (3, 1000)
     assert compared.max_relative_error < accuracy.FP32_BELOW
     assert (compared.top1_agreement, compared.actual_precision) == (1, "fp32")
@@ -44,7 +44,7 @@ def test_a_channels_last_input_is_not_misread():
     model, images = models.network(case.model, 0), models.images(case, 0, torch.device("cpu"))
     built = onnx_runtime.build(model, images.to(memory_format=torch.channels_last), "fp32")
     built.run()
-    expected, name = accuracy.reference(model, images)
+    expected, name = accuracy.reference(model, images, torch.device("cpu"))
     assert accuracy.compare(built.output(), expected, name, "fp32").max_relative_error < accuracy.FP32_BELOW
 
 

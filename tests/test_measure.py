@@ -29,7 +29,7 @@ def test_build_and_calls_are_timed_apart_and_exactly(monkeypatch):
     def build(clock):
         clock.now += 7
         engine = NoOpEngine(clock, 0.010, 0.090)
-        engine.output = lambda: accuracy.reference(*network_and_images())[0]
+        engine.output = lambda: accuracy.reference(*network_and_images(), engines.device())[0]
         return engine
 
     record = measured(monkeypatch, build)
@@ -48,7 +48,7 @@ def network_and_images():
 def test_a_wrong_output_has_figures_but_no_speed(monkeypatch):
     def build(clock):
         engine = NoOpEngine(clock, 0.1)
-        engine.output = lambda: 2 * accuracy.reference(*network_and_images())[0]
+        engine.output = lambda: 2 * accuracy.reference(*network_and_images(), engines.device())[0]
         return engine
 
     record = measured(monkeypatch, build)

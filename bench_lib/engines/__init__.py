@@ -2,7 +2,8 @@
 
 An engine's file has
 - `check(precision)`, which raises `Unavailable` where the case cannot run on this machine;
-- `build(model, images, precision, *, <options>)`, which returns an `Engine` bound to those images.
+- `build(model, images, precision, *, <options>)`, which puts both, given in fp32 on the host, on the device and returns
+  an `Engine` bound to them.
 """
 
 import importlib

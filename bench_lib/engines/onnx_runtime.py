@@ -81,10 +81,11 @@ def build(
     """
     import onnxruntime
 
-    placed, images = copy.deepcopy(model).to(dtype(precision)), images.to(device(), dtype(precision))
+    placed, images = copy.deepcopy(model).to(dtype(precision)), images.to(dtype(precision))
     start = time.perf_counter()
-    proto = export(placed, images.cpu())
+    proto = export(placed, images)
     export_s = time.perf_counter() - start
+    images = images.to(device())
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = torch.get_num_threads()
