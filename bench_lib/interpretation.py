@@ -5,18 +5,12 @@ from IPython.display import Markdown
 
 from bench_lib import findings
 from bench_lib.narrative import bullets, leadership
-from bench_lib.russian import NBSP, between, counted, listed, number, plural, scientific, times
+from bench_lib.russian import NBSP, between, counted, listed, number, percent, plural, scientific, span, times
 from bench_lib.statistics import ALIKE_WITHIN, alike
-from bench_lib.summary import BASELINE, Summary
+from bench_lib.summary import BASELINE_NAME, Summary
 
 NOTHING = Markdown("Сказать нечего: ни одна конфигурация не измерена.")
 BATCHES = "params/batches.yaml"
-
-
-def span(low: float, high: float, unit: str = "") -> str:
-    """«1,6–13» for a range, one figure where both ends read the same."""
-    first, last = number(low), number(high)
-    return f"{first}{unit}" if first == last else f"{first}–{last}{unit}"
 
 
 def engines(report: Summary) -> Markdown:
@@ -26,10 +20,10 @@ def engines(report: Summary) -> Markdown:
         return NOTHING
     lines = [leadership(findings.blocks(cases))]
     for name, rows in cases.groupby("name", sort=False):
-        if (rows.engine.iloc[0], rows.precision_label.iloc[0]) != BASELINE and rows.speedup.notna().any():
+        if name != BASELINE_NAME and rows.speedup.notna().any():
             lines.append(f"**{name}:** {against_baseline(rows.dropna(subset='speedup'))}")
     if cases.speedup.isna().all():
-        lines.append("PyTorch fp32 не измерен, поэтому ускорение не посчитано.")
+        lines.append(f"{BASELINE_NAME} не измерен, поэтому ускорение не посчитано.")
     return bullets(lines)
 
 
@@ -37,18 +31,18 @@ def against_baseline(rows: pd.DataFrame) -> str:
     """How one engine and precision compares with PyTorch fp32: range, where it is slower, how the batch matters."""
     faster, slower = (rows.speedup > 1 / (1 - ALIKE_WITHIN)).sum(), (rows.speedup < 1 - ALIKE_WITHIN).sum()
     among = f"из {len(rows)}{NBSP}{plural(len(rows), 'сочетания', 'сочетаний', 'сочетаний')}"
-    verdict = [f"быстрее PyTorch fp32 в {faster} {among}"] if faster else []
-    verdict += [f"медленнее в {slower} {among}"] if slower else []
-    verdict += [f"наравне в {len(rows) - faster - slower} {among}"] if faster + slower < len(rows) else []
-    text = f"{listed(verdict)}; ускорение {span(rows.speedup.min(), rows.speedup.max(), '×')}."
+    counts = {"быстрее": faster, "медленнее": slower, "наравне": len(rows) - faster - slower}
+    words = [f"{word} в {count}" for word, count in counts.items() if count]
+    text = f"относительно {BASELINE_NAME} {listed(words)} {among}; "
+    text += f"ускорение {span(rows.speedup.min(), rows.speedup.max(), '×')}."
     medians = rows.groupby("batch_size").speedup.median()
     if len(medians) > 1 and not alike(medians.iloc[0], medians.iloc[-1]):
         trend = "больше" if medians.iloc[-1] > medians.iloc[0] else "меньше"
         text += (
-            f" При батче {medians.index[-1]} выигрыш {trend}, чем при батче {medians.index[0]}: медианы ускорения "
+            f" При батче {medians.index[-1]} оно {trend}, чем при батче {medians.index[0]}: медианы "
             f"{number(medians.iloc[-1], 2)}× и {number(medians.iloc[0], 2)}×."
         )
-    return text[0].upper() + text[1:]
+    return text
 
 
 def image_sizes(report: Summary) -> Markdown:
@@ -95,8 +89,13 @@ def pixel_rates(cases: pd.DataFrame) -> list[str]:
     lines = []
     for batch, rows in cases.groupby("batch_size"):
         rates = rows.groupby("image_size").rate.max()
-        if len(rates) > 1:
-            good = [str(size) for size, rate in rates.items() if alike(rate, rates.max())]
+        good = [str(size) for size, rate in rates.items() if alike(rate, rates.max())]
+        if 1 < len(good) == len(rates):
+            lines.append(
+                f"При батче {batch} пикселей в секунду проходит поровну при всех размерах (до {number(rates.max())}"
+                f"{NBSP}Мпикс/с): FPS обратно пропорционален площади."
+            )
+        elif len(rates) > 1:
             lines.append(
                 f"При батче {batch} больше всего пикселей в секунду проходит при размере {listed(good)}: "
                 f"{number(rates.max())}{NBSP}Мпикс/с (при {rates.idxmin()} — {number(rates.min())}{NBSP}Мпикс/с)."
@@ -175,10 +174,11 @@ def accuracy(report: Summary) -> Markdown:
         return NOTHING
     lines = []
     for name, rows in cases.groupby("name", sort=False):
-        agreement = f"{number(100 * rows.top1.min(), 0)}{NBSP}%"
+        same = rows.top1.min() == 1
+        agreement = "у всех изображений" if same else f"не меньше чем у {percent(rows.top1.min())} изображений"
         lines.append(
-            f"**{name}:** наибольшая относительная ошибка {scientific(rows.error.max())}, совпадение первого класса не "
-            f"ниже {agreement}."
+            f"**{name}:** наибольшая относительная ошибка {scientific(rows.error.max())}, первый класс совпадает с "
+            f"эталонным {agreement}."
         )
     relabelled = cases[cases.precision_label != cases.precision]
     for (label, asked, shown), rows in relabelled.groupby(["label", "precision", "precision_label"], sort=False):

@@ -137,7 +137,12 @@ def failure_reason(error: Exception) -> str:
     if reason := getattr(error, "reason", ""):
         return reason
     words = " ".join(str(error).split())
-    words = words if len(words) <= 200 else words[:200] + "…"
-    if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(words):
-        return f"не хватило памяти: {words}"
-    return f"ошибка {type(error).__name__}: {words}"
+    if shortage := OUT_OF_MEMORY.search(words):
+        return f"не хватило памяти: {shortened(words[shortage.start() :])}"
+    kind = "не хватило памяти" if isinstance(error, MemoryError) else f"ошибка {type(error).__name__}"
+    return f"{kind}: {shortened(words)}"
+
+
+def shortened(words: str) -> str:
+    """At most 200 characters; the whole is in the record's `detail`."""
+    return words if len(words) <= 200 else words[:200] + "…"

@@ -35,8 +35,8 @@ def fps_vs_batch(report: Summary, png: str | Path) -> HTML:
 def fps_figure(report: Summary, x: str, panel: str, x_label: str, title: str, caption: str, png: str | Path) -> HTML:
     """Lines of FPS over `x`, one an engine and precision, in panels by `panel`."""
     table = report.measured
-    if table.empty:
-        return HTML("<p>График не построен: ни одна конфигурация не измерена.</p>")
+    if table[x].nunique() < 2:
+        return HTML(f"<p>График «{caption}» не построен: для него нужны хотя бы два измеренных значения.</p>")
     panels = sorted(table[panel].unique())
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)

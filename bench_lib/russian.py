@@ -15,8 +15,19 @@ def number(value: float | None, digits: int | None = None) -> str:
         return "—"
     if digits is None:
         magnitude = math.floor(math.log10(abs(value))) if value else 0
-        digits = min(3, max(0, 2 - magnitude))
+        digits = min(4, max(0, 2 - magnitude))
     return f"{value:,.{digits}f}".replace(",", NBSP).replace(".", ",")
+
+
+def plain(value: float) -> str:
+    """A number as a person wrote it in a parameter file: 0,5 and 10, not 0,500 and 10,0."""
+    return f"{value:g}".replace(".", ",")
+
+
+def percent(share: float) -> str:
+    """A share as percent: 41 %, 4,1 %, 0,12 %."""
+    digits = 0 if share >= 0.1 or share == 0 else 1 if share >= 0.01 else 2
+    return f"{number(100 * share, digits)}{NBSP}%"
 
 
 def scientific(value: float) -> str:
@@ -25,6 +36,12 @@ def scientific(value: float) -> str:
         return "0"
     mantissa, exponent = f"{value:.1e}".split("e")
     return f"{mantissa.replace('.', ',')}·10{str(int(exponent)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+
+
+def span(low: float, high: float, unit: str = "") -> str:
+    """«1,6–13» for a range, one figure where both ends read the same."""
+    first, last = number(low), number(high)
+    return f"{first}{unit}" if first == last else f"{first}–{last}{unit}"
 
 
 def times(ratio: float) -> str:

@@ -18,6 +18,7 @@ from bench_lib.russian import NBSP, counted, number, scientific
 LABELS = {"pytorch": "PyTorch", "onnx_runtime": "ONNX Runtime", "torch_tensorrt": "Torch-TensorRT"}
 STATUS = {"ok": "измерено", "skipped": "пропущено", "failed": "не удалось"}
 BASELINE = ("pytorch", "fp32")
+BASELINE_NAME = f"{LABELS[BASELINE[0]]} {BASELINE[1]}"
 COLUMNS = {
     "label": "Оптимизация",
     "precision_label": "Точность",
@@ -63,7 +64,7 @@ def summarize(grid: Grid, records: list[Record]) -> Summary:
     """Tables of the records; all are from one machine."""
     cases = pd.DataFrame([row(record) for record in records])
     axes = ["image_size", "batch_size"]
-    is_baseline = (cases.engine == BASELINE[0]) & (cases.precision_label == BASELINE[1]) & (cases.status == "ok")
+    is_baseline = (cases.name == BASELINE_NAME) & (cases.status == "ok")
     baseline = cases[is_baseline].set_index(axes).latency_ms
     index = pd.MultiIndex.from_frame(cases[axes])
     cases["speedup"] = baseline.reindex(index).to_numpy() / cases.latency_ms

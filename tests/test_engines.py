@@ -8,7 +8,7 @@ import pytest
 import torch
 from made import GPU, record, report, skipped
 
-from bench_lib import accuracy, engines, machine, measure, models, narrative, summary
+from bench_lib import accuracy, engines, machine, measure, methods, models, summary
 from bench_lib.cases import Case, InputError
 from bench_lib.engines import onnx_runtime, pytorch, torch_tensorrt
 from bench_lib.records import Memory
@@ -182,10 +182,10 @@ def test_a_disturbed_case_is_flagged_in_the_table_and_named_in_the_text():
     data = report(calm, hot, gpu=GPU)
     labels = list(summary.results_table(data).data["Оптимизация"])
     assert [label for label in labels if "⚠" in label] == ["ONNX Runtime\u00a0⚠"]
-    text = narrative.how_to_read(data).data
+    text = methods.how_to_read(data).data
     assert "аппаратная защита от перегрева, другие процессы на GPU: 2 — 1" in text
-    assert "⚠" not in narrative.how_to_read(report(calm, gpu=GPU)).data
-    assert "частота 1\u00a0980\u00a0МГц, температура 61\u00a0°C" in narrative.conditions(data).data
+    assert "⚠" not in methods.how_to_read(report(calm, gpu=GPU)).data
+    assert "частота 1\u00a0980\u00a0МГц, температура 61\u00a0°C" in methods.conditions(data).data
 
 
 STATE = {"sm_clock_mhz": 1980, "memory_clock_mhz": 3201, "temperature_c": 61, "power_w": None, "processes": 1}
@@ -208,6 +208,6 @@ def test_memory_on_a_gpu_is_the_device_s_peak_minus_what_was_used_before():
 def test_an_unsupported_flavour_is_said_beside_the_figures():
     ran = {"flavour": "torch-tensorrt-rtx", "tensorrt_version": "1.4.0.76", "documented_support": False}
     data = report(record("torch_tensorrt", "fp16", ran=ran), skipped("torch_tensorrt"), gpu=GPU)
-    assert "поддержка этого варианта не включает этот GPU" in narrative.conditions(data).data
+    assert "поддержка этого варианта не включает этот GPU" in methods.conditions(data).data
     data = report(record("torch_tensorrt", "fp16", ran=ran | {"documented_support": True}), gpu=GPU)
-    assert "не включает" not in narrative.conditions(data).data
+    assert "не включает" not in methods.conditions(data).data

@@ -54,7 +54,7 @@ def test_out_of_device_memory_is_a_row_and_the_next_case_runs(engine):
     del ballast
     assert record.status == "failed"
     assert record.reason.startswith("не хватило памяти")
-    assert "GiB" in record.reason or "bytes" in record.reason or "ГиБ" in record.reason
+    assert "GiB" in record.reason or "buffer of size" in record.reason  # how much was asked
     torch.cuda.empty_cache()
     assert measured("pytorch", "fp32").status == "ok"
 

@@ -3,7 +3,7 @@
 import pytest
 from made import ALL, GPU, record, report, skipped
 
-from bench_lib import claims, conclusions, interpretation, narrative, summary
+from bench_lib import claims, conclusions, interpretation, methods, narrative, summary
 from bench_lib.russian import NBSP, between, counted, listed, number, scientific, times
 from bench_lib.summary import Summary
 
@@ -15,7 +15,7 @@ def text(markdown):
 def everything(data: Summary) -> str:
     """All text of the report."""
     sections = [
-        narrative.abstract, narrative.aim, narrative.conditions, narrative.method, narrative.how_to_read,
+        narrative.abstract, narrative.aim, methods.conditions, methods.method, methods.how_to_read,
         interpretation.engines, interpretation.image_sizes, interpretation.batch_sizes, interpretation.memory,
         interpretation.accuracy, conclusions.choice, conclusions.advice,
     ]  # fmt: skip
@@ -34,14 +34,14 @@ def test_the_winner_is_the_faster_one_whichever_it_is():
     assert "ONNX Runtime fp32 — в 1 из 1 сочетания" in text(interpretation.engines(pair(20, 10)))
     swapped = text(interpretation.engines(pair(10, 20)))
     assert "PyTorch fp32 — в 1 из 1 сочетания" in swapped
-    assert "Медленнее в 1 из 1 сочетания; ускорение 0,500×" in swapped
+    assert "относительно PyTorch fp32 медленнее в 1 из 1 сочетания; ускорение 0,500×" in swapped
 
 
 def test_a_tie_is_called_a_tie():
     tied = text(interpretation.engines(pair(10, 9.7)))
     assert "В 1 из 1 сочетания размера и батча лидеры неразличимы (разница не больше 5 %)" in tied
     assert "Меньше всех время на батч" not in tied
-    assert "Наравне в 1 из 1" in tied
+    assert "наравне в 1 из 1 сочетания" in tied
 
 
 def test_speedup_is_of_latency_and_fps_is_of_throughput():
@@ -57,6 +57,28 @@ def test_the_best_figures_stand_in_the_abstract():
     abstract = text(narrative.abstract(data))
     assert "Наибольшая пропускная способность:</b> 1 000 FPS (ONNX Runtime fp32, 224×224, батч 33)" in abstract
     assert "Наименьшее время на батч:</b> 4,00 мс (PyTorch fp32, 224×224, батч 1)" in abstract
+
+
+def test_the_abstract_says_how_much_faster_the_leader_is():
+    data = report(
+        record(ms=20), record(size=448, ms=60), record("onnx_runtime", ms=10), record("onnx_runtime", size=448, ms=20)
+    )
+    assert "Ускорение ONNX Runtime fp32 относительно PyTorch fp32 — 2,00–3,00×." in text(narrative.abstract(data))
+    assert "Ускорение" not in text(narrative.abstract(pair(10, 20)))
+    assert "Ускорение" not in text(narrative.abstract(pair(10, 10)))
+
+
+def test_the_spread_names_its_worst_row_and_the_limits_read_as_written():
+    noisy = record("onnx_runtime", ms=10)
+    noisy = noisy.model_copy(update={"timing": noisy.timing.model_copy(update={"latency_ms": [8.0, 10.0, 12.0]})})
+    told = text(methods.how_to_read(report(record(ms=10), noisy)))
+    assert "у половины строк не больше 10 %, наибольший — 20 % (ONNX Runtime fp32, 224×224, батч 1)" in told
+    assert "не меньше 0,5 с и не больше 20 с" in text(methods.method(report(record())))
+
+
+def test_equal_pixel_rates_are_called_equal():
+    told = text(interpretation.image_sizes(report(record(ms=10), record(size=448, ms=40))))
+    assert "При батче 1 пикселей в секунду проходит поровну при всех размерах (до 5,02 Мпикс/с)" in told
 
 
 def test_a_dropped_engine_leaves_the_text():
@@ -187,7 +209,7 @@ def test_the_table_has_the_seeds_columns_and_every_case():
 
 def test_numbers_are_written_as_russians_write_them():
     assert [number(v) for v in (0.001234, 1.5, 17.123, 236.4, 12345.6, float("nan"))] == [
-        "0,001", "1,50", "17,1", "236", f"12{NBSP}346", "—",
+        "0,0012", "1,50", "17,1", "236", f"12{NBSP}346", "—",
     ]  # fmt: skip
     assert scientific(4.4e-7) == "4,4·10⁻⁷"
     assert [counted(n, "раз", "раза", "раз") for n in (1, 2, 5, 11, 21, 112)] == [

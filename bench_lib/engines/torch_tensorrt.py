@@ -34,10 +34,13 @@ def check(precision: str) -> None:
 
 def runtime():
     """The `torch_tensorrt` module, imported without its warnings about optional parts."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import torch_tensorrt
-
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import torch_tensorrt
+    finally:
+        logging.disable(logging.NOTSET)
     logging.getLogger("torch_tensorrt").setLevel(logging.ERROR)
     return torch_tensorrt
 

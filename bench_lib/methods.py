@@ -1,0 +1,127 @@
+"""Records and tables → Russian sentences: what was measured on what, how, and how to read the results."""
+
+from IPython.display import Markdown
+
+from bench_lib.narrative import PERCENT_ALIKE, at, bullets, place
+from bench_lib.russian import NBSP, counted, number, percent, plain, span
+from bench_lib.summary import BASELINE_NAME, LABELS, MIB, Summary
+
+
+def conditions(report: Summary) -> Markdown:
+    """The grid, and what went into the network."""
+    grid = report.grid
+    lines = [
+        f"**Сеть:** {grid.title} (`{grid.model}` из torchvision) со случайными весами (зерно {grid.seed}): скорость от "
+        "значений весов не зависит.",
+        f"**Формат данных:** синтетический — случайные изображения ~{NBSP}N(0,{NBSP}1), одинаковые для всех. "
+        "Чтение и подготовка изображений не измеряются.",
+        f"**Размер изображения:** {', '.join(map(str, grid.image_sizes))} пикселей.",
+        f"**Батч:** {', '.join(map(str, grid.batch_sizes))}.",
+        f"**Оптимизация:** {', '.join(LABELS.get(name, name) for name in grid.engines)}.",
+        f"**Точность:** {', '.join(grid.precisions)}.",
+        f"**Машина:** {place(report)}.",
+    ]
+    return bullets(lines + support(report) + gpu_states(report))
+
+
+def support(report: Summary) -> list[str]:
+    """Which flavour of TensorRT ran, and whether its documented support covers this GPU."""
+    found = {(r.ran["flavour"], r.ran["tensorrt_version"], r.ran["documented_support"]) for r in report.records
+             if "flavour" in r.ran}  # fmt: skip
+    lines = []
+    for flavour, version, supported in sorted(found):
+        line = f"**Torch-TensorRT** — пакет {flavour}, TensorRT {version}."
+        if not supported:
+            line += (
+                " Документированная поддержка этого варианта не включает этот GPU: цифры верны для этого запуска, но "
+            )
+            line += "обычный TensorRT здесь может показать другие."
+        lines.append(line)
+    return lines
+
+
+def gpu_states(report: Summary) -> list[str]:
+    """Clocks, temperature and power of the GPU under load, over all cases."""
+    states = [record.gpu_busy for record in report.records if record.gpu_busy]
+    parts = []
+    for key, words, unit in (("sm_clock_mhz", "частота", "МГц"), ("temperature_c", "температура", "°C"),
+                             ("power_w", "мощность", "Вт")):  # fmt: skip
+        if values := [state[key] for state in states if state[key] is not None]:
+            low, high = number(min(values), 0), number(max(values), 0)
+            parts.append(f"{words} {low if low == high else f'{low}–{high}'}{NBSP}{unit}")
+    return [f"**GPU под нагрузкой:** {', '.join(parts)}."] if parts else []
+
+
+def method(report: Summary) -> Markdown:
+    """How it was timed."""
+    limits = report.grid.limits
+    least = counted(limits.min_count, "измерения", "измерений", "измерений")
+    restless = [record for record in report.records if record.timing and not record.timing.warm]
+    lines = [
+        "Каждая конфигурация измерена в новом процессе (papermill выполняет `measure.ipynb`), одними часами "
+        "(`time.perf_counter`) и одним циклом для всех способов.",
+        "**Время/батч** — медиана задержки: один вызов, синхронизация, и так снова и снова. "
+        "**FPS** — пропускная способность: вызовы идут подряд без ожидания, синхронизация в конце окна; берётся "
+        "медиана по окнам. Это разные величины, поэтому FPS не обязан равняться батчу, делённому на время.",
+        f"**Прогрев** — пока медианы двух соседних групп вызовов не сойдутся в пределах 5{NBSP}%, не меньше "
+        f"{plain(limits.warmup_min_s)}{NBSP}с и не больше {plain(limits.warmup_max_s)}{NBSP}с. Затем не меньше "
+        f"{least} и не меньше {plain(limits.min_s)}{NBSP}с для каждой величины. Сборка (экспорт, компиляция) "
+        "измерена отдельно и в скорость не входит.",
+        "**Выход сверен** с эталоном — PyTorch fp32 на процессоре или fp64 на GPU; при ошибке больше допустимой "
+        "скорость не публикуется. Все исходные измерения лежат в `records/` рядом с отчётом.",
+    ]
+    if restless:
+        names = ", ".join(f"`{record.case.id}`" for record in restless)
+        lines.append(f"Прогрев не стал устойчивым за отведённое время, поэтому цифры ненадёжны: {names}.")
+    return bullets(lines)
+
+
+def how_to_read(report: Summary) -> Markdown:
+    """What each column of the results is."""
+    lines = [
+        "Строки собраны в группы одного размера и батча, внутри группы — от быстрой к медленной; самая быстрая "
+        "выделена. Прочерк — конфигурация не измерена; причины — в следующей таблице.",
+        f"**Ускорение** — {speedup(report)}.",
+        f"**Память** — {memory(report)}.",
+        *spread(report),
+    ]
+    disturbed = report.measured[report.measured.disturbed != ""]
+    if len(disturbed):
+        words = "; ".join(f"{words} — {count}" for words, count in disturbed.disturbed.value_counts().items())
+        lines.append(f"**⚠** — во время измерения состояние GPU мешало ({words}): этим строкам верить осторожно.")
+    return bullets(lines)
+
+
+def speedup(report: Summary) -> str:
+    """What the speedup is counted from."""
+    if (report.measured.name == BASELINE_NAME).any():
+        return f"время/батч {BASELINE_NAME} того же размера и батча, делённое на время/батч этой строки"
+    return f"не посчитано: {BASELINE_NAME}, от которого оно отсчитывается, не измерен"
+
+
+def memory(report: Summary) -> str:
+    """What the memory column holds."""
+    if not report.machine.get("gpu"):
+        return (
+            "пик памяти процесса целиком: Python, библиотеки, сборка (с экспортом модели, где он нужен) и сам "
+            "инференс; сколько из неё берёт рантайм, отдельно не измерено"
+        )
+    text = "прирост занятой памяти GPU (NVML) от состояния до начала работы до пика, в новом процессе"
+    steps = [record.memory for record in report.records if record.memory and record.memory.device_context_bytes]
+    if contexts := [(step.device_context_bytes - step.device_idle_bytes) / MIB for step in steps]:
+        least, most = min(contexts), max(contexts)
+        text += f"; из него {span(least, most, f'{NBSP}МиБ')} — контекст CUDA, который есть у каждого процесса"
+    return text
+
+
+def spread(report: Summary) -> list[str]:
+    """How much the latency varied inside one process."""
+    cases = report.measured
+    if cases.empty:
+        return []
+    most = cases.loc[cases.spread.idxmax()]
+    return [
+        f"**Разброс** задержки внутри одного процесса (межквартильный размах к медиане): у половины строк не больше "
+        f"{percent(cases.spread.median())}, наибольший — {percent(most.spread)} ({at(most)}). Отличия от запуска к "
+        f"запуску здесь не измерены, поэтому разницу до {PERCENT_ALIKE} отчёт не считает преимуществом."
+    ]
