@@ -3,13 +3,13 @@ import io
 import logging
 import subprocess
 import sys
-from pathlib import Path
 
 import matplotlib
 import nbformat
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
+from here import CHROMIUM, NEEDS_CHROMIUM, NEEDS_PANGO
 from matplotlib.figure import Figure
 from nbconvert.exporters import get_exporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -17,7 +17,6 @@ from pypdf import PdfReader
 
 from bench_lib import export
 
-CHROMIUM = Path("/usr/bin/chromium")
 TITLE = "Скорость инференса <ResNet-18> & другие"
 CAPTION = "Таблица 1. Все конфигурации"
 HEADERS = [
@@ -158,7 +157,7 @@ def test_entry_points_are_registered():
     assert get_exporter("bench-pdf") is export.ReportPDFExporter
 
 
-@pytest.mark.parametrize("kind", ["html", "pdf"])
+@pytest.mark.parametrize("kind", ["html", pytest.param("pdf", marks=NEEDS_PANGO)])
 def test_jupyter_nbconvert_command(notebook, tmp_path, kind):
     command = [sys.executable, "-m", "nbconvert", "--to", f"bench-{kind}", "--output-dir", str(tmp_path)]
     subprocess.run([*command, str(notebook)], check=True, capture_output=True)
@@ -170,12 +169,12 @@ def test_export_imports_no_torch():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed")
+@NEEDS_CHROMIUM
 def test_browser_loads_the_file_alone_and_a_phone_does_not_scroll_sideways(page):
     sync_api = pytest.importorskip("playwright.sync_api")
     requested, complaints = [], []
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         tab = browser.new_page(viewport={"width": 390, "height": 844})
         tab.on("request", lambda request: requested.append(request.url))
         tab.on("console", lambda message: complaints.append(message.text))
@@ -193,6 +192,7 @@ def test_browser_loads_the_file_alone_and_a_phone_does_not_scroll_sideways(page)
     assert picture_width > 0
 
 
+@NEEDS_PANGO
 def test_pdf_is_searchable_and_complete(pdf):
     reader = PdfReader(pdf)
     pages = [" ".join(page.extract_text().split()) for page in reader.pages]
@@ -210,6 +210,7 @@ def test_pdf_is_searchable_and_complete(pdf):
     assert all("Скорость инференса" in page for page in pages)
 
 
+@NEEDS_PANGO
 def test_pdf_has_bookmarks_links_and_vector_figures(pdf):
     reader = PdfReader(pdf)
     bookmarks = [entry for entry in reader.outline if not isinstance(entry, list)]
@@ -219,6 +220,7 @@ def test_pdf_has_bookmarks_links_and_vector_figures(pdf):
     assert not [image for page in reader.pages for image in page.images]
 
 
+@NEEDS_PANGO
 def test_pdf_cuts_nothing_at_the_edges(pdf):
     reader = PdfReader(pdf)
     wide = [page for page in reader.pages if page.mediabox.width > page.mediabox.height]
@@ -236,6 +238,7 @@ def test_pdf_cuts_nothing_at_the_edges(pdf):
         assert max(float(word["xmax"]) for word in words) <= float(page["width"]) - margin
 
 
+@NEEDS_PANGO
 def test_pdf_is_made_without_complaint(notebook, tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         export.write_pdf(notebook, tmp_path / "report.pdf")

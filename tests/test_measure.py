@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import nbformat
 import papermill
 import pytest
+import torch
 from made import FakeClock, NoOpEngine
 
 from bench_lib import accuracy, engines, measure
@@ -50,6 +51,25 @@ def network_and_images():
     from bench_lib import models
 
     return models.network(CASE.model, 0), models.images(CASE, 0, engines.device())
+
+
+def test_the_memory_of_a_gpu_is_read_idle_with_a_context_built_and_at_its_peak(monkeypatch):
+    steps = iter([500, 900, 1000, 1250])
+    output = torch.ones(1, 10)
+    monkeypatch.setattr(measure.memory, "device_bytes", lambda: next(steps))
+    monkeypatch.setattr(engines, "device", lambda: torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    monkeypatch.setattr(measure.models, "images", lambda *_: torch.zeros(1, 3, 32, 32))
+    monkeypatch.setattr(accuracy, "reference", lambda *_: (output, "PyTorch fp64"))
+
+    def build(clock):
+        engine = NoOpEngine(clock, 0.1)
+        engine.output = lambda: output
+        return engine
+
+    taken = measured(monkeypatch, build).memory
+    assert (taken.device_idle_bytes, taken.device_context_bytes) == (500, 900)
+    assert (taken.device_built_bytes, taken.device_peak_bytes) == (1000, 1250)
 
 
 def test_a_wrong_output_has_figures_but_no_speed(monkeypatch):

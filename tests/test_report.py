@@ -6,11 +6,11 @@ from pathlib import Path
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from here import CHROMIUM, NEEDS_CHROMIUM, NEEDS_PANGO
 
 from bench_lib import cli
 from bench_lib.records import Run
 
-CHROMIUM = shutil.which("chromium")
 SECTIONS = [
     "1. Цель и обоснование", "2. Подход и условия эксперимента", "3. Результаты", "4. Интерпретация результатов",
     "5. Выводы и рекомендации",
@@ -62,7 +62,7 @@ def test_the_speed_in_the_table_is_the_median_of_the_records_samples(run, page):
     assert float(row[4].replace(",", ".")) == pytest.approx(median, rel=0.01)
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium")
+@NEEDS_CHROMIUM
 def test_the_html_asks_no_network_and_nothing_is_cut(run):
     from playwright.sync_api import sync_playwright
 
@@ -81,10 +81,9 @@ def test_the_html_asks_no_network_and_nothing_is_cut(run):
     assert width <= 1000
 
 
+@NEEDS_PANGO
 def test_the_pdf_can_be_searched(run):
     pypdf = pytest.importorskip("pypdf")
-    if not (run / "report.pdf").exists():
-        pytest.skip("no Pango here: apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0")
     text = "".join(page.extract_text() for page in pypdf.PdfReader(run / "report.pdf").pages)
     for words in (*SECTIONS, "ONNX Runtime", "Ускорение", "Torch-TensorRT работает только на GPU NVIDIA"):
         assert "".join(words.split()) in "".join(text.split())

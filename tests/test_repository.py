@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from bs4 import BeautifulSoup
+
+from bench_lib.summary import Summary, results_table
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PUBLISHED = re.findall(r"^- `(.+?)/`", (ROOT / "outputs" / "README.md").read_text(), re.MULTILINE)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PINS = dict(
     line.split("==")
@@ -69,3 +73,26 @@ def test_readme_names_commands_and_files_that_exist():
     assert {"report", "test"} <= set(re.findall(r"^make (\w+)", readme, re.MULTILINE)) <= targets
     for path in re.findall(r"\]\(([^)#:]+)\)", readme):
         assert (ROOT / path).exists(), path
+
+
+def rows_of(html):
+    return {tuple(td.get_text() for td in tr.select("td")) for tr in BeautifulSoup(html, "html.parser").select("tr")}
+
+
+def test_readme_shows_the_figures_of_the_published_report():
+    readme = (ROOT / "README.md").read_text()
+    table = re.search(r"^\| Оптимизация.*?(?=^$)", readme, re.MULTILINE | re.DOTALL)[0].splitlines()
+    shown = [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in table[2:]]
+    assert len(shown) >= 3
+    published = rows_of((ROOT / "outputs/cpu-2-cores/report.html").read_text(encoding="utf-8"))
+    assert [row for row in shown if row not in published] == []
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_published_run_is_whole_and_its_report_shows_its_records(name):
+    folder = ROOT / "outputs" / name
+    report = Summary.read(folder)
+    assert len(report.records) == len(report.grid.cases())
+    assert (folder / "report.pdf").read_bytes().startswith(b"%PDF")
+    published = rows_of((folder / "report.html").read_text(encoding="utf-8"))
+    assert rows_of(results_table(report).to_html()) <= published
