@@ -12,7 +12,8 @@ from bench_lib.findings import against, pick
 from bench_lib.interpretation import change, span
 from bench_lib.russian import counted, listed, number
 from bench_lib.statistics import ALIKE_WITHIN
-from bench_lib.summary import LABELS, Summary, styled
+from bench_lib.summary import LABELS, Summary
+from bench_lib.tables import styled
 
 YES, NO, PARTLY, UNTESTED = "подтверждается", "не подтверждается", "подтверждается частично", "не проверено"
 SEED = Path(__file__).parents[1] / "outputs" / "seed" / "results.csv"  # as the original report printed them

@@ -1,35 +1,18 @@
-"""Records → tidy tables: one row a case, the seed report's columns, and a few more."""
+"""Records → a tidy table: one row a case, the seed report's figures, and a few more."""
 
-import zlib
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from IPython.display import HTML
-from pandas.io.formats.style import Styler
 
 from bench_lib import statistics
 from bench_lib.cases import Grid
 from bench_lib.records import Memory, Record, Run
-from bench_lib.russian import NBSP, counted, number, scientific
 
 LABELS = {"pytorch": "PyTorch", "onnx_runtime": "ONNX Runtime", "torch_tensorrt": "Torch-TensorRT"}
 STATUS = {"ok": "измерено", "skipped": "пропущено", "failed": "не удалось"}
-BASELINE = ("pytorch", "fp32")
-BASELINE_NAME = f"{LABELS[BASELINE[0]]} {BASELINE[1]}"
-COLUMNS = {
-    "label": "Оптимизация",
-    "precision_label": "Точность",
-    "image_size": "Размер",
-    "batch_size": "Батч",
-    "latency_ms": "Время/батч (мс)",
-    "per_image_ms": "Время/изобр. (мс)",
-    "fps": "FPS",
-    "speedup": "Ускорение",
-    "memory_mib": "Память (МиБ)",
-}
+BASELINE_NAME = f"{LABELS['pytorch']} fp32"
 MIB = 2**20
 
 
@@ -130,102 +113,7 @@ def own_memory_bytes(memory: Memory) -> int:
     return memory.host_peak_bytes
 
 
-def results_table(report: Summary) -> Styler:
-    """All cases: blocks of one size and batch, the fastest first, those without figures last and dimmed."""
-    table = report.cases.sort_values(["image_size", "batch_size", "latency_ms"], na_position="last", kind="stable")
-    table["label"] += table.disturbed.map(lambda words: f"{NBSP}⚠" if words else "")
-    shown = table[list(COLUMNS)].rename(columns=COLUMNS).reset_index(drop=True)
-    is_best = table.groupby(["image_size", "batch_size"]).latency_ms.transform("min") == table.latency_ms
-    is_new_block = table[["image_size", "batch_size"]].ne(table[["image_size", "batch_size"]].shift()).any(axis=1)
-    cells = [
-        ("color: #666;" if absent else "font-weight: bold;" if best else "color: inherit;")
-        + ("border-top: 2px solid #999;" if starts else "")
-        for absent, best, starts in zip(table.status != "ok", is_best, is_new_block, strict=True)
-    ]
-    caption = f"Результаты: {counted(len(table), 'конфигурация', 'конфигурации', 'конфигураций')}, {tally(report)}"
-    return styled(shown, caption).apply(lambda _: cells, axis=0)
-
-
 def tally(report: Summary) -> str:
     """How many cases are measured, skipped and failed, for example «измерено 16, пропущено 32»."""
     counts = report.cases.status.value_counts()
     return ", ".join(f"{STATUS[status]} {counts[status]}" for status in STATUS if status in counts)
-
-
-def absent_table(report: Summary) -> Styler | HTML:
-    """Cases without figures and why, one row for those of one engine, precision and reason."""
-    absent = report.cases[report.cases.status != "ok"]
-    if absent.empty:
-        return HTML("<p>Таких конфигураций нет: измерены все.</p>")
-    grouped = absent.groupby(["label", "precision", "status", "reason"], sort=False)
-    table = grouped.agg(
-        sizes=("image_size", lambda v: ", ".join(map(str, v.unique()))),
-        batches=("batch_size", lambda v: ", ".join(map(str, v.unique()))),
-        count=("engine", "size"),
-    ).reset_index()
-    table["status"] = table.status.map(STATUS)
-    table = table[["label", "precision", "sizes", "batches", "count", "status", "reason"]]
-    table.columns = ["Оптимизация", "Точность", "Размеры", "Батчи", "Число", "Статус", "Причина"]
-    return styled(table, "Конфигурации без результата и причины")
-
-
-def build_table(report: Summary) -> Styler | HTML:
-    """What a start costs: the time to export and compile, each engine and precision over all sizes and batches."""
-    if report.measured.empty:
-        return HTML("<p>Сборка не измерена ни у одной конфигурации.</p>")
-    table = report.measured.groupby(["label", "precision_label"], sort=False).build_s.agg(["min", "median", "max"])
-    table = table.reset_index()
-    table.columns = ["Оптимизация", "Точность", "Наименьшее (с)", "Медиана (с)", "Наибольшее (с)"]
-    return styled(table, "Время сборки: экспорт и компиляция до первого вызова")
-
-
-def machine_table(report: Summary) -> Styler:
-    """What the run ran on."""
-    machine, gpu = report.machine, report.machine.get("gpu")
-    rows = {
-        "Процессор": f"{machine['cpu']}, {counted(machine['cores'], 'ядро', 'ядра', 'ядер')}",
-        "Оперативная память": f"{number(machine['memory_bytes'] / 2**30, 1)} ГиБ",
-        "GPU": "нет" if gpu is None else f"{gpu['name']}, {number(gpu['memory_bytes'] / 2**30, 1)} ГиБ",
-        "Драйвер GPU": "—" if gpu is None else f"{gpu['driver']} (CUDA {gpu['cuda']})",
-        "Система": machine["os"],
-        "Python": machine["python"],
-        **machine["versions"],
-    }
-    table = pd.DataFrame({"Что": list(rows), "Значение": list(rows.values())})
-    return styled(table, "Машина и версии")
-
-
-def card(record: Record) -> Styler:
-    """One record for a person to read, in measure.ipynb."""
-    figures = row(record)
-    rows = {"Конфигурация": record.case.id, "Статус": STATUS[record.status], "Причина": record.reason}
-    if record.status == "ok":
-        rows |= {
-            "Время/батч, медиана (мс)": number(figures["latency_ms"]),
-            "Время/изобр. (мс)": number(figures["per_image_ms"]),
-            "FPS": number(figures["fps"]),
-            "Разброс (межквартильный)": f"{number(100 * figures['spread'], 1)}{NBSP}%",
-            "Измерений задержки": number(len(record.timing.latency_ms), 0),
-            "Память (МиБ)": number(figures["memory_mib"], 0),
-            "Сборка (с)": number(figures["build_s"]),
-            "Наибольшая относительная ошибка": scientific(figures["error"]),
-        }
-    rows = {name: value for name, value in rows.items() if value}
-    return styled(pd.DataFrame({"Показатель": list(rows), "Значение": list(rows.values())}), "Результат измерения")
-
-
-def styled(table: pd.DataFrame, caption: str) -> Styler:
-    """A table for the report: numbers in the Russian style and to the right, no index."""
-    digits = {"Размер": 0, "Батч": 0, "Память (МиБ)": 0, "Число": 0}
-    numeric = list(table.select_dtypes("number").columns)
-    formats = {name: partial(number, digits=digits.get(name)) for name in numeric}
-    if "Ускорение" in numeric:
-        formats["Ускорение"] = lambda value: number(value, 2) + ("" if pd.isna(value) else "×")
-    right = [{"selector": "", "props": "text-align: right"}]
-    return (
-        table.style.hide(axis="index")
-        .format(formats)
-        .set_caption(caption)
-        .set_uuid(f"{zlib.crc32(caption.encode()):08x}")  # pandas draws a random one, and no two reports would agree
-        .set_table_styles(dict.fromkeys(numeric, right), overwrite=False)
-    )

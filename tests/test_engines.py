@@ -8,7 +8,7 @@ import pytest
 import torch
 from made import GPU, record, report, skipped
 
-from bench_lib import accuracy, engines, machine, measure, methods, models, summary
+from bench_lib import accuracy, engines, machine, measure, methods, models, summary, tables
 from bench_lib.cases import Case, InputError
 from bench_lib.engines import onnx_runtime, pytorch, torch_tensorrt
 from bench_lib.records import Memory
@@ -180,7 +180,7 @@ def test_a_disturbed_case_is_flagged_in_the_table_and_named_in_the_text():
     calm = record(gpu_idle={"processes": 0}, gpu_busy={"throttling": [], **STATE})
     hot = record("onnx_runtime", gpu_idle={"processes": 2}, gpu_busy={"throttling": ["hw_thermal_slowdown"], **STATE})
     data = report(calm, hot, gpu=GPU)
-    labels = list(summary.results_table(data).data["Оптимизация"])
+    labels = list(tables.results_table(data).data["Оптимизация"])
     assert [label for label in labels if "⚠" in label] == ["ONNX Runtime\u00a0⚠"]
     text = methods.how_to_read(data).data
     assert "аппаратная защита от перегрева, другие процессы на GPU: 2 — 1" in text

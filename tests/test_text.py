@@ -3,7 +3,7 @@
 import pytest
 from made import ALL, GPU, record, report, skipped
 
-from bench_lib import claims, conclusions, interpretation, methods, narrative, summary
+from bench_lib import claims, conclusions, interpretation, methods, narrative, tables
 from bench_lib.russian import NBSP, between, counted, listed, number, scientific, times
 from bench_lib.summary import Summary
 
@@ -103,7 +103,7 @@ def test_a_run_where_nothing_was_measured_has_a_report_all_the_same():
     data = report(skipped("pytorch"), skipped("torch_tensorrt"))
     assert "Ответа нет" in everything(data)
     assert set(verdicts(data).values()) == {claims.UNTESTED}
-    assert "—" in summary.results_table(data).to_html()
+    assert "—" in tables.results_table(data).to_html()
 
 
 def test_the_trend_over_sizes_is_told_as_it_is():
@@ -199,7 +199,7 @@ def test_the_claim_on_fp16_and_size_follows_the_data():
 
 def test_the_table_has_the_seeds_columns_and_every_case():
     data = report(*(record(engine) for engine in ALL), skipped("pytorch", "fp16"))
-    table = summary.results_table(data)
+    table = tables.results_table(data)
     assert list(table.data.columns)[:8] == [
         "Оптимизация", "Точность", "Размер", "Батч", "Время/батч (мс)", "Время/изобр. (мс)", "FPS", "Ускорение",
     ]  # fmt: skip

@@ -1,0 +1,119 @@
+"""The tidy table → tables for a reader: results, what is absent and why, builds, the machine, one record."""
+
+import zlib
+from functools import partial
+
+import pandas as pd
+from IPython.display import HTML
+from pandas.io.formats.style import Styler
+
+from bench_lib.records import Record
+from bench_lib.russian import NBSP, counted, number, percent, scientific
+from bench_lib.summary import STATUS, Summary, row, tally
+
+COLUMNS = {
+    "label": "Оптимизация",
+    "precision_label": "Точность",
+    "image_size": "Размер",
+    "batch_size": "Батч",
+    "latency_ms": "Время/батч (мс)",
+    "per_image_ms": "Время/изобр. (мс)",
+    "fps": "FPS",
+    "speedup": "Ускорение",
+    "memory_mib": "Память (МиБ)",
+}
+
+
+def results_table(report: Summary) -> Styler:
+    """All cases: blocks of one size and batch, the fastest first, those without figures last and dimmed."""
+    table = report.cases.sort_values(["image_size", "batch_size", "latency_ms"], na_position="last", kind="stable")
+    table["label"] += table.disturbed.map(lambda words: f"{NBSP}⚠" if words else "")
+    shown = table[list(COLUMNS)].rename(columns=COLUMNS).reset_index(drop=True)
+    is_best = table.groupby(["image_size", "batch_size"]).latency_ms.transform("min") == table.latency_ms
+    is_new_block = table[["image_size", "batch_size"]].ne(table[["image_size", "batch_size"]].shift()).any(axis=1)
+    cells = [
+        ("color: #666;" if absent else "font-weight: bold;" if best else "color: inherit;")
+        + ("border-top: 2px solid #999;" if starts else "")
+        for absent, best, starts in zip(table.status != "ok", is_best, is_new_block, strict=True)
+    ]
+    caption = f"Результаты: {counted(len(table), 'конфигурация', 'конфигурации', 'конфигураций')}, {tally(report)}"
+    return styled(shown, caption).apply(lambda _: cells, axis=0)
+
+
+def absent_table(report: Summary) -> Styler | HTML:
+    """Cases without figures and why, one row for those of one engine, precision and reason."""
+    absent = report.cases[report.cases.status != "ok"]
+    if absent.empty:
+        return HTML("<p>Таких конфигураций нет: измерены все.</p>")
+    grouped = absent.groupby(["label", "precision", "status", "reason"], sort=False)
+    table = grouped.agg(
+        sizes=("image_size", lambda v: ", ".join(map(str, v.unique()))),
+        batches=("batch_size", lambda v: ", ".join(map(str, v.unique()))),
+        count=("engine", "size"),
+    ).reset_index()
+    table["status"] = table.status.map(STATUS)
+    table = table[["label", "precision", "sizes", "batches", "count", "status", "reason"]]
+    table.columns = ["Оптимизация", "Точность", "Размеры", "Батчи", "Число", "Статус", "Причина"]
+    return styled(table, "Конфигурации без результата и причины")
+
+
+def build_table(report: Summary) -> Styler | HTML:
+    """What a start costs: the time to export and compile, each engine and precision over all sizes and batches."""
+    if report.measured.empty:
+        return HTML("<p>Сборка не измерена ни у одной конфигурации.</p>")
+    table = report.measured.groupby(["label", "precision_label"], sort=False).build_s.agg(["min", "median", "max"])
+    table = table.reset_index()
+    table.columns = ["Оптимизация", "Точность", "Наименьшее (с)", "Медиана (с)", "Наибольшее (с)"]
+    return styled(table, "Время сборки: экспорт и компиляция до первого вызова")
+
+
+def machine_table(report: Summary) -> Styler:
+    """What the run ran on."""
+    machine, gpu = report.machine, report.machine.get("gpu")
+    rows = {
+        "Процессор": f"{machine['cpu']}, {counted(machine['cores'], 'ядро', 'ядра', 'ядер')}",
+        "Оперативная память": f"{number(machine['memory_bytes'] / 2**30, 1)} ГиБ",
+        "GPU": "нет" if gpu is None else f"{gpu['name']}, {number(gpu['memory_bytes'] / 2**30, 1)} ГиБ",
+        "Драйвер GPU": "—" if gpu is None else f"{gpu['driver']} (CUDA {gpu['cuda']})",
+        "Система": machine["os"],
+        "Python": machine["python"],
+        **machine["versions"],
+    }
+    table = pd.DataFrame({"Что": list(rows), "Значение": list(rows.values())})
+    return styled(table, "Машина и версии")
+
+
+def card(record: Record) -> Styler:
+    """One record for a person to read, in measure.ipynb."""
+    figures = row(record)
+    rows = {"Конфигурация": record.case.id, "Статус": STATUS[record.status], "Причина": record.reason}
+    if record.status == "ok":
+        rows |= {
+            "Время/батч, медиана (мс)": number(figures["latency_ms"]),
+            "Время/изобр. (мс)": number(figures["per_image_ms"]),
+            "FPS": number(figures["fps"]),
+            "Разброс (межквартильный)": percent(figures["spread"]),
+            "Измерений задержки": number(len(record.timing.latency_ms), 0),
+            "Память (МиБ)": number(figures["memory_mib"], 0),
+            "Сборка (с)": number(figures["build_s"]),
+            "Наибольшая относительная ошибка": scientific(figures["error"]),
+        }
+    rows = {name: value for name, value in rows.items() if value}
+    return styled(pd.DataFrame({"Показатель": list(rows), "Значение": list(rows.values())}), "Результат измерения")
+
+
+def styled(table: pd.DataFrame, caption: str) -> Styler:
+    """A table for the report: numbers in the Russian style and to the right, no index."""
+    digits = {"Размер": 0, "Батч": 0, "Память (МиБ)": 0, "Число": 0}
+    numeric = list(table.select_dtypes("number").columns)
+    formats = {name: partial(number, digits=digits.get(name)) for name in numeric}
+    if "Ускорение" in numeric:
+        formats["Ускорение"] = lambda value: number(value, 2) + ("" if pd.isna(value) else "×")
+    right = [{"selector": "", "props": "text-align: right"}]
+    return (
+        table.style.hide(axis="index")
+        .format(formats)
+        .set_caption(caption)
+        .set_uuid(f"{zlib.crc32(caption.encode()):08x}")  # pandas draws a random one, and no two reports would agree
+        .set_table_styles(dict.fromkeys(numeric, right), overwrite=False)
+    )
