@@ -24,7 +24,7 @@ def throughput(cases: pd.DataFrame) -> str:
     best = cases.loc[cases.fps.idxmax()]
     alikes = [at(row) for _, row in cases.drop(best.name).iterrows() if alike(row.fps, best.fps)]
     text = f"**Пропускная способность:** больше всего изображений в секунду — {number(best.fps)} — даёт {at(best)}."
-    return f"{text} Неотличимы от него: {listed(alikes)}." if alikes else text
+    return f"{text} Наравне с ним: {listed(alikes)}." if alikes else text
 
 
 def latency(rows: pd.DataFrame, batch: int) -> str:

@@ -92,13 +92,13 @@ def pixel_rates(cases: pd.DataFrame) -> list[str]:
         good = [str(size) for size, rate in rates.items() if alike(rate, rates.max())]
         if 1 < len(good) == len(rates):
             lines.append(
-                f"При батче {batch} пикселей в секунду проходит поровну при всех размерах (до {number(rates.max())}"
-                f"{NBSP}Мпикс/с): FPS обратно пропорционален площади."
+                f"При батче {batch} лучший способ пропускает пикселей в секунду поровну при всех размерах (до "
+                f"{number(rates.max())}{NBSP}Мпикс/с): его FPS обратно пропорционален площади."
             )
         elif len(rates) > 1:
             lines.append(
-                f"При батче {batch} больше всего пикселей в секунду проходит при размере {listed(good)}: "
-                f"{number(rates.max())}{NBSP}Мпикс/с (при {rates.idxmin()} — {number(rates.min())}{NBSP}Мпикс/с)."
+                f"При батче {batch} лучший способ пропускает больше всего пикселей в секунду при размере "
+                f"{listed(good)}: {number(rates.max())}{NBSP}Мпикс/с (при {rates.idxmin()} — {number(rates.min())}{NBSP}Мпикс/с)."
             )
     return lines
 

@@ -95,7 +95,7 @@ def samples(record: Record) -> HTML:
         figure, axes = plt.subplots(figsize=(9, 3), layout="constrained")
         axes.plot(values, ".", markersize=4)
         axes.set(xlabel="Номер вызова", ylabel="Задержка (мс)")
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.1 * max(values))
     text = listed([f"наименьшая {number(min(values))} мс", f"наибольшая {number(max(values))} мс"])
     return shown(figure, "Задержка каждого вызова", f"Задержка каждого вызова: {text}.")
 

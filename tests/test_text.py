@@ -78,7 +78,7 @@ def test_the_spread_names_its_worst_row_and_the_limits_read_as_written():
 
 def test_equal_pixel_rates_are_called_equal():
     told = text(interpretation.image_sizes(report(record(ms=10), record(size=448, ms=40))))
-    assert "При батче 1 пикселей в секунду проходит поровну при всех размерах (до 5,02 Мпикс/с)" in told
+    assert "При батче 1 лучший способ пропускает пикселей в секунду поровну при всех размерах (до 5,02 Мпикс/с)" in told
 
 
 def test_a_dropped_engine_leaves_the_text():
