@@ -98,7 +98,8 @@ def pixel_rates(cases: pd.DataFrame) -> list[str]:
         elif len(rates) > 1:
             lines.append(
                 f"При батче {batch} лучший способ пропускает больше всего пикселей в секунду при размере "
-                f"{listed(good)}: {number(rates.max())}{NBSP}Мпикс/с (при {rates.idxmin()} — {number(rates.min())}{NBSP}Мпикс/с)."
+                f"{listed(good)}: {number(rates.max())}{NBSP}Мпикс/с "
+                f"(при {rates.idxmin()} — {number(rates.min())}{NBSP}Мпикс/с)."
             )
     return lines
 
