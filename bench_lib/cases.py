@@ -1,35 +1,57 @@
 """What to measure: a `Case`, and a `Grid` of cases read from a YAML file."""
 
-import difflib
+import functools
+import hashlib
 import itertools
+import json
+import math
+import re
+import reprlib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from bench_lib.faults import InputError, reason, required, validated
+from bench_lib.faults import unknown_key as unknown_key
 
 ENGINES_FOLDER = Path(__file__).parent / "engines"
 Precision = Literal["fp32", "tf32", "fp16"]
-Option = bool | int | float | str
-
-
-class InputError(ValueError):
-    """Bad input from a person, told in one sentence: what was given, what is allowed, what to do."""
-
-    def _render_traceback_(self) -> list[str]:
-        """Show a person in Jupyter the sentence alone (IPython calls this for an uncaught exception)."""
-        return [f"InputError: {self}"]
+Word = Annotated[str, Field(max_length=200)]
+Option = bool | int | float | Word
+Pixels = Annotated[int, Field(ge=1, le=1_000_000)]
+Images = Annotated[int, Field(ge=1, le=10**10)]
+LARGEST_SEED = 2**64 - 1  # of torch.manual_seed
+LONGEST_S = 1_000_000  # eleven days
+MOST_CASES = 100_000  # more would take months to measure
+PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")  # words that stand in a file name as they are
+LONGEST_ID = 150  # characters; a file name of at most 255 bytes has room for what is put around it
 
 
 def engine_names() -> list[str]:
     """Names of the engines: one file in `bench_lib/engines` each, the file name is the engine's name."""
-    return sorted(path.stem for path in ENGINES_FOLDER.glob("*.py") if path.stem != "__init__")
+    return list(_names_in(ENGINES_FOLDER, ENGINES_FOLDER.stat().st_mtime_ns))
+
+
+@functools.cache  # asked for each case of each record
+def _names_in(folder: Path, _changed_ns: int) -> tuple[str, ...]:
+    return tuple(sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__"))
 
 
 def _known_engine(name: str) -> str:
     if name not in engine_names():
         raise ValueError(f"unknown engine {name!r}; known engines: {', '.join(engine_names())}")
     return name
+
+
+def _is_plain(word: str) -> bool:
+    return bool(PLAIN.fullmatch(word)) and word not in ("True", "False")  # these are how a bool is written
+
+
+def _is_plain_option(option: tuple[str, Option]) -> bool:
+    key, value = option
+    return _is_plain(key) and (_is_plain(value) if isinstance(value, str) else True)
 
 
 class _Strict(BaseModel):
@@ -45,19 +67,28 @@ class Case(_Strict):
 
     engine: str
     precision: Precision = "fp32"
-    image_size: int = Field(224, ge=1)
-    batch_size: int = Field(1, ge=1)
-    model: str = "resnet18"
-    options: dict[str, Option] = {}
+    image_size: Pixels = 224
+    batch_size: Images = 1
+    model: Word = "resnet18"
+    options: dict[Word, Option] = {}
 
     _engine = field_validator("engine")(_known_engine)
 
     @property
     def id(self) -> str:
-        """A file name for the case, for example `resnet18-pytorch-fp32-224px-b33`."""
+        """A file name for the case, for example `resnet18-pytorch-fp32-224px-b33`; another case has another one.
+
+        Where the model or an option cannot stand in a file name as it is, the name is made safe and short, and a hash
+        of the case tells it from others.
+        """
         parts = [self.model, self.engine, self.precision, f"{self.image_size}px", f"b{self.batch_size}"]
         parts += [f"{key}={value}" for key, value in sorted(self.options.items())]
-        return "-".join(parts).replace("/", "_")
+        name = "-".join(parts)
+        if _is_plain(self.model) and all(map(_is_plain_option, self.options.items())) and len(name) <= LONGEST_ID:
+            return name
+        whole = json.dumps(self.model_dump(), sort_keys=True)
+        readable = re.sub(r"[^A-Za-z0-9_.=+-]", "_", name)[:LONGEST_ID].lstrip(".-")
+        return f"{readable}-{hashlib.sha256(whole.encode()).hexdigest()[:16]}"
 
 
 class Limits(_Strict):
@@ -68,26 +99,26 @@ class Limits(_Strict):
     `min_s` seconds and `min_count` samples are reached. `case_timeout_s` ends a case that hangs.
     """
 
-    warmup_min_count: int = Field(3, ge=1)
-    warmup_min_s: float = Field(0.5, ge=0)
-    warmup_max_s: float = Field(20.0, gt=0)
-    min_count: int = Field(5, ge=1)
-    min_s: float = Field(1.0, gt=0)
-    case_timeout_s: float = Field(900.0, gt=0)
+    warmup_min_count: int = Field(3, ge=1, le=1_000_000)
+    warmup_min_s: float = Field(0.5, ge=0, le=LONGEST_S)
+    warmup_max_s: float = Field(20.0, gt=0, le=LONGEST_S)
+    min_count: int = Field(5, ge=1, le=1_000_000)
+    min_s: float = Field(1.0, gt=0, le=LONGEST_S)
+    case_timeout_s: float = Field(900.0, gt=0, le=LONGEST_S)
 
 
 class Grid(_Strict):
     """Every combination of engines, precisions, image sizes and batch sizes; one YAML file is one grid."""
 
-    title: str = "ResNet-18"
-    model: str = "resnet18"
+    title: Word = "ResNet-18"
+    model: Word = "resnet18"
     engines: Annotated[list[str], Field(min_length=1)]
     precisions: Annotated[list[Precision], Field(min_length=1)]
-    image_sizes: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
-    batch_sizes: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
-    options: dict[str, dict[str, Option]] = {}
+    image_sizes: Annotated[list[Pixels], Field(min_length=1)]
+    batch_sizes: Annotated[list[Images], Field(min_length=1)]
+    options: dict[Word, dict[Word, Option]] = {}
     limits: Limits = Limits()
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=LARGEST_SEED)
 
     @field_validator("engines")
     @classmethod
@@ -105,8 +136,15 @@ class Grid(_Strict):
     @classmethod
     def _no_repeats(cls, values: list) -> list:
         if len(set(values)) < len(values):
-            raise ValueError(f"the list {values} repeats a value; write each once")
+            raise ValueError(f"the list {reprlib.repr(values)} repeats a value; write each once")
         return values
+
+    @model_validator(mode="after")
+    def _not_too_many(self) -> "Grid":
+        count = math.prod(map(len, (self.engines, self.precisions, self.image_sizes, self.batch_sizes)))
+        if count > MOST_CASES:
+            raise ValueError(f"the grid has {count:,} cases; at most {MOST_CASES:,}, so name fewer values")
+        return self
 
     def cases(self) -> list[Case]:
         """All cases of the grid, in the order of the lists; the batch size changes fastest."""
@@ -125,59 +163,8 @@ def read_grid(path: str | Path) -> Grid:
         raise InputError(f"{path}: there is no such file; give a YAML file such as params/seed.yaml")
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a YAML file ({' '.join(str(error).split())}); mend it there") from None
+    except Exception as error:  # beside YAMLError, PyYAML lets out what Python raises at a bad date, number or nesting
+        raise InputError(f"{path}: not a YAML file ({reason(error)}); mend it there") from None
     if not isinstance(data, dict) or not data:
-        raise InputError(f"{path}: an empty grid; write at least {', '.join(_required(Grid))}")
+        raise InputError(f"{path}: an empty grid; write at least {', '.join(required(Grid))}")
     return validated(Grid, data, str(path))
-
-
-def validated(model: type[BaseModel], data: dict[str, Any], where: str) -> Any:
-    """Build `model` from `data`; the first fault becomes an `InputError` of one sentence that starts with `where`."""
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        faults = sorted(
-            error.errors(), key=lambda fault: fault["type"] != "extra_forbidden"
-        )  # a typo explains the rest
-        raise InputError(f"{where}: {_sentence(faults[0], model)}") from None
-
-
-def _sentence(error: dict, model: type[BaseModel]) -> str:
-    """Say one pydantic error as: what was given, what is allowed, what to do."""
-    place = ".".join(map(str, error["loc"]))
-    given = error["input"]
-    match error["type"]:
-        case "extra_forbidden":
-            return unknown_key(place, _known_keys(model, error["loc"]))
-        case "missing":
-            return f"{place} is missing; add it (needed: {', '.join(_required(model))})"
-        case "int_type" | "int_from_float":
-            return f"{place} is {given!r}; it must be a whole number, written without quotes"
-        case "greater_than_equal" | "greater_than":
-            return f"{place} is {given!r}; it must be at least {error['ctx'].get('ge', 'more than 0')}"
-        case "literal_error":
-            return f"{place} is {given!r}; allowed: {error['ctx']['expected']}"
-        case "too_short":
-            return f"{place} is an empty list, so the grid is empty; name at least one value"
-        case "list_type":
-            return f"{place} is {given!r}; it must be a list, for example [{given}]"
-        case "value_error":
-            return f"{place}: {error['ctx']['error']}"
-    return f"{place} is {given!r}; {error['msg'][0].lower()}{error['msg'][1:]}"
-
-
-def unknown_key(given: str, known: list[str]) -> str:
-    """Say that `given` is no known key, name those that are, and guess which one was meant."""
-    guess = difflib.get_close_matches(given.rsplit(".", 1)[-1], known, 1)
-    hint = f"; did you mean {guess[0]!r}?" if guess else "; remove it or correct it"
-    return f"unknown key {given!r}; known: {', '.join(known)}{hint}"
-
-
-def _known_keys(model: type[BaseModel], place: tuple) -> list[str]:
-    inner = Limits if place[0] == "limits" and len(place) > 1 else model
-    return list(inner.model_fields)
-
-
-def _required(model: type[BaseModel]) -> list[str]:
-    return [name for name, field in model.model_fields.items() if field.is_required()]

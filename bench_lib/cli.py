@@ -30,6 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
     except InputError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"bench: {InputError(str(error))}; mend that, or give another folder", file=sys.stderr)
+        return 2
     except KeyboardInterrupt as interrupt:
         print(f"\nbench: interrupted. {interrupt}", file=sys.stderr)
         return 130
@@ -70,12 +73,20 @@ def check(grid: Grid, params: Path) -> None:
 
 def report(folder: Path) -> None:
     """Run report.ipynb on the run, export it, and print the files' paths; without Pango the PDF is left out."""
+    from papermill.exceptions import PapermillExecutionError
+
     from bench_lib.export import PDFUnavailable, write_html, write_pdf
+    from bench_lib.summary import Summary
     from bench_lib.sweep import NOTEBOOKS, execute
 
-    Run(folder).records()
+    Summary.read(folder)  # a broken run is told here, in a sentence, before the notebook starts
     notebook = folder / "report.ipynb"
-    execute(NOTEBOOKS / "report.ipynb", notebook, {"run": "."}, cwd=folder)
+    try:
+        execute(NOTEBOOKS / "report.ipynb", notebook, {"run": "."}, cwd=folder)
+    except PapermillExecutionError as error:
+        raise InputError(
+            f"{folder}: the report cannot be made ({error.ename}: {error.evalue}); see {notebook}"
+        ) from None
     print(write_html(notebook, folder / "report.html"))
     try:
         print(write_pdf(notebook, folder / "report.pdf"))

@@ -4,7 +4,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from bench_lib.narrative import at, bullets
-from bench_lib.russian import NBSP, listed, number
+from bench_lib.russian import NBSP, listed, number, quoted
 from bench_lib.statistics import alike
 from bench_lib.summary import Summary
 
@@ -50,7 +50,7 @@ def fp16(report: Summary) -> str:
         return f"{head} Этот запуск fp16 не включал."
     measured = rows[rows.status == "ok"]
     if measured.empty:
-        reasons = listed(sorted(set(rows[rows.status != "ok"].reason)))
+        reasons = listed(sorted({quoted(reason) for reason in rows[rows.status != "ok"].reason}))
         return f"{head} В fp16 здесь не измерено ничего: {reasons}."
     labels = listed(list(measured.label.unique()))
     absent = rows[rows.status != "ok"]

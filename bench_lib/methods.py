@@ -3,7 +3,7 @@
 from IPython.display import Markdown
 
 from bench_lib.narrative import PERCENT_ALIKE, at, bullets, place
-from bench_lib.russian import NBSP, counted, number, percent, plain, span
+from bench_lib.russian import NBSP, counted, number, percent, plain, quoted, span
 from bench_lib.summary import BASELINE_NAME, LABELS, MIB, Summary
 
 
@@ -11,8 +11,8 @@ def conditions(report: Summary) -> Markdown:
     """The grid, and what went into the network."""
     grid = report.grid
     lines = [
-        f"**Сеть:** {grid.title} (`{grid.model}` из torchvision) со случайными весами (зерно {grid.seed}): скорость от "
-        "значений весов не зависит.",
+        f"**Сеть:** {quoted(grid.title)} (<code>{quoted(grid.model)}</code> из torchvision) со случайными "
+        f"весами (зерно {grid.seed}): скорость от значений весов не зависит.",
         f"**Формат данных:** синтетический — случайные изображения ~{NBSP}N(0,{NBSP}1), одинаковые для всех. "
         "Чтение и подготовка изображений не измеряются.",
         f"**Размер изображения:** {', '.join(map(str, grid.image_sizes))} пикселей.",
@@ -26,11 +26,11 @@ def conditions(report: Summary) -> Markdown:
 
 def support(report: Summary) -> list[str]:
     """Which flavour of TensorRT ran, and whether its documented support covers this GPU."""
-    found = {(r.ran["flavour"], r.ran["tensorrt_version"], r.ran["documented_support"]) for r in report.records
-             if "flavour" in r.ran}  # fmt: skip
+    keys = ("flavour", "tensorrt_version", "documented_support")
+    found = {tuple(r.ran[key] for key in keys) for r in report.records if r.ran.keys() >= set(keys)}
     lines = []
     for flavour, version, supported in sorted(found):
-        line = f"**Torch-TensorRT** — пакет {flavour}, TensorRT {version}."
+        line = f"**Torch-TensorRT** — пакет {quoted(flavour)}, TensorRT {quoted(version)}."
         if not supported:
             line += (
                 " Документированная поддержка этого варианта не включает этот GPU: цифры верны для этого запуска, но "
@@ -46,7 +46,7 @@ def gpu_states(report: Summary) -> list[str]:
     parts = []
     for key, words, unit in (("sm_clock_mhz", "частота", "МГц"), ("temperature_c", "температура", "°C"),
                              ("power_w", "мощность", "Вт")):  # fmt: skip
-        if values := [state[key] for state in states if state[key] is not None]:
+        if values := [state[key] for state in states if state.get(key) is not None]:
             low, high = number(min(values), 0), number(max(values), 0)
             parts.append(f"{words} {low if low == high else f'{low}–{high}'}{NBSP}{unit}")
     return [f"**GPU под нагрузкой:** {', '.join(parts)}."] if parts else []

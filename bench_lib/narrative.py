@@ -4,7 +4,7 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 
 from bench_lib import findings
-from bench_lib.russian import NBSP, counted, listed, number, plain, plural, span
+from bench_lib.russian import NBSP, counted, listed, number, plain, plural, quoted, span
 from bench_lib.statistics import ALIKE_WITHIN
 from bench_lib.summary import BASELINE_NAME, LABELS, STATUS, Summary, tally
 
@@ -20,9 +20,9 @@ def place(report: Summary) -> str:
     """The device that computed, for example «GPU NVIDIA H200» or «процессор … (2 ядра), без GPU»."""
     gpu = report.machine.get("gpu")
     if gpu:
-        return f"GPU {gpu['name']}"
+        return f"GPU {quoted(gpu['name'])}"
     cores = counted(report.machine["cores"], "ядро", "ядра", "ядер")
-    return f"процессор {report.machine['cpu']} ({cores}), без GPU"
+    return f"процессор {quoted(report.machine['cpu'])} ({cores}), без GPU"
 
 
 def at(row) -> str:
@@ -34,7 +34,8 @@ def abstract(report: Summary) -> HTML:
     """The answer in short, before anything else."""
     cases = report.measured
     lines = [
-        f"<b>Где и что.</b> {report.grid.title}; {place(report)}. Конфигураций {len(report.cases)}: {tally(report)}."
+        f"<b>Где и что.</b> {quoted(report.grid.title)}; {place(report)}. "
+        f"Конфигураций {len(report.cases)}: {tally(report)}."
     ]
     if cases.empty:
         lines.append("<b>Ответа нет:</b> ни одна конфигурация не измерена, причины перечислены в разделе 3.")
@@ -81,7 +82,7 @@ def unmeasured(report: Summary) -> list[str]:
     for (label, reason), rows in report.cases[report.cases.status != "ok"].groupby(["label", "reason"], sort=False):
         measured = set(report.measured[report.measured.label == label].precision)
         if without := [precision for precision in rows.precision.unique() if precision not in measured]:
-            lines.append(f"{label} {listed(without)} ({STATUS[rows.status.iloc[0]]}: {reason})")
+            lines.append(f"{label} {listed(without)} ({STATUS[rows.status.iloc[0]]}: {quoted(reason)})")
     return lines
 
 
@@ -91,8 +92,8 @@ def aim(report: Summary) -> Markdown:
     engines = listed([LABELS.get(name, name) for name in grid.engines])
     compared = "сравнить время инференса" if len(grid.engines) > 1 else "измерить время инференса"
     return Markdown(
-        f"Задача — {compared} сети {grid.title} на этой машине: {engines}, точность {listed(grid.precisions)}, разные "
-        "размеры изображения и батча. Отчёт отвечает, какой способ здесь быстрее, насколько и при каких условиях. "
+        f"Задача — {compared} сети {quoted(grid.title)} на этой машине: {engines}, точность {listed(grid.precisions)}, "
+        "разные размеры изображения и батча. Отчёт отвечает, какой способ здесь быстрее, насколько и при каких условиях. "
         "Каждое предложение о результатах вычислено из измерений; утверждения исходного отчёта, с которого началась "
         "эта работа, проверены на тех же данных в разделе 5."
     )

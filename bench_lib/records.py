@@ -2,16 +2,23 @@
 
 import contextlib
 import json
+import math
 import os
+import reprlib
 import tempfile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from bench_lib.cases import Case, Grid, InputError, Limits
+from bench_lib.cases import Case, Grid, InputError, Limits, Precision
+from bench_lib.facts import GpuState, Machine, Ran
+from bench_lib.faults import read_dict, read_text, validated
 
 SCHEMA_VERSION = 1
+Milliseconds = Annotated[float, Field(ge=1e-6, le=1e10)]  # a nanosecond to four months
+Count = Annotated[int, Field(ge=1, le=10**12)]
+Bytes = Annotated[int, Field(ge=0, le=2**63)]
 
 
 class _Noun(BaseModel):
@@ -21,8 +28,8 @@ class _Noun(BaseModel):
 class Window(_Noun):
     """`calls` inferences sent back to back, finished `seconds` later."""
 
-    calls: int
-    seconds: float
+    calls: Count
+    seconds: float = Field(ge=1e-9, le=1e7)
 
 
 class Timing(_Noun):
@@ -32,21 +39,27 @@ class Timing(_Noun):
     of calls sent back to back, synchronized at each window's end; `warm` says whether the warm-up became stable.
     """
 
-    warmup_ms: list[float]
+    warmup_ms: list[Milliseconds]
     warm: bool
-    latency_ms: list[float]
-    throughput: list[Window]
+    latency_ms: list[Milliseconds] = Field(min_length=1)
+    throughput: list[Window] = Field(min_length=1)
 
 
 class Memory(_Noun):
     """Memory of the case's fresh process, bytes: resident on the host, and used on the device (None without one)."""
 
-    host_before_build_bytes: int
-    host_peak_bytes: int
-    device_idle_bytes: int | None = None
-    device_context_bytes: int | None = None
-    device_built_bytes: int | None = None
-    device_peak_bytes: int | None = None
+    host_before_build_bytes: Bytes
+    host_peak_bytes: Bytes
+    device_idle_bytes: Bytes | None = None
+    device_context_bytes: Bytes | None = None
+    device_built_bytes: Bytes | None = None
+    device_peak_bytes: Bytes | None = None
+
+    @model_validator(mode="after")
+    def _from_idle(self) -> "Memory":
+        if self.device_idle_bytes is None and (self.device_context_bytes, self.device_peak_bytes) != (None, None):
+            raise ValueError("device memory is given without device_idle_bytes")
+        return self
 
 
 class Accuracy(_Noun):
@@ -56,7 +69,7 @@ class Accuracy(_Noun):
     top1_agreement: float
     tolerance: float
     reference: str
-    actual_precision: str
+    actual_precision: Precision
 
 
 class Record(_Noun):
@@ -74,14 +87,21 @@ class Record(_Noun):
     status: Literal["ok", "skipped", "failed"]
     reason: str = ""
     detail: str = ""
-    build_s: float | None = None
+    build_s: float | None = Field(None, ge=0, le=1e7)
     timing: Timing | None = None
     memory: Memory | None = None
     accuracy: Accuracy | None = None
-    gpu_idle: dict[str, Any] | None = None  # `machine.gpu_state` before anything is sent to the GPU
-    gpu_busy: dict[str, Any] | None = None  # and while it works
-    ran: dict[str, Any] = {}
-    machine: dict[str, Any] = {}
+    gpu_idle: GpuState | None = None  # `machine.gpu_state` before anything is sent to the GPU
+    gpu_busy: GpuState | None = None  # and while it works
+    ran: Ran = {}
+    machine: Machine = {}
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Record":
+        figures = (self.build_s, self.timing, self.memory, self.accuracy)
+        if self.status == "ok" and (None in figures or not math.isfinite(self.accuracy.max_relative_error or 0)):
+            raise ValueError("status is ok, but build_s, timing, memory or accuracy is absent")
+        return self
 
 
 def write_text(path: Path, text: str) -> None:
@@ -110,21 +130,33 @@ def write_record(record: Record, path: Path) -> None:
 
 def read_record(path: Path) -> Record:
     """Read a record; raise `InputError` with one sentence if it is half-written, foreign, or of another version."""
+    text = read_text(path, "delete it and run the sweep again")
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not complete JSON ({error}); delete it and run the sweep again") from None
-    version = data.get("schema_version") if isinstance(data, dict) else None
-    if version != SCHEMA_VERSION:
-        raise InputError(
-            f"{path}: schema_version is {version!r}, this code reads {SCHEMA_VERSION}; use the version that wrote it"
-        )
-    try:
-        return Record.model_validate(data)
+        record = Record.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise InputError(f"{path}: not a record ({where}: {first['msg']}); delete it and run the sweep again") from None
+        raise InputError(f"{path}: {_not_a_record(text, error)}") from None
+    if "schema_version" not in record.model_fields_set:
+        raise InputError(f"{path}: {_other_version(None)}")
+    return record
+
+
+def _not_a_record(text: str, error: ValidationError) -> str:
+    """Why `Record` refused the text: broken JSON, another version, or its first fault."""
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return f"not complete JSON ({first['msg']}); delete it and run the sweep again"
+    with contextlib.suppress(ValueError, RecursionError):
+        data = json.loads(text)
+        version = data.get("schema_version") if isinstance(data, dict) else None
+        if version != SCHEMA_VERSION:
+            return _other_version(version)
+    where = ".".join(map(str, first["loc"]))
+    return f"not a record ({reprlib.repr(where)[1:-1]}: {first['msg']}); delete it and run the sweep again"
+
+
+def _other_version(version: Any) -> str:
+    given = reprlib.repr(version)
+    return f"schema_version is {given}, this code reads {SCHEMA_VERSION}; use the version that wrote it"
 
 
 def _identity(data: dict[str, Any]) -> dict[str, Any]:
@@ -152,7 +184,7 @@ class Run:
         """Claim the folder for a grid on a machine, or resume it; raise `InputError` if it holds another's run."""
         wanted = {self.grid_path: json.loads(grid.model_dump_json()), self.machine_path: machine}
         for path, data in wanted.items():
-            if path.exists() and _identity(json.loads(path.read_text(encoding="utf-8"))) != _identity(data):
+            if path.exists() and _identity(read_dict(path)) != _identity(data):
                 raise InputError(
                     f"{self.folder}: holds a run of another {path.stem} ({path.name} differs); "
                     "give a new folder with --output, or the same grid and machine to go on with that run"
@@ -169,7 +201,8 @@ class Run:
         """The grid of this run; raise `InputError` if the folder holds none."""
         if not self.grid_path.is_file():
             raise InputError(f"{self.folder}: holds no run (no grid.json); give a folder made by `bench sweep`")
-        return Grid.model_validate_json(self.grid_path.read_text(encoding="utf-8"))
+        text = read_text(self.grid_path, "restore it, or measure anew with `bench sweep`")
+        return validated(Grid, text, str(self.grid_path))
 
     def finished(self, case: Case) -> Record | None:
         """The case's record if it is there, complete and of this very case, otherwise None."""

@@ -1,6 +1,8 @@
 """Numbers and words in the Russian style."""
 
 import math
+import re
+import unicodedata
 from collections.abc import Sequence
 
 NBSP = "\u00a0"
@@ -76,3 +78,17 @@ def between(low: float, high: float) -> str:
         return times(high)
     start = times(low).split(NBSP)[1]
     return times(high).replace(f"в{NBSP}", f"в{NBSP}{start}–", 1)
+
+
+MARKUP = re.compile(r"""[!"#$&'*/<>?@\[\\\]^_`{|}~]|(?<=www)\.""", re.IGNORECASE)
+
+
+def quoted(text: str) -> str:
+    """Words from a file (a reason, a GPU's name, a title) for a sentence in Markdown or HTML: never read as markup.
+
+    What either could read as markup becomes a character reference, which both show as the character itself; line
+    breaks become spaces, and control characters, which a page cannot hold, U+FFFD.
+    """
+    line = re.sub(rf"[^\S{NBSP}]+", " ", text).strip()
+    shown = "".join("\ufffd" if unicodedata.category(mark) in ("Cc", "Cf", "Cs", "Cn") else mark for mark in line)
+    return MARKUP.sub(lambda found: f"&#{ord(found[0])};", shown)

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from bench_lib import statistics
-from bench_lib.cases import Grid
+from bench_lib.cases import Grid, InputError
 from bench_lib.records import Memory, Record, Run
 
 LABELS = {"pytorch": "PyTorch", "onnx_runtime": "ONNX Runtime", "torch_tensorrt": "Torch-TensorRT"}
@@ -44,7 +44,9 @@ class Summary:
 
 
 def summarize(grid: Grid, records: list[Record]) -> Summary:
-    """Tables of the records; all are from one machine."""
+    """Tables of the records; all are from one machine. Raise `InputError` if they do not tell which."""
+    if not records[0].machine:
+        raise InputError("the records do not tell what machine they are from; measure again with `bench sweep`")
     cases = pd.DataFrame([row(record) for record in records])
     axes = ["image_size", "batch_size"]
     is_baseline = (cases.name == BASELINE_NAME) & (cases.status == "ok")
@@ -101,7 +103,7 @@ THROTTLING = {
 
 def disturbances(record: Record) -> list[str]:
     """What disturbed the GPU while the case was measured: throttling, or other processes there before it began."""
-    found = [THROTTLING[name] for name in (record.gpu_busy or {}).get("throttling") or []]
+    found = [THROTTLING.get(name, "другая причина") for name in (record.gpu_busy or {}).get("throttling") or []]
     others = (record.gpu_idle or {}).get("processes")
     return found + ([f"другие процессы на GPU: {others}"] if others else [])
 

@@ -8,7 +8,7 @@ from IPython.display import HTML
 from pandas.io.formats.style import Styler
 
 from bench_lib.records import Record
-from bench_lib.russian import NBSP, counted, number, percent, scientific
+from bench_lib.russian import NBSP, counted, number, percent, quoted, scientific
 from bench_lib.summary import STATUS, Summary, row, tally
 
 COLUMNS = {
@@ -106,14 +106,16 @@ def styled(table: pd.DataFrame, caption: str) -> Styler:
     """A table for the report: numbers in the Russian style and to the right, no index."""
     digits = {"Размер": 0, "Батч": 0, "Память (МиБ)": 0, "Число": 0}
     numeric = list(table.select_dtypes("number").columns)
-    formats = {name: partial(number, digits=digits.get(name)) for name in numeric}
+    formats = dict.fromkeys(table.columns, escape) | {
+        name: partial(number, digits=digits.get(name)) for name in numeric
+    }
     if "Ускорение" in numeric:
         formats["Ускорение"] = lambda value: number(value, 2) + ("" if pd.isna(value) else "×")
     right = [{"selector": "", "props": "text-align: right"}]
     return (
         table.style.hide(axis="index")
         .format(formats)
-        .set_caption(caption)
+        .set_caption(quoted(caption))
         .set_uuid(f"{zlib.crc32(caption.encode()):08x}")  # pandas draws a random one, and no two reports would agree
         .set_table_styles(dict.fromkeys(numeric, right), overwrite=False)
     )
