@@ -106,9 +106,8 @@ def styled(table: pd.DataFrame, caption: str) -> Styler:
     """A table for the report: numbers in the Russian style and to the right, no index."""
     digits = {"Размер": 0, "Батч": 0, "Память (МиБ)": 0, "Число": 0}
     numeric = list(table.select_dtypes("number").columns)
-    formats = dict.fromkeys(table.columns, escape) | {
-        name: partial(number, digits=digits.get(name)) for name in numeric
-    }
+    formats = dict.fromkeys(table.columns, lambda cell: quoted(str(cell)))
+    formats |= {name: partial(number, digits=digits.get(name)) for name in numeric}
     if "Ускорение" in numeric:
         formats["Ускорение"] = lambda value: number(value, 2) + ("" if pd.isna(value) else "×")
     right = [{"selector": "", "props": "text-align: right"}]

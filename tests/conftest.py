@@ -3,8 +3,14 @@
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from bench_lib import cli
+
+SLOW = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
+settings.register_profile("ci", max_examples=200, derandomize=True, **SLOW)
+settings.register_profile("thorough", max_examples=2000, **SLOW)
+settings.load_profile(os.environ.get("FUZZ", "ci"))
 
 GRID = """
 engines: [pytorch, onnx_runtime, torch_tensorrt]

@@ -1,0 +1,310 @@
+"""Whatever is in a parameter file, a record or a run's folder: a right result, or one sentence; never markup."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import nbformat
+import yaml
+from bs4 import BeautifulSoup
+from hypothesis import example, given
+from hypothesis import strategies as st
+from made import GPU, MACHINE, record, skipped
+from matplotlib.figure import Figure
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from bench_lib import claims, cli, conclusions, interpretation, methods, narrative, plots, tables
+from bench_lib.cases import Case, Grid, InputError, read_grid
+from bench_lib.export import ReportHTMLExporter
+from bench_lib.records import Run, read_record
+from bench_lib.russian import quoted
+from bench_lib.summary import Summary, summarize
+
+GOOD = {
+    "title": "ResNet-18", "model": "resnet18", "engines": ["pytorch"], "precisions": ["fp32"], "image_sizes": [224],
+    "batch_sizes": [1], "options": {"pytorch": {"channels_last": True}}, "limits": {"min_s": 0.5}, "seed": 0,
+}  # fmt: skip
+NASTY = [
+    "<img src=x onerror=alert(1)>", "</td></tr></table><script>alert(1)</script>", "[x](javascript:alert(1))", "`a`",
+    "![x](http://e.org/x.png)", "a | b", "**b** __b__ ~~b~~", "$x$", "\\", "&lt;b&gt; &#60;", "http://e.org www.e.org",
+    "\n\n# head\n\n- item\n1. one", '" onload="x', "-->", "]]>", "\x00\x1b[31m", "\u202eabc", "<!--", "{{ 7*7 }}", "``",
+    "<b", "a\u2028b", "~~~\nx", "    code", "[^1]: x", "x@e.org", "../../etc/x", "C:\\x", ".", "..", "NaN", "'", "a" * 9999,
+]  # fmt: skip
+TEXT = st.sampled_from(NASTY) | st.text(max_size=60) | st.lists(st.sampled_from(NASTY[:-1]), max_size=3).map("".join)
+NUMBER = st.integers() | st.floats() | st.sampled_from([0, -1, 10**400, 2**64, 1e308, 5e-324, float("nan"), 10**18])
+SCALAR = st.none() | st.booleans() | NUMBER | TEXT
+JUNK = st.recursive(SCALAR, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4))
+
+
+def mutated(good):
+    """Strategy: `good` with a few values, keys or items replaced by junk, removed, repeated or added."""
+
+    @st.composite
+    def draw_one(draw):
+        data = json.loads(json.dumps(good))
+        for _ in range(draw(st.integers(1, 3))):
+            places = list(containers(data))
+            place = draw(st.sampled_from(places))
+            keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+            if not keys:
+                continue
+            key, value = draw(st.sampled_from(keys)), draw(JUNK)
+            match draw(st.sampled_from(["value", "remove", "key", "nest", "swap"])):
+                case "value":
+                    place[key] = value
+                case "remove":
+                    del place[key]
+                case "key" if isinstance(place, dict):
+                    place[draw(TEXT)] = place.pop(key)
+                case "nest":
+                    place[key] = [place[key]]
+                case "swap":
+                    place[key] = place[draw(st.sampled_from(keys))]
+        return data
+
+    return draw_one()
+
+
+def containers(data):
+    """Every dict and list in JSON data."""
+    if isinstance(data, dict | list):
+        yield data
+        for inner in list(data.values()) if isinstance(data, dict) else data:
+            yield from containers(inner)
+
+
+def accepted(function, *arguments):
+    """What the function returns, or None where it refuses in one sentence."""
+    try:
+        return function(*arguments)
+    except InputError as error:
+        sentence = str(error)
+        assert sentence.isprintable()
+        assert 0 < len(sentence) < 2000
+        return None
+
+
+def read(content: bytes):
+    """The grid in a file of this content, as `bench sweep` reads it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "grid.yaml"
+        path.write_bytes(content)
+        grid = read_grid(path)
+        cli.check(grid, path)
+    return grid
+
+
+def stays_inside(path: Path, folder: Path) -> bool:
+    name = path.name
+    return path.resolve().parent == folder.resolve() and len(name.encode()) < 200 and name.isprintable()
+
+
+def check_grid(content: bytes):
+    grid = accepted(read, content)
+    if grid is not None:
+        run = Run("run")
+        paths = {run.record_path(case) for case in grid.cases()}
+        assert len(paths) == len(grid.cases())
+        assert all(stays_inside(path, run.folder / "records") for path in paths)
+
+
+@given(JUNK)
+def test_any_data_as_a_grid(data):
+    check_grid(yaml.safe_dump(data, allow_unicode=True).encode("utf-8", "surrogatepass"))
+
+
+@given(mutated(GOOD))
+def test_a_good_grid_with_faults(data):
+    check_grid(yaml.safe_dump(data).encode())
+
+
+YAML_BITS = [
+    "!!python/object/apply:os.system [touch hacked]", "!!python/name:os.system", "!!timestamp x", "!!bool x", "!!int x",
+    "2001-99-99", "&a [*a, *a]", "<<: 1", "? [1]", "!!binary x", "1" * 5000, "[" * 3000, "{a: {b: ", "0x", "!!float x",
+    "\t", "%YAML 9.9", "---", "- ", ": ", "'", '"\\ud800"', "|", ">", "\ufeff", "engines: [pytorch]", "image_sizes: [1]",
+    "&a [1,1]\n", "title: &t [x,x,x,x]\n", "limits: {}", "batch_sizes: !!set {1, 2}", "precisions: !!omap [a: 1]",
+]  # fmt: skip
+
+
+@given(st.binary(max_size=200) | st.lists(st.sampled_from(YAML_BITS) | TEXT, max_size=6).map("\n".join).map(
+    lambda text: text.encode("utf-8", "surrogatepass")))  # fmt: skip
+@example(b"a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\n" + b"".join(
+    f"{y}: &{y} [{','.join([f'*{x}'] * 9)}]\n".encode() for x, y in zip("bcdefghi", "cdefghij", strict=True))
+    + b"title: *j\nengines: *j\n")  # fmt: skip
+def test_any_bytes_as_a_grid(content):
+    check_grid(content)
+    assert not Path("hacked").exists()
+
+
+CASES = st.builds(
+    Case, engine=st.sampled_from(["pytorch", "onnx_runtime"]), precision=st.sampled_from(["fp32", "fp16"]),
+    image_size=st.integers(1, 2), batch_size=st.integers(1, 2), model=TEXT.map(lambda text: text[:200]),
+    options=st.dictionaries(TEXT.map(lambda text: text[:200]) | st.sampled_from("ab"), st.booleans() | st.integers(-2, 2)
+                            | st.sampled_from([0.5, 1.0, "1", "True", "1-b=2", "b=1"]) | TEXT.map(lambda text: text[:200]),
+                            max_size=2),
+)  # fmt: skip
+PLAIN_NAMES = st.sampled_from(["resnet18", "a-b", "a", "b=1", "A", "a/b", "a_b", "a b"])
+
+
+@given(st.lists(CASES | st.builds(Case, engine=st.just("pytorch"), model=PLAIN_NAMES), max_size=4))
+def test_the_files_of_a_case_stay_in_the_run_and_are_its_own(cases):
+    run = Run("run")
+    for path_of, kind in ((run.record_path, "records"), (run.notebook_path, "notebooks")):
+        assert all(stays_inside(path_of(case), run.folder / kind) for case in cases)
+        different = {case.model_dump_json() for case in cases}
+        assert len({path_of(case) for case in cases}) == len(different)
+
+
+def files_of_a_run(grid, machine, *records):
+    """Texts of a run's files, by their paths in its folder."""
+    texts = {"grid.json": json.dumps(grid), "machine.json": json.dumps(machine)}
+    cases = [Case(engine="pytorch", options=GOOD["options"]["pytorch"]), None]
+    return texts | {f"records/{case.id if case else 'other'}.json": text
+                    for case, text in zip(cases, records, strict=False)}  # fmt: skip
+
+
+STATE = {"sm_clock_mhz": 1, "temperature_c": 60, "power_w": None, "throttling": ["hw_slowdown"], "processes": 2}
+RECORD = json.loads(record(
+    machine=MACHINE | {"gpu": GPU, "versions": {"torch": "2"}}, gpu_idle=STATE, gpu_busy=STATE,
+    case=Case(engine="pytorch", options=GOOD["options"]["pytorch"]),
+    ran={"flavour": "tensorrt", "tensorrt_version": "10", "documented_support": True},
+).model_dump_json())  # fmt: skip
+
+
+def written(folder: Path, texts) -> Run:
+    for name, text in texts.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    return Run(folder)
+
+
+def everything(report: Summary):
+    """All that report.ipynb shows, save the figures."""
+    sections = (
+        narrative.abstract, narrative.aim, methods.conditions, tables.machine_table, methods.method,
+        methods.how_to_read, tables.results_table, tables.absent_table, tables.build_table, interpretation.engines,
+        interpretation.image_sizes, interpretation.batch_sizes, interpretation.memory, interpretation.accuracy,
+        conclusions.choice, claims.claims_table, claims.seed_rows, conclusions.advice,
+    )  # fmt: skip
+    return [section(report) for section in sections] + [tables.card(record) for record in report.records]
+
+
+RECORD_TEXT = mutated(RECORD).map(json.dumps) | st.builds(
+    lambda text, cut, end: text[:cut] + end, st.just(json.dumps(RECORD)), st.integers(0, 2500), st.text(max_size=5)
+) | JUNK.map(json.dumps) | TEXT | st.sampled_from(["[" * 10**5, '{"schema_version": 1}', '{"a": "\\ud800"}', "9" * 5000])  # fmt: skip
+
+
+@given(RECORD_TEXT)
+def test_a_record_with_faults(text):
+    with tempfile.TemporaryDirectory() as folder:
+        run = written(Path(folder), files_of_a_run(GOOD, MACHINE, text))
+        path = next(run.folder.glob("records/*.json"))
+        found = accepted(read_record, path)
+        report = accepted(Summary.read, folder)
+        assert report is None or found is not None
+        if report:
+            assert len(report.cases) == 1
+            assert all(
+                shown._repr_html_() if hasattr(shown, "_repr_html_") else shown.data for shown in everything(report)
+            )
+
+
+@given(mutated(GOOD) | JUNK, st.just(MACHINE) | mutated(MACHINE) | JUNK, st.binary(max_size=20))
+def test_a_run_s_folder_with_faults(grid, machine, noise):
+    with tempfile.TemporaryDirectory() as folder:
+        run = written(Path(folder), files_of_a_run(grid, machine, json.dumps(RECORD)))
+        accepted(run.start, Grid.model_validate(GOOD), MACHINE)
+        accepted(run.grid)
+        accepted(Summary.read, folder)
+        run.grid_path.write_bytes(noise)
+        assert accepted(run.grid) is None
+        assert accepted(run.start, Grid.model_validate(GOOD), MACHINE) is None
+
+
+@given(mutated(RECORD) | JUNK)
+def test_bench_with_a_broken_folder_exits_2_with_one_line(data):
+    from contextlib import redirect_stderr
+    from io import StringIO
+
+    with tempfile.TemporaryDirectory() as folder:
+        written(Path(folder), files_of_a_run(data, data, "{"))
+        said = StringIO()
+        with redirect_stderr(said):
+            assert cli.main(["report", folder]) == 2
+        assert len(said.getvalue().splitlines()) == 1
+        assert said.getvalue().startswith("bench: ")
+
+
+def page_of(report: Summary, title: str = "Отчёт") -> BeautifulSoup:
+    """The report's page without figures, made as nbconvert makes it from the notebook's outputs."""
+    cells = []
+    for shown in everything(report):
+        html = shown._repr_html_() if hasattr(shown, "_repr_html_") else None
+        data = {"text/html": html} if html is not None else {"text/markdown": shown.data}
+        cells.append(new_code_cell(outputs=[new_output("display_data", data)]))
+    notebook = nbformat.from_dict(new_notebook(cells=cells, metadata={"title": title}))
+    html, _ = ReportHTMLExporter().from_notebook_node(notebook)
+    return BeautifulSoup(html, "html.parser")
+
+
+def skeleton(page: BeautifulSoup):
+    """All elements with the names of their attributes, and where they lead; a cell's class depends on its letters."""
+    return [
+        (tag.name, sorted(set(tag.attrs) - {"class"} if tag.name == "td" else tag.attrs), tag.get("href"), tag.get("src"))
+        for tag in page.find_all(True)
+    ]  # fmt: skip
+
+
+def hostile(word: str) -> Summary:
+    """A report whose every free text is `word`."""
+    gpu = GPU | {"name": word, "driver": word, "cuda": word}
+    machine = {"cpu": word, "os": word, "python": word, "versions": {word: word}}
+    told = {"ran": {"flavour": word, "tensorrt_version": word, "documented_support": False},
+            "gpu_busy": {"throttling": [word], "temperature_c": 60}, "detail": word}  # fmt: skip
+    records = [
+        record(ms=20, **told), record(precision="fp16", ms=10, **told), record(ms=40, size=448),
+        skipped("onnx_runtime", reason=word), skipped("torch_tensorrt", "fp16", reason=word),
+    ]  # fmt: skip
+    shaken = records[0].timing.model_copy(update={"warm": False})
+    records[0] = records[0].model_copy(update={"timing": shaken})
+    case = records[1].case.model_copy(update={"model": word, "options": {word: word}})
+    records[1] = records[1].model_copy(update={"case": case, "timing": shaken})
+    grid = Grid(title="x", engines=["pytorch", "onnx_runtime", "torch_tensorrt"], precisions=["fp32", "fp16"],
+                image_sizes=[224, 448], batch_sizes=[1])  # fmt: skip
+    grid = grid.model_copy(update={"title": word, "model": word})
+    for gpu_or_none in (gpu, None):
+        whole = MACHINE | machine | {"gpu": gpu_or_none}
+        yield summarize(grid, [r.model_copy(update={"machine": whole}) for r in records])
+
+
+PLAIN_SKELETONS = [skeleton(page_of(report)) for report in hostile("word")]
+
+
+@given(TEXT.filter(str.strip))
+def test_no_text_becomes_markup_in_the_report(word):
+    for report, plain in zip(hostile(word), PLAIN_SKELETONS, strict=True):
+        page = page_of(report, word)
+        assert skeleton(page) == plain
+        shown = BeautifulSoup(quoted(word), "html.parser").get_text()
+        assert shown in page.select_one("main").get_text()
+        reasons = [cell.get_text() for cell in page.select("td") if "absent" not in cell.get("class", [])]
+        assert shown in reasons
+
+
+@given(TEXT)
+def test_quoted_words_read_as_they_were_written(word):
+    shown = BeautifulSoup(quoted(word), "html.parser").get_text()
+    kept = "".join(mark for mark in word if mark.isalnum() or mark in r"""!"#$%&'()*+,-./:;<=>?@[\]^_`{|}~""")
+    assert [mark for mark in shown if mark not in " \u00a0\ufffd"] == [
+        mark for mark in word if not mark.isspace() and mark.isprintable()
+    ]
+    assert set(kept) <= set(shown)
+
+
+@given(TEXT, TEXT)
+def test_a_figure_s_caption_and_text_are_words(caption, alt):
+    shown = BeautifulSoup(plots.shown(Figure(figsize=(0.1, 0.1)), caption, alt).data, "html.parser")
+    assert [(tag.name, sorted(tag.attrs)) for tag in shown.find_all(True)] == [
+        ("figure", []), ("img", ["alt", "src"]), ("figcaption", []),
+    ]  # fmt: skip
