@@ -13,11 +13,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, ScalarFormatter
 
 from bench_lib.records import Record
-from bench_lib.russian import listed, number
+from bench_lib.russian import listed, number, spread_out
 from bench_lib.summary import Summary
 
 STYLE = {"font.sans-serif": ["DejaVu Sans"], "svg.fonttype": "path", "svg.hashsalt": "report", "axes.grid": True}
 WIDE_RANGE = 10  # FPS that differ by more than this go on a logarithmic scale
+MOST_PANELS = 6  # more would be too small to read
+MOST_TICKS = 9
 
 
 def fps_vs_image_size(report: Summary, png: str | Path) -> HTML:
@@ -37,7 +39,11 @@ def fps_figure(report: Summary, x: str, panel: str, x_label: str, title: str, ca
     table = report.measured
     if table[x].nunique() < 2:
         return HTML(f"<p>График «{caption}» не построен: для него нужны хотя бы два измеренных значения.</p>")
-    panels = sorted(table[panel].unique())
+    every = sorted(table[panel].unique())
+    panels = spread_out(every, MOST_PANELS)
+    table = table[table[panel].isin(panels)]
+    if len(panels) < len(every):
+        caption += f". Показаны {len(panels)} из {len(every)}: {listed([title.format(value) for value in panels])}"
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
     with plt.rc_context(STYLE):
@@ -71,7 +77,7 @@ def draw_panel(axes: plt.Axes, table: pd.DataFrame, x: str, names: list[str]) ->
     axes.get_legend().remove()
     if x == "batch_size" and table[x].nunique() > 2:
         axes.set_xscale("log", base=2)
-    axes.set_xticks(sorted(table[x].unique()))
+    axes.set_xticks(spread_out(sorted(table[x].unique()), MOST_TICKS))
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.minorticks_off()
 

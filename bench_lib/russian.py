@@ -72,6 +72,13 @@ def listed(words: Sequence[str]) -> str:
     return " и ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
+def spread_out(values: Sequence, most: int) -> list:
+    """At most `most` of the values, evenly from the first to the last."""
+    if len(values) <= most:
+        return list(values)
+    return [values[round(i * (len(values) - 1) / (most - 1))] for i in range(most)]
+
+
 def between(low: float, high: float) -> str:
     """«в 1,2–1,8 раза» for a range, «в 1,2 раза» where both ends read the same."""
     if times(low) == times(high):

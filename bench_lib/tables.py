@@ -23,6 +23,12 @@ COLUMNS = {
     "memory_mib": "Память (МиБ)",
 }
 
+KINDS = [
+    {"selector": ".absent", "props": "color: #666"},
+    {"selector": ".best", "props": "font-weight: bold"},
+    {"selector": ".starts", "props": "border-top: 2px solid #999"},
+]
+
 
 def results_table(report: Summary) -> Styler:
     """All cases: blocks of one size and batch, the fastest first, those without figures last and dimmed."""
@@ -31,13 +37,13 @@ def results_table(report: Summary) -> Styler:
     shown = table[list(COLUMNS)].rename(columns=COLUMNS).reset_index(drop=True)
     is_best = table.groupby(["image_size", "batch_size"]).latency_ms.transform("min") == table.latency_ms
     is_new_block = table[["image_size", "batch_size"]].ne(table[["image_size", "batch_size"]].shift()).any(axis=1)
-    cells = [
-        ("color: #666;" if absent else "font-weight: bold;" if best else "color: inherit;")
-        + ("border-top: 2px solid #999;" if starts else "")
+    kinds = [
+        ("absent" if absent else "best" if best else "") + (" starts" if starts else "")
         for absent, best, starts in zip(table.status != "ok", is_best, is_new_block, strict=True)
     ]
     caption = f"Результаты: {counted(len(table), 'конфигурация', 'конфигурации', 'конфигураций')}, {tally(report)}"
-    return styled(shown, caption).apply(lambda _: cells, axis=0)
+    classes = pd.DataFrame(dict.fromkeys(shown.columns, kinds))
+    return styled(shown, caption).set_td_classes(classes).set_table_styles(KINDS, overwrite=False)
 
 
 def absent_table(report: Summary) -> Styler | HTML:
@@ -112,7 +118,8 @@ def styled(table: pd.DataFrame, caption: str) -> Styler:
         formats["Ускорение"] = lambda value: number(value, 2) + ("" if pd.isna(value) else "×")
     right = [{"selector": "", "props": "text-align: right"}]
     return (
-        table.style.hide(axis="index")
+        Styler(table, cell_ids=False)
+        .hide(axis="index")
         .format(formats)
         .set_caption(quoted(caption))
         .set_uuid(f"{zlib.crc32(caption.encode()):08x}")  # pandas draws a random one, and no two reports would agree
