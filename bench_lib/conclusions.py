@@ -3,8 +3,8 @@
 import pandas as pd
 from IPython.display import Markdown
 
-from bench_lib.narrative import at, bullets
-from bench_lib.russian import NBSP, listed, number, quoted
+from bench_lib.narrative import MOST_SENTENCES, at, bullets, few
+from bench_lib.russian import NBSP, listed, listed_few, number, quoted, spread_out
 from bench_lib.statistics import alike
 from bench_lib.summary import Summary
 
@@ -15,7 +15,7 @@ def choice(report: Summary) -> Markdown:
     if cases.empty:
         return Markdown("Выбрать не из чего: ни одна конфигурация не измерена.")
     lines = [throughput(cases)]
-    lines += [latency(rows, batch) for batch, rows in cases.groupby("batch_size")]
+    lines += few([latency(rows, batch) for batch, rows in cases.groupby("batch_size")])
     return bullets(lines)
 
 
@@ -24,7 +24,7 @@ def throughput(cases: pd.DataFrame) -> str:
     best = cases.loc[cases.fps.idxmax()]
     alikes = [at(row) for _, row in cases.drop(best.name).iterrows() if alike(row.fps, best.fps)]
     text = f"**Пропускная способность:** больше всего изображений в секунду — {number(best.fps)} — даёт {at(best)}."
-    return f"{text} Наравне с ним: {listed(alikes)}." if alikes else text
+    return f"{text} Наравне с ним: {listed_few(alikes)}." if alikes else text
 
 
 def latency(rows: pd.DataFrame, batch: int) -> str:
@@ -34,7 +34,9 @@ def latency(rows: pd.DataFrame, batch: int) -> str:
         best = block.loc[block.latency_ms.idxmin()]
         names = [row["name"] for _, row in block.iterrows() if alike(row.latency_ms, best.latency_ms)]
         parts.append(f"{size} — {listed(names)} ({number(best.latency_ms)}{NBSP}мс)")
-    return f"**Батч {batch}, наименьшее время по размерам:** {'; '.join(parts)}."
+    shown = spread_out(parts, MOST_SENTENCES)
+    sizes = "размерам" if len(shown) == len(parts) else f"размерам ({len(shown)} из {len(parts)})"
+    return f"**Батч {batch}, наименьшее время по {sizes}:** {'; '.join(shown)}."
 
 
 def advice(report: Summary) -> Markdown:
@@ -50,7 +52,7 @@ def fp16(report: Summary) -> str:
         return f"{head} Этот запуск fp16 не включал."
     measured = rows[rows.status == "ok"]
     if measured.empty:
-        reasons = listed(sorted({quoted(reason) for reason in rows[rows.status != "ok"].reason}))
+        reasons = listed_few(sorted({quoted(reason) for reason in rows[rows.status != "ok"].reason}))
         return f"{head} В fp16 здесь не измерено ничего: {reasons}."
     labels = listed(list(measured.label.unique()))
     absent = rows[rows.status != "ok"]

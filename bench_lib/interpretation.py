@@ -4,7 +4,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from bench_lib import findings
-from bench_lib.narrative import bullets, leadership
+from bench_lib.narrative import bullets, few, leadership
 from bench_lib.russian import NBSP, between, counted, listed, number, percent, plural, scientific, span, times
 from bench_lib.statistics import ALIKE_WITHIN, alike
 from bench_lib.summary import BASELINE_NAME, Summary
@@ -52,7 +52,7 @@ def image_sizes(report: Summary) -> Markdown:
     if falls.empty:
         return Markdown("Ни одна линия не измерена хотя бы при двух размерах: о влиянии размера данных нет.")
     small, large = cases.image_size.min(), cases.image_size.max()
-    lines = [falling(falls, small, large), *pixel_rates(cases), *fp16_falls(falls)]
+    lines = [falling(falls, small, large), *few(pixel_rates(cases)), *few(fp16_falls(falls))]
     lines.append(
         "Точность распознавания от размера изображения здесь не измерялась (веса случайные), поэтому «оптимальный "
         "баланс скорости и точности» из этих данных не следует."
@@ -131,7 +131,7 @@ def batch_sizes(report: Summary) -> Markdown:
     for name, rows in growth.groupby("name", sort=False):
         lines.append(f"**{name}:** с ростом батча от {small} до {large} FPS {change(rows.ratio)}.")
     found = findings.saturations(cases)
-    lines += [saturated(point) for point in found]
+    lines += few([saturated(point) for point in found])
     if not found:
         lines.append(
             f"По {counted(cases.batch_size.nunique(), 'размеру', 'размерам', 'размерам')} батча нельзя сказать, где "

@@ -3,7 +3,7 @@
 from IPython.display import Markdown
 
 from bench_lib.narrative import PERCENT_ALIKE, at, bullets, place
-from bench_lib.russian import NBSP, counted, number, percent, plain, quoted, span
+from bench_lib.russian import NBSP, counted, listed_few, number, percent, plain, quoted, span
 from bench_lib.summary import BASELINE_NAME, LABELS, MIB, Summary
 
 
@@ -71,7 +71,7 @@ def method(report: Summary) -> Markdown:
         "скорость не публикуется. Все исходные измерения лежат в `records/` рядом с отчётом.",
     ]
     if restless:
-        names = ", ".join(f"`{record.case.id}`" for record in restless)
+        names = listed_few([f"`{record.case.id}`" for record in restless])
         lines.append(f"Прогрев не стал устойчивым за отведённое время, поэтому цифры ненадёжны: {names}.")
     return bullets(lines)
 

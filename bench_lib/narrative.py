@@ -4,16 +4,27 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 
 from bench_lib import findings
-from bench_lib.russian import NBSP, counted, listed, number, plain, plural, quoted, span
+from bench_lib.russian import NBSP, counted, listed, number, plain, plural, quoted, span, spread_out
 from bench_lib.statistics import ALIKE_WITHIN
 from bench_lib.summary import BASELINE_NAME, LABELS, STATUS, Summary, tally
 
+MOST_SENTENCES = 12
 PERCENT_ALIKE = f"{plain(100 * ALIKE_WITHIN)}{NBSP}%"
 
 
 def bullets(sentences: list[str]) -> Markdown:
     """A list, one sentence or two an item."""
     return Markdown("\n".join(f"- {sentence}" for sentence in sentences))
+
+
+def few(sentences: list[str]) -> list[str]:
+    """At most `MOST_SENTENCES` of those that tell the same of many values, evenly chosen, and how many there are."""
+    shown = spread_out(sentences, MOST_SENTENCES)
+    if len(shown) == len(sentences):
+        return shown
+    count = f"{len(shown)} из {len(sentences)}"
+    told = f"Таких строк выше {count}, они взяты равномерно; остальные цифры — в таблице результатов."
+    return [*shown, told]
 
 
 def place(report: Summary) -> str:

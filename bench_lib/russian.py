@@ -72,6 +72,13 @@ def listed(words: Sequence[str]) -> str:
     return " и ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
+def listed_few(words: Sequence[str], most: int = 12) -> str:
+    """Words as `listed` writes them; of more than `most` the first ones, and how many more there are."""
+    if len(words) <= most:
+        return listed(words)
+    return listed([*words[:most], f"ещё {len(words) - most}"])
+
+
 def spread_out(values: Sequence, most: int) -> list:
     """At most `most` of the values, evenly from the first to the last."""
     if len(values) <= most:
@@ -97,5 +104,5 @@ def quoted(text: str) -> str:
     breaks become spaces, and control characters, which a page cannot hold, U+FFFD.
     """
     line = re.sub(rf"[^\S{NBSP}]+", " ", text).strip()
-    shown = "".join("\ufffd" if unicodedata.category(mark) in ("Cc", "Cf", "Cs", "Cn") else mark for mark in line)
+    shown = "".join("\ufffd" if unicodedata.category(mark)[0] == "C" else mark for mark in line)
     return MARKUP.sub(lambda found: f"&#{ord(found[0])};", shown)
