@@ -1,5 +1,7 @@
 # make report   install, measure params/seed.yaml, build the report
 # make test     install, check the code, run the tests
+# make bench    install, time the planning, resuming and reporting of large grids
+# make audit    look the pins up among known vulnerabilities
 PARAMS ?= params/seed.yaml
 TENSORRT ?= tensorrt
 ifndef OUTPUT
@@ -10,7 +12,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: report test install
+.PHONY: report test bench audit install
 report: install
 	$(BIN)/bench sweep $(PARAMS) --output $(OUTPUT)
 	$(BIN)/bench report $(OUTPUT)
@@ -19,6 +21,14 @@ test: .venv/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest
+
+bench: .venv/.installed
+	$(BIN)/python benchmarks/large_grid.py
+
+# It asks pypi.org; --strict fails where a pin cannot be looked up, so that a service out of reach is no clean bill.
+audit: .venv/.installed
+	$(PIP) pip-audit
+	$(BIN)/pip-audit --strict --no-deps --disable-pip --progress-spinner off --requirement constraints.txt
 
 # Where there is an NVIDIA GPU, Torch-TensorRT too; without it the report still comes, and says why it is absent.
 install: .venv/.installed $(if $(shell nvidia-smi -L 2>/dev/null),.venv/.installed-$(TENSORRT))
