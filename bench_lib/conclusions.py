@@ -22,7 +22,8 @@ def choice(report: Summary) -> Markdown:
 def throughput(cases: pd.DataFrame) -> str:
     """The highest FPS, and those alike with it."""
     best = cases.loc[cases.fps.idxmax()]
-    alikes = [at(row) for _, row in cases.drop(best.name).iterrows() if alike(row.fps, best.fps)]
+    others = cases.drop(best.name)
+    alikes = [at(row) for _, row in others[[alike(fps, best.fps) for fps in others.fps]].iterrows()]
     text = f"**Пропускная способность:** больше всего изображений в секунду — {number(best.fps)} — даёт {at(best)}."
     return f"{text} Наравне с ним: {listed_few(alikes)}." if alikes else text
 
@@ -31,9 +32,9 @@ def latency(rows: pd.DataFrame, batch: int) -> str:
     """Who is fastest at a batch size, for each image size."""
     parts = []
     for size, block in rows.groupby("image_size"):
-        best = block.loc[block.latency_ms.idxmin()]
-        names = [row["name"] for _, row in block.iterrows() if alike(row.latency_ms, best.latency_ms)]
-        parts.append(f"{size} — {listed(names)} ({number(best.latency_ms)}{NBSP}мс)")
+        least_ms = block.latency_ms.min()
+        names = [name for name, ms in zip(block["name"], block.latency_ms, strict=True) if alike(ms, least_ms)]
+        parts.append(f"{size} — {listed(names)} ({number(least_ms)}{NBSP}мс)")
     shown = spread_out(parts, MOST_SENTENCES)
     sizes = "размерам" if len(shown) == len(parts) else f"размерам ({len(shown)} из {len(parts)})"
     return f"**Батч {batch}, наименьшее время по {sizes}:** {'; '.join(shown)}."

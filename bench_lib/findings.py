@@ -1,5 +1,6 @@
 """Tidy tables → what the report's sentences are about: leaders, ties, trends, the batch where FPS saturates."""
 
+import itertools
 from dataclasses import dataclass
 
 import pandas as pd
@@ -21,12 +22,13 @@ class Block:
 
 def blocks(cases: pd.DataFrame) -> list[Block]:
     """Who has the least time per batch at each image size and batch size, for all of them that hold a figure."""
+    ordered = cases.sort_values([*AXES, "latency_ms"])  # by several keys, which keeps the order of equal ones
+    columns = (ordered[name].tolist() for name in (*AXES, "name", "latency_ms"))
     found = []
-    for (size, batch), rows in cases.groupby(AXES):
-        rows = rows.sort_values("latency_ms", kind="stable")
-        best = rows.latency_ms.iloc[0]
-        leaders = tuple(name for name, value in zip(rows.name, rows.latency_ms, strict=True) if alike(value, best))
-        found.append(Block(size, batch, leaders, len(rows)))
+    for (size, batch), rows in itertools.groupby(zip(*columns, strict=True), key=lambda row: row[:2]):
+        names, latencies_ms = list(zip(*rows, strict=True))[2:]
+        leaders = tuple(name for name, ms in zip(names, latencies_ms, strict=True) if alike(ms, latencies_ms[0]))
+        found.append(Block(size, batch, leaders, len(names)))
     return found
 
 
