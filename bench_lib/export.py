@@ -13,6 +13,8 @@ from nbformat import NotebookNode
 from traitlets import default
 from traitlets.config import Config
 
+from bench_lib.russian import number
+
 TEMPLATES_FOLDER = Path(__file__).parent / "templates"
 LONG = 400  # rows of a table; those after them are set aside while the page is worked on, and left out of the PDF
 
@@ -165,7 +167,7 @@ def _with_numbers(rows: str) -> str:
 def _left_out(rows: str) -> str:
     """A row in place of `rows` that says how many they are and where."""
     cells, count = rows[: rows.index("</tr>")].count("<td"), rows.count("<tr")
-    words = f"Здесь первые {LONG} строк таблицы; ещё {count} — в HTML-версии отчёта (report.html)."
+    words = f"Здесь первые {LONG} строк таблицы; ещё {number(count, 0)} — в HTML-версии отчёта (report.html)."
     return f'<tr><td colspan="{cells}">{words}</td></tr>'
 
 

@@ -39,11 +39,12 @@ def fps_figure(report: Summary, x: str, panel: str, x_label: str, title: str, ca
     table = report.measured
     if table[x].nunique() < 2:
         return HTML(f"<p>График «{caption}» не построен: для него нужны хотя бы два измеренных значения.</p>")
+    note = ""
     every = sorted(table[panel].unique())
     panels = spread_out(every, MOST_PANELS)
     table = table[table[panel].isin(panels)]
     if len(panels) < len(every):
-        caption += f". Показаны {len(panels)} из {len(every)}: {listed([title.format(value) for value in panels])}"
+        note = f". Показаны {len(panels)} из {len(every)}: {listed([title.format(value) for value in panels])}"
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
     with plt.rc_context(STYLE):
@@ -65,7 +66,7 @@ def fps_figure(report: Summary, x: str, panel: str, x_label: str, title: str, ca
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 0 if value >= 1 else 2)))
         handles, labels = grid.flat[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=min(3, len(labels)), frameon=False)
-    return shown(figure, caption, alternative(table, x, caption), png)
+    return shown(figure, caption + note, alternative(table, x, caption), png)
 
 
 def draw_panel(axes: plt.Axes, table: pd.DataFrame, x: str, names: list[str]) -> None:
