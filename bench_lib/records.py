@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -80,6 +81,7 @@ class Record(_Noun):
     accuracy: Accuracy | None = None
     gpu_idle: dict[str, Any] | None = None  # `machine.gpu_state` before anything is sent to the GPU
     gpu_busy: dict[str, Any] | None = None  # and while it works
+    process: Literal["plain", "forked"] = "plain"  # started from nothing, or forked from a preloaded one
     ran: dict[str, Any] = {}
     machine: dict[str, Any] = {}
 
@@ -162,8 +164,27 @@ class Run:
         for path, data in wanted.items():
             if not path.exists():
                 write_text(path, json.dumps(data, ensure_ascii=False, indent=1) + "\n")
-        for stale in self.folder.glob("records/.*.tmp"):
-            stale.unlink()
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep the folder to this process, and clear what a killed one left half-written.
+
+        Raise `InputError` if another process has it. The system lifts the lock when its process ends, however it does.
+        """
+        import fcntl
+
+        folder = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for stale in (*self.folder.glob(".*.tmp"), *self.folder.glob("records/.*.tmp")):
+                stale.unlink()
+            yield
+        except BlockingIOError:
+            raise InputError(
+                f"{self.folder}: another sweep is measuring into it; wait for it, or give a new folder with --output"
+            ) from None
+        finally:
+            os.close(folder)
 
     def grid(self) -> Grid:
         """The grid of this run; raise `InputError` if the folder holds none."""
@@ -180,6 +201,27 @@ class Run:
         if record.case != case:
             raise InputError(f"{path}: holds another case, {record.case.id}; move it away and run the sweep again")
         return record
+
+    def measured(self, case: Case) -> Record | None:
+        """As `finished`, but a record that is broken or another's is set aside, so that the case is measured again."""
+        try:
+            return self.finished(case)
+        except InputError:
+            self.set_aside(case)
+            return None
+
+    def set_aside(self, case: Case) -> None:
+        """Move the case's record to `set_aside/`, where nothing reads it, and nothing measured is lost."""
+        path = self.record_path(case)
+        folder = self.folder / "set_aside"
+        folder.mkdir(exist_ok=True)
+        path.rename(folder / f"{path.stem}-{len(list(folder.glob(f'{path.stem}-*.json'))) + 1}.json")
+
+    def set_aside_failed(self) -> None:
+        """Set aside the records of the cases that failed."""
+        for case in self.grid().cases():
+            if (record := self.measured(case)) and record.status == "failed":
+                self.set_aside(case)
 
     def records(self) -> list[Record]:
         """The records of all attempted cases, in the grid's order; raise `InputError` if there is none."""
