@@ -21,6 +21,8 @@ from tqdm import tqdm
 PRELOAD = ["ipykernel.kernelapp", "torchvision.models", "bench_lib.measure", "bench_lib.tables", "bench_lib.plots"]
 CUDA_OPEN = 3  # exit code
 CONTEXT = multiprocessing.get_context("forkserver") if "forkserver" in multiprocessing.get_all_start_methods() else None
+if CONTEXT:
+    CONTEXT.set_forkserver_preload(PRELOAD)
 
 
 def why_not() -> str:
@@ -28,7 +30,6 @@ def why_not() -> str:
     if CONTEXT is None:
         return "this system has no fork server"
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # otherwise asking for a GPU initialises CUDA
-    CONTEXT.set_forkserver_preload(PRELOAD)
     child = CONTEXT.Process(target=_probe)
     child.start()
     child.join(timeout=60)
@@ -50,9 +51,9 @@ def _probe() -> None:
     os._exit(0)
 
 
-def holds_gpu() -> bool:
+def holds_gpu(open_files: Path = Path("/proc/self/fd")) -> bool:
     """Whether this process has a GPU's device file open, as every process does once CUDA is initialised."""
-    links = (os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.is_symlink())
+    links = (os.readlink(path) for path in open_files.iterdir() if path.is_symlink())
     return any(link.startswith("/dev/nvidia") for link in links)
 
 

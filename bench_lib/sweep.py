@@ -1,9 +1,16 @@
 """Many cases → papermill, one fresh process each."""
 
+import contextlib
+import multiprocessing
+import os
 import random
 import warnings
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -29,15 +36,45 @@ def sweep(grid: Grid, run: Run, plain: bool = False, retry_failed: bool = False)
     with run.lock():
         if retry_failed:
             run.set_aside_failed()
-        fork = not plain and can_fork()
-        failures = 0
-        with tqdm(shuffled(grid), unit="case", dynamic_ncols=True) as progress:
-            for case in progress:
-                progress.set_description_str(case.id)
-                record = run.measured(case) or run_case(case, grid, run, fork)
-                failures += record.status == "failed"
-                progress.set_postfix(failed=failures)
+        measure = partial(measure_case, grid=grid, run=run, fork=not plain and can_fork())
+        with worker_map() as parallel:
+            show_progress(shuffled(grid), parallel(measure, shuffled(grid)))
     return run.records()
+
+
+def measure_case(case: Case, grid: Grid, run: Run, fork: bool) -> Record:
+    """The case's record: the one that is there already, or else measured now."""
+    return run.measured(case) or run_case(case, grid, run, fork)
+
+
+def show_progress(cases: list[Case], records: Iterable[Record]) -> None:
+    """Show which case is measured, how many failed, the rate and the time left, until all records have come."""
+    failures, coming = 0, iter(records)
+    with tqdm(cases, unit="case", dynamic_ncols=True) as progress:
+        for case in progress:
+            progress.set_description_str(case.id)
+            failures += next(coming).status == "failed"
+            progress.set_postfix(failed=failures)
+
+
+@contextlib.contextmanager
+def worker_map() -> Iterator[Callable[..., Iterable[Record]]]:
+    """A `map` that measures in this process or, where there are several GPUs, in one process for each of them."""
+    uuids = machine.gpus()
+    if len(uuids) < 2:
+        yield map
+        return
+    context = multiprocessing.get_context("spawn")
+    free = context.SimpleQueue()
+    for uuid in uuids:
+        free.put(uuid)
+    with ProcessPoolExecutor(len(uuids), context, initializer=take_gpu, initargs=(free,)) as pool:
+        yield pool.map
+
+
+def take_gpu(free: Any) -> None:
+    """In a worker: take a GPU of its own; all that it starts sees no other."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = free.get()
 
 
 def shuffled(grid: Grid) -> list[Case]:
