@@ -86,8 +86,11 @@ class Record(_Noun):
     machine: dict[str, Any] = {}
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a whole file or none: a temporary file in the same folder, then `os.replace`."""
+def write_text(path: Path, text: str, exclusive: bool = False) -> None:
+    """Write a whole file or none: a temporary file in the same folder, then `os.replace`.
+
+    With `exclusive`, raise `FileExistsError` if `path` exists, whichever of several machines wrote it first.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".tmp")
     try:
@@ -96,11 +99,10 @@ def write_text(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
+        (os.link if exclusive else os.replace)(name, path)
+    finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
-        raise
 
 
 def write_record(record: Record, path: Path) -> None:
@@ -150,9 +152,14 @@ class Run:
         """Where the case's executed notebook is kept."""
         return self.folder / "notebooks" / f"{case.id}.ipynb"
 
-    def start(self, grid: Grid, machine: dict[str, Any]) -> None:
-        """Claim the folder for a grid on a machine, or resume it; raise `InputError` if it holds another's run."""
-        wanted = {self.grid_path: json.loads(grid.model_dump_json()), self.machine_path: machine}
+    def start(self, grid: Grid, machine: dict[str, Any] | None) -> None:
+        """Claim the folder for a grid on a machine, or resume it; raise `InputError` if it holds another's run.
+
+        Without a machine (on a cluster), the first task claims the folder for its own, by `claim_machine`.
+        """
+        wanted = {self.grid_path: json.loads(grid.model_dump_json())}
+        if machine is not None:
+            wanted[self.machine_path] = machine
         for path, data in wanted.items():
             if path.exists() and _identity(json.loads(path.read_text(encoding="utf-8"))) != _identity(data):
                 raise InputError(
@@ -164,6 +171,17 @@ class Run:
         for path, data in wanted.items():
             if not path.exists():
                 write_text(path, json.dumps(data, ensure_ascii=False, indent=1) + "\n")
+
+    def claim_machine(self, machine: dict[str, Any]) -> list[str]:
+        """Claim the run for a machine if no other has; return the names of what differs from the one that has."""
+        with contextlib.suppress(FileExistsError):
+            write_text(self.machine_path, json.dumps(machine, ensure_ascii=False, indent=1) + "\n", exclusive=True)
+        claimed, given = _identity(self.machine()), _identity(machine)
+        return [name for name in claimed | given if claimed.get(name) != given.get(name)]
+
+    def machine(self) -> dict[str, Any]:
+        """The machine that this run is claimed for; empty if none has claimed it yet."""
+        return json.loads(self.machine_path.read_text(encoding="utf-8")) if self.machine_path.exists() else {}
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
