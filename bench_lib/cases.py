@@ -107,6 +107,30 @@ class Limits(_Strict):
     case_timeout_s: float = Field(900.0, gt=0, le=LONGEST_S)
 
 
+class Slurm(_Strict):
+    """What each case's task asks of a Slurm cluster: how to reach a machine, not what is measured on it.
+
+    `timeout_min` is the minutes that a task may run, `array_parallelism` the tasks that run at once, `extra` any other
+    options of sbatch by their long names: account, qos, constraint, mem, exclusive …
+    """
+
+    partition: str | None = None
+    gpus_per_task: int = Field(0, ge=0)  # 0: none is asked for
+    cpus_per_task: int = Field(1, ge=1)
+    timeout_min: int = Field(60, ge=1)
+    array_parallelism: int = Field(1, ge=1)
+    extra: dict[str, Option] = {}
+
+    @field_validator("extra")
+    @classmethod
+    def _extra(cls, extra: dict[str, Option]) -> dict[str, Option]:
+        own = {"array", "cpus-per-task", "error", "gpus-per-task", "output", "partition", "signal", "time"}
+        if taken := [name for name in extra if name.replace("_", "-") in own]:
+            known = ", ".join(cls.model_fields)
+            raise ValueError(f"{taken[0]} is set by the sweep itself; remove it, or use slurm's own keys: {known}")
+        return extra
+
+
 class Grid(_Strict):
     """Every combination of engines, precisions, image sizes and batch sizes; one YAML file is one grid."""
 
@@ -118,6 +142,7 @@ class Grid(_Strict):
     batch_sizes: Annotated[list[Images], Field(min_length=1)]
     options: dict[Word, dict[Word, Option]] = {}
     limits: Limits = Limits()
+    slurm: Slurm | None = Field(None, exclude=True)  # never stored: a run goes on with other settings of a cluster
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
 
     @field_validator("engines")

@@ -11,14 +11,25 @@ from bench_lib.records import Run
 OUTPUTS = Path("outputs")
 
 
+class Stopped(Exception):
+    """The system stopped a command (a full disk, a folder that cannot be written); the message says how to go on."""
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return its exit status: 0, 2 for bad input, 130 when interrupted."""
+    """Run one command; return its exit status: 0; 1, stopped by the system; 2, bad input; 130, interrupted."""
     parser = argparse.ArgumentParser(prog="bench", description="Measure how fast a network infers here, and report it.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("sweep", help="measure every case of a grid, each in a fresh process")
     command.add_argument("params", type=Path, help="the grid, such as params/seed.yaml")
     command.add_argument("--output", type=Path, help="the run's folder; a run begun there goes on (outputs/NAME-TIME)")
-    command.set_defaults(run=lambda given: sweep(given.params, given.output))
+    command.add_argument("--retry", choices=["failed"], help="measure the cases that failed again")
+    command.add_argument("--plain", action="store_true", help="start each process from nothing instead of forking it")
+    command.add_argument(
+        "--slurm", action="store_true", help="measure on a Slurm cluster, each case a job array's task"
+    )
+    command.set_defaults(
+        run=lambda given: sweep(given.params, given.output, given.plain, given.retry == "failed", given.slurm)
+    )
     command = commands.add_parser("report", help="make report.html and report.pdf of a run")
     command.add_argument("folder", type=Path, metavar="RUN", help="the run's folder, made by `bench sweep`")
     command.set_defaults(run=lambda given: report(given.folder))
@@ -30,6 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
     except InputError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
+    except Stopped as error:
+        print(f"bench: stopped. {error}", file=sys.stderr)
+        return 1
     except OSError as error:
         print(f"bench: {InputError(str(error))}; mend that, or give another folder", file=sys.stderr)
         return 2
@@ -39,18 +53,24 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def sweep(params: Path, output: Path | None) -> None:
-    """Check the whole grid, then measure it; print the run's folder."""
+def sweep(params: Path, output: Path | None, plain: bool, retry_failed: bool, slurm: bool) -> None:
+    """Check the whole grid, then measure it, here or on a Slurm cluster; print the run's folder."""
     grid = read_grid(params)
     check(grid, params)
     folder = output or OUTPUTS / f"{params.stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    from bench_lib import cluster
     from bench_lib.sweep import sweep as measure_all
 
+    again = f"bench sweep {params} --output {folder}" + " --slurm" * slurm
     try:
-        records = measure_all(grid, Run(folder))
-    except KeyboardInterrupt:
-        again = f"bench sweep {params} --output {folder}"
-        raise KeyboardInterrupt(f"What is measured is kept; to go on: {again}") from None
+        if slurm:
+            records = cluster.sweep(grid, Run(folder), retry_failed)
+        else:
+            records = measure_all(grid, Run(folder), plain, retry_failed)
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(f"What is measured is kept{interrupt}; to go on: {again}") from None
+    except OSError as error:
+        raise Stopped(f"{error}. What is measured is kept; mend this, then go on: {again}") from None
     counts = {status: sum(record.status == status for record in records) for status in ("ok", "skipped", "failed")}
     print(f"{folder}: {len(records)} cases, " + ", ".join(f"{count} {status}" for status, count in counts.items()))
 

@@ -72,14 +72,15 @@ def real_data() -> str:
 
 def load(report: Summary) -> str:
     """Mind the load and memory when scaling."""
-    device = "GPU" if report.machine.get("gpu") else "процессора"
+    on_gpu = report.machine.get("gpu")
+    device, adds = ("GPU", "займёт") if on_gpu else ("процессора", "добавит к памяти Python и библиотек")
     most = report.measured.memory_mib.max()
     text = (
         f"**Загрузка и память.** Каждая конфигурация измерена одна на машине; при общей загрузке {device} цифры хуже."
     )
     if most == most:
         text += (
-            f" Наибольшая память одной конфигурации — {number(most, 0)}{NBSP}МиБ: столько займёт каждый её экземпляр."
+            f" Наибольшая память одной конфигурации — {number(most, 0)}{NBSP}МиБ: столько {adds} каждый её экземпляр."
         )
     return text
 

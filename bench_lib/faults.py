@@ -4,7 +4,7 @@ import difflib
 import json
 import reprlib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -81,8 +81,9 @@ def unknown_key(given: str, known: list[str]) -> str:
 
 
 def _known_keys(model: type[BaseModel], place: tuple) -> list[str]:
-    for name in place[:-1]:
-        model = model.model_fields[name].annotation
+    for name in place[:-1]:  # a field may hold a model or, as a union, a model or None
+        kind = model.model_fields[name].annotation
+        model = next(inner for inner in (*get_args(kind), kind) if isinstance(inner, type))
     return list(model.model_fields)
 
 

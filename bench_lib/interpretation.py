@@ -156,7 +156,7 @@ def memory(report: Summary) -> Markdown:
     cases = report.measured
     if cases.empty:
         return NOTHING
-    what = "памяти GPU" if report.machine.get("gpu") else "памяти процесса (вместе с библиотеками и сборкой)"
+    what = "памяти GPU" if report.machine.get("gpu") else "памяти процесса (вместе со сборкой)"
     lines = []
     for name, rows in cases.groupby("name", sort=False):
         lines.append(f"**{name}:** {span(rows.memory_mib.min(), rows.memory_mib.max(), f'{NBSP}МиБ')} {what}.")

@@ -58,13 +58,26 @@ def nvml():
             yield None, None
             return
     try:
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0] or "0"
-        by_uuid = not visible.isdigit()
-        handle = (pynvml.nvmlDeviceGetHandleByUUID(visible) if by_uuid
-                  else pynvml.nvmlDeviceGetHandleByIndex(int(visible)))  # fmt: skip
-        yield pynvml, handle
+        yield pynvml, handle_of(pynvml, os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0] or "0")
     finally:
         pynvml.nvmlShutdown()
+
+
+def gpus() -> list[str]:
+    """UUIDs of the GPUs that a sweep may use: those like the first visible one; empty where there is none."""
+    with nvml() as (api, _):
+        if api is None:
+            return []
+        named = os.environ.get("CUDA_VISIBLE_DEVICES")
+        places = range(api.nvmlDeviceGetCount()) if named is None else filter(None, named.split(","))
+        handles = [handle_of(api, str(place)) for place in places]
+        first = api.nvmlDeviceGetName(handles[0])
+        return [api.nvmlDeviceGetUUID(handle) for handle in handles if api.nvmlDeviceGetName(handle) == first]
+
+
+def handle_of(api: Any, place: str) -> Any:
+    """NVML's handle of a GPU as CUDA_VISIBLE_DEVICES names it: by number or UUID."""
+    return api.nvmlDeviceGetHandleByIndex(int(place)) if place.isdigit() else api.nvmlDeviceGetHandleByUUID(place)
 
 
 def gpu() -> dict[str, Any] | None:
@@ -93,7 +106,7 @@ THROTTLING = {
 
 
 def gpu_state() -> dict[str, Any] | None:
-    """The GPU now: clocks, temperature, power, throttle reasons, number of processes that compute on it.
+    """The GPU now: which it is, clocks, temperature, power, throttle reasons, number of processes that compute on it.
 
     What the driver does not tell is None; all of it is None where there is no GPU.
     """
@@ -110,6 +123,7 @@ def gpu_state() -> dict[str, Any] | None:
         bits, power_mw = ask("nvmlDeviceGetCurrentClocksThrottleReasons"), ask("nvmlDeviceGetPowerUsage")
         processes = ask("nvmlDeviceGetComputeRunningProcesses")
         return {
+            "uuid": ask("nvmlDeviceGetUUID"),
             "sm_clock_mhz": ask("nvmlDeviceGetClockInfo", api.NVML_CLOCK_SM),
             "memory_clock_mhz": ask("nvmlDeviceGetClockInfo", api.NVML_CLOCK_MEM),
             "temperature_c": ask("nvmlDeviceGetTemperature", api.NVML_TEMPERATURE_GPU),

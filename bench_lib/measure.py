@@ -1,6 +1,7 @@
 """One `Case` → one `Record`: what `notebooks/measure.ipynb` calls."""
 
 import ast
+import multiprocessing
 import re
 import time
 import traceback
@@ -63,6 +64,7 @@ def measure(case: Case, limits: Limits, seed: int = 0, clock: Clock = time.perf_
         "seed": seed,
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine.describe(),
+        "process": "forked" if multiprocessing.parent_process() else "plain",
     }
     try:
         return Record(**base, **run_case(case, limits, seed, clock))

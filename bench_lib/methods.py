@@ -56,10 +56,12 @@ def method(report: Summary) -> Markdown:
     """How it was timed."""
     limits = report.grid.limits
     least = counted(limits.min_count, "измерения", "измерений", "измерений")
+    is_forked = any(record.process == "forked" for record in report.records)
+    forked = "; процесс ответвлён от другого, который уже загрузил библиотеки" if is_forked else ""
     restless = [record for record in report.records if record.timing and not record.timing.warm]
     lines = [
-        "Каждая конфигурация измерена в новом процессе (papermill выполняет `measure.ipynb`), одними часами "
-        "(`time.perf_counter`) и одним циклом для всех способов.",
+        f"Каждая конфигурация измерена в новом процессе (papermill выполняет `measure.ipynb`{forked}), в случайном "
+        f"порядке (зерно {report.grid.seed}), одними часами (`time.perf_counter`) и одним циклом для всех способов.",
         "**Время/батч** — медиана задержки: один вызов, синхронизация, и так снова и снова. "
         "**FPS** — пропускная способность: вызовы идут подряд без ожидания, синхронизация в конце окна; берётся "
         "медиана по окнам. Это разные величины, поэтому FPS не обязан равняться батчу, делённому на время.",
@@ -103,8 +105,8 @@ def memory(report: Summary) -> str:
     """What the memory column holds."""
     if not report.machine.get("gpu"):
         return (
-            "пик памяти процесса целиком: Python, библиотеки, сборка (с экспортом модели, где он нужен) и сам "
-            "инференс; сколько из неё берёт рантайм, отдельно не измерено"
+            "прирост памяти процесса от состояния перед сборкой до пика: сборка (с экспортом модели, где он нужен), "
+            "веса и сам инференс. Python и уже загруженные библиотеки в него не входят"
         )
     text = "прирост занятой памяти GPU (NVML) от состояния до начала работы до пика, в новом процессе"
     steps = [record.memory for record in report.records if record.memory and record.memory.device_context_bytes]

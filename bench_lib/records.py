@@ -6,6 +6,7 @@ import math
 import os
 import reprlib
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -93,6 +94,7 @@ class Record(_Noun):
     accuracy: Accuracy | None = None
     gpu_idle: GpuState | None = None  # `machine.gpu_state` before anything is sent to the GPU
     gpu_busy: GpuState | None = None  # and while it works
+    process: Literal["plain", "forked"] = "plain"  # started from nothing, or forked from a preloaded one
     ran: Ran = {}
     machine: Machine = {}
 
@@ -104,8 +106,11 @@ class Record(_Noun):
         return self
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a whole file or none: a temporary file in the same folder, then `os.replace`."""
+def write_text(path: Path, text: str, exclusive: bool = False) -> None:
+    """Write a whole file or none: a temporary file in the same folder, then `os.replace`.
+
+    With `exclusive`, raise `FileExistsError` if `path` exists, whichever of several machines wrote it first.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".tmp")
     try:
@@ -114,11 +119,10 @@ def write_text(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
+        (os.link if exclusive else os.replace)(name, path)
+    finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
-        raise
 
 
 def write_record(record: Record, path: Path) -> None:
@@ -180,9 +184,14 @@ class Run:
         """Where the case's executed notebook is kept."""
         return self.folder / "notebooks" / f"{case.id}.ipynb"
 
-    def start(self, grid: Grid, machine: dict[str, Any]) -> None:
-        """Claim the folder for a grid on a machine, or resume it; raise `InputError` if it holds another's run."""
-        wanted = {self.grid_path: json.loads(grid.model_dump_json()), self.machine_path: machine}
+    def start(self, grid: Grid, machine: dict[str, Any] | None) -> None:
+        """Claim the folder for a grid on a machine, or resume it; raise `InputError` if it holds another's run.
+
+        Without a machine (on a cluster), the first task claims the folder for its own, by `claim_machine`.
+        """
+        wanted = {self.grid_path: json.loads(grid.model_dump_json())}
+        if machine is not None:
+            wanted[self.machine_path] = machine
         for path, data in wanted.items():
             if path.exists() and _identity(read_dict(path)) != _identity(data):
                 raise InputError(
@@ -194,8 +203,38 @@ class Run:
         for path, data in wanted.items():
             if not path.exists():
                 write_text(path, json.dumps(data, ensure_ascii=False, indent=1) + "\n")
-        for stale in self.folder.glob("records/.*.tmp"):
-            stale.unlink()
+
+    def claim_machine(self, machine: dict[str, Any]) -> list[str]:
+        """Claim the run for a machine if no other has; return the names of what differs from the one that has."""
+        with contextlib.suppress(FileExistsError):
+            write_text(self.machine_path, json.dumps(machine, ensure_ascii=False, indent=1) + "\n", exclusive=True)
+        claimed, given = _identity(self.machine()), _identity(machine)
+        return [name for name in claimed | given if claimed.get(name) != given.get(name)]
+
+    def machine(self) -> dict[str, Any]:
+        """The machine that this run is claimed for; empty if none has claimed it yet."""
+        return read_dict(self.machine_path) if self.machine_path.exists() else {}
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep the folder to this process, and clear what a killed one left half-written.
+
+        Raise `InputError` if another process has it. The system lifts the lock when its process ends, however it does.
+        """
+        import fcntl
+
+        folder = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for stale in (*self.folder.glob(".*.tmp"), *self.folder.glob("records/.*.tmp")):
+                stale.unlink()
+            yield
+        except BlockingIOError:
+            raise InputError(
+                f"{self.folder}: another sweep is measuring into it; wait for it, or give a new folder with --output"
+            ) from None
+        finally:
+            os.close(folder)
 
     def grid(self) -> Grid:
         """The grid of this run; raise `InputError` if the folder holds none."""
@@ -213,6 +252,27 @@ class Run:
         if record.case != case:
             raise InputError(f"{path}: holds another case, {record.case.id}; move it away and run the sweep again")
         return record
+
+    def measured(self, case: Case) -> Record | None:
+        """As `finished`, but a record that is broken or another's is set aside, so that the case is measured again."""
+        try:
+            return self.finished(case)
+        except InputError:
+            self.set_aside(case)
+            return None
+
+    def set_aside(self, case: Case) -> None:
+        """Move the case's record to `set_aside/`, where nothing reads it, and nothing measured is lost."""
+        path = self.record_path(case)
+        folder = self.folder / "set_aside"
+        folder.mkdir(exist_ok=True)
+        path.rename(folder / f"{path.stem}-{len(list(folder.glob(f'{path.stem}-*.json'))) + 1}.json")
+
+    def set_aside_failed(self) -> None:
+        """Set aside the records of the cases that failed."""
+        for case in self.grid().cases():
+            if (record := self.measured(case)) and record.status == "failed":
+                self.set_aside(case)
 
     def records(self) -> list[Record]:
         """The records of all attempted cases, in the grid's order; raise `InputError` if there is none."""

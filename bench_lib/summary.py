@@ -109,10 +109,13 @@ def disturbances(record: Record) -> list[str]:
 
 
 def own_memory_bytes(memory: Memory) -> int:
-    """The case's own peak: on a GPU the device's peak minus what was in use before, otherwise the process's peak."""
+    """What the case added at its peak: on a GPU to the device's memory, otherwise to its process's before the build.
+
+    What Python and its libraries take before that is the same for all, and not the same in a forked process.
+    """
     if memory.device_peak_bytes is not None:
         return memory.device_peak_bytes - memory.device_idle_bytes
-    return memory.host_peak_bytes
+    return memory.host_peak_bytes - memory.host_before_build_bytes
 
 
 def tally(report: Summary) -> str:

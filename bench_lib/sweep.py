@@ -1,48 +1,114 @@
 """Many cases → papermill, one fresh process each."""
 
+import contextlib
+import multiprocessing
+import os
+import random
 import warnings
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from tqdm import tqdm
 
-from bench_lib import machine
+from bench_lib import forked, machine
 from bench_lib.cases import Case, Grid
 from bench_lib.records import Record, Run, write_record
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
 
-def sweep(grid: Grid, run: Run) -> list[Record]:
+def sweep(grid: Grid, run: Run, plain: bool = False, retry_failed: bool = False) -> list[Record]:
     """Measure every case of the grid that has no record in the run yet, and return all records in the grid's order.
 
-    Raise `InputError` if the run's folder holds another grid's or machine's run. A case that fails is a record with
-    its reason; an interrupt leaves what is measured, and the same call goes on from there.
+    Cases are measured in the order of `shuffled`. Each gets a fresh process: forked from one that has imported
+    PyTorch already, or, if `plain` or where forking is not safe, started from nothing. `retry_failed` measures those
+    that failed again. Raise `InputError` if the run's folder holds another grid's or machine's run, or another sweep
+    works in it. A case that fails is a record with its reason; an interrupt leaves what is measured, and the same call
+    goes on from there.
     """
     run.start(grid, machine.describe())
-    records = []
-    with tqdm(grid.cases(), unit="case", dynamic_ncols=True) as progress:
+    with run.lock():
+        if retry_failed:
+            run.set_aside_failed()
+        measure = partial(measure_case, grid=grid, run=run, fork=not plain and can_fork())
+        with worker_map() as parallel:
+            show_progress(shuffled(grid), parallel(measure, shuffled(grid)))
+    return run.records()
+
+
+def measure_case(case: Case, grid: Grid, run: Run, fork: bool) -> Record:
+    """The case's record: the one that is there already, or else measured now."""
+    return run.measured(case) or run_case(case, grid, run, fork)
+
+
+def show_progress(cases: list[Case], records: Iterable[Record]) -> None:
+    """Show which case is measured, how many failed, the rate and the time left, until all records have come."""
+    failures, coming = 0, iter(records)
+    with tqdm(cases, unit="case", dynamic_ncols=True) as progress:
         for case in progress:
             progress.set_description_str(case.id)
-            records.append(run.finished(case) or run_case(case, grid, run))
-    return records
+            failures += next(coming).status == "failed"
+            progress.set_postfix(failed=failures)
 
 
-def run_case(case: Case, grid: Grid, run: Run) -> Record:
-    """Run `measure.ipynb` for the case in a fresh process; return its record, written here if the process could not."""
+@contextlib.contextmanager
+def worker_map() -> Iterator[Callable[..., Iterable[Record]]]:
+    """A `map` that measures in this process or, where there are several GPUs, in one process for each of them."""
+    uuids = machine.gpus()
+    if len(uuids) < 2:
+        yield map
+        return
+    context = multiprocessing.get_context("spawn")
+    free = context.SimpleQueue()
+    for uuid in uuids:
+        free.put(uuid)
+    with ProcessPoolExecutor(len(uuids), context, initializer=take_gpu, initargs=(free,)) as pool:
+        yield pool.map
+
+
+def take_gpu(free: Any) -> None:
+    """In a worker: take a GPU of its own; all that it starts sees no other."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = free.get()
+
+
+def shuffled(grid: Grid) -> list[Case]:
+    """The grid's cases in an order drawn from its seed, so that a drift of the machine hits all engines alike."""
+    cases = grid.cases()
+    random.Random(grid.seed).shuffle(cases)
+    return cases
+
+
+def can_fork() -> bool:
+    """Whether kernels can be forked here; if not, say why."""
+    if reason := forked.why_not():
+        tqdm.write(f"Each case starts a process from nothing, which is slower: {reason}.")
+    return not reason
+
+
+def run_case(case: Case, grid: Grid, run: Run, fork: bool = False) -> Record:
+    """Run `measure.ipynb` for the case in a fresh process; return its record, written here if the process could not.
+
+    Raise `OSError` where the system lets nothing be started or written: that is no property of the case.
+    """
     path = run.record_path(case).absolute()
     notebook = run.notebook_path(case)
     notebook.parent.mkdir(parents=True, exist_ok=True)
     parameters = case.model_dump() | {"limits": grid.limits.model_dump(), "seed": grid.seed, "record_path": str(path)}
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
     try:
-        execute(NOTEBOOKS / "measure.ipynb", notebook, parameters, grid.limits.case_timeout_s)
+        execute(NOTEBOOKS / "measure.ipynb", notebook, parameters, grid.limits.case_timeout_s, fork=fork)
         detail = reason = ""
     except Exception as error:  # what the process died of; success is judged by the record alone
+        if isinstance(error, OSError) and not isinstance(error, CellTimeoutError):
+            raise  # a full disk, no process to be had: the system's fault, not the case's
         detail, reason = str(error), death(error, grid.limits.case_timeout_s)
-    if record := run.finished(case):
+    if record := run.measured(case):
         return record
     record = Record(
         case=case, limits=grid.limits, seed=grid.seed, started_at=started_at, status="failed", detail=detail,
@@ -52,14 +118,23 @@ def run_case(case: Case, grid: Grid, run: Run) -> Record:
     return record
 
 
-def execute(notebook: Path, output: Path, parameters: dict, timeout_s: float | None = None, cwd: Path | None = None):
+def execute(
+    notebook: Path,
+    output: Path,
+    parameters: dict,
+    timeout_s: float | None = None,
+    cwd: Path | None = None,
+    fork: bool = False,
+) -> None:
     """Run a notebook with papermill in a fresh process, quietly."""
+    manager = {"kernel_manager_class": forked.ForkedKernelManager} if fork else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # papermill's and nbclient's own deprecations
         papermill.execute_notebook(
             str(notebook), str(output), parameters, kernel_name="python3", progress_bar=False, log_output=False,
             cwd=cwd and str(cwd), execution_timeout=timeout_s and round(timeout_s), shutdown_kernel="immediate",
             extra_arguments=["--log-level=ERROR"],  # the kernel warns on every start of its unencrypted local socket
+            **manager,
         )  # fmt: skip
 
 

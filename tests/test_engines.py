@@ -167,11 +167,44 @@ class FakeNvml:
     def nvmlDeviceGetTemperature(self, *_):
         return 61
 
+    def nvmlDeviceGetCount(self):
+        return 3
+
+    def nvmlDeviceGetHandleByIndex(self, index):
+        return index
+
+    def nvmlDeviceGetHandleByUUID(self, uuid):
+        return int(uuid.removeprefix("GPU-"))
+
+    def nvmlDeviceGetUUID(self, handle):
+        return f"GPU-{handle or 1}"
+
+    def nvmlDeviceGetName(self, handle):
+        return "A2" if handle == 2 else "H200"
+
+
+@pytest.mark.parametrize(
+    ("visible", "uuids"),
+    [
+        (None, ["GPU-1", "GPU-1"]),
+        ("1", ["GPU-1"]),
+        ("GPU-2", ["GPU-2"]),
+        ("2,1", ["GPU-2"]),
+        ("1,GPU-3", ["GPU-1", "GPU-3"]),
+    ],
+)
+def test_a_sweep_uses_the_visible_gpus_that_are_alike(monkeypatch, visible, uuids):
+    monkeypatch.setattr(machine, "nvml", lambda: contextlib.nullcontext((FakeNvml(), None)))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert machine.gpus() == uuids
+
 
 def test_the_gpu_s_state_is_read_and_what_the_driver_does_not_tell_is_none(monkeypatch):
     monkeypatch.setattr(machine, "nvml", lambda: contextlib.nullcontext((FakeNvml(), None)))
     assert machine.gpu_state() == {
-        "sm_clock_mhz": 1980, "memory_clock_mhz": 3201, "temperature_c": 61, "power_w": None,
+        "uuid": "GPU-1", "sm_clock_mhz": 1980, "memory_clock_mhz": 3201, "temperature_c": 61, "power_w": None,
         "throttling": ["sw_power_cap", "hw_thermal_slowdown"], "processes": 2,
     }  # fmt: skip
 

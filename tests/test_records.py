@@ -87,8 +87,35 @@ def test_temporary_files_of_a_killed_writer_are_cleared(run):
     stale = run.folder / "records" / ".a.json-x.tmp"
     stale.parent.mkdir()
     stale.write_text("{")
-    run.start(GRID, MACHINE)
-    assert not stale.exists()
+    with run.lock():
+        assert not stale.exists()
+
+
+def test_a_folder_takes_one_sweep_at_a_time(run):
+    other = Run(run.folder)
+    with run.lock(), pytest.raises(InputError, match="another sweep is measuring into it"), other.lock():
+        pass
+    with other.lock():
+        pass
+
+
+def test_a_broken_record_is_set_aside_and_kept(run):
+    case = GRID.cases()[0]
+    for text in ("{", '{"schema_version": 99}'):
+        run.record_path(case).parent.mkdir(exist_ok=True)
+        run.record_path(case).write_text(text)
+        assert run.measured(case) is None
+        assert not run.record_path(case).exists()
+    assert sorted(path.read_text() for path in (run.folder / "set_aside").iterdir()) == ["{", '{"schema_version": 99}']
+
+
+def test_only_failed_records_are_set_aside_to_be_measured_again(run):
+    good, bad = GRID.cases()
+    write_record(record(batch=1), run.record_path(good))
+    write_record(record(batch=33, status="failed", reason="не хватило памяти"), run.record_path(bad))
+    run.set_aside_failed()
+    assert run.finished(good)
+    assert run.finished(bad) is None
 
 
 def test_a_record_of_another_case_is_refused(run):

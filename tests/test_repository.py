@@ -77,6 +77,14 @@ def test_readme_names_commands_and_files_that_exist():
         assert (ROOT / path).exists(), path
 
 
+def test_each_fault_in_readme_has_its_test():
+    readme = (ROOT / "README.md").read_text()
+    tests = "".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+    named = re.findall(r"`(test_\w+)(?:\[\w+\])?`", readme)
+    assert len(named) >= 9
+    assert [name for name in named if f"def {name}(" not in tests] == []
+
+
 def rows_of(html):
     return {tuple(td.get_text() for td in tr.select("td")) for tr in BeautifulSoup(html, "html.parser").select("tr")}
 

@@ -16,6 +16,8 @@ GRID = Grid(engines=["pytorch"], precisions=["fp32"], image_sizes=[224], batch_s
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     monkeypatch.setattr(sweep.machine, "describe", lambda: MACHINE)
+    monkeypatch.setattr(sweep, "can_fork", lambda: False)
+    monkeypatch.setattr(sweep, "shuffled", lambda grid: grid.cases())
     return Run(tmp_path / "run")
 
 
@@ -23,7 +25,7 @@ def papermill(monkeypatch, at_batch_2=lambda: None):
     """Replace the notebook's process: it writes a record, except that batch 2 does as told first."""
     asked = []
 
-    def execute(_notebook, _output, parameters, _timeout):
+    def execute(_notebook, _output, parameters, _timeout, **_options):
         asked.append(parameters["batch_size"])
         if parameters["batch_size"] == 2:
             at_batch_2()
@@ -66,7 +68,7 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(run, monkeypatch):
 
 
 def test_a_record_counts_even_if_the_process_died_after_writing_it(run, monkeypatch):
-    def execute(_notebook, _output, parameters, _timeout):
+    def execute(_notebook, _output, parameters, _timeout, **_options):
         write_record(record(batch=parameters["batch_size"]), Path(parameters["record_path"]))
         raise DeadKernelError("died while shutting down")
 

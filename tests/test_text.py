@@ -1,9 +1,10 @@
 """Every sentence follows the data: swap the winner, flip a trend, drop an engine, and the text says so."""
 
 import pytest
-from made import ALL, GPU, record, report, skipped
+from made import ALL, GPU, MIB, record, report, skipped
 
 from bench_lib import claims, conclusions, interpretation, methods, narrative, tables
+from bench_lib.records import Memory
 from bench_lib.russian import NBSP, between, counted, listed, number, scientific, times
 from bench_lib.summary import Summary
 
@@ -74,6 +75,19 @@ def test_the_spread_names_its_worst_row_and_the_limits_read_as_written():
     told = text(methods.how_to_read(report(record(ms=10), noisy)))
     assert "у половины строк не больше 10 %, наибольший — 20 % (ONNX Runtime fp32, 224×224, батч 1)" in told
     assert "не меньше 0,5 с и не больше 20 с" in text(methods.method(report(record())))
+
+
+def test_the_method_says_how_processes_start():
+    assert "уже загрузил библиотеки" in text(methods.method(report(record(process="forked"))))
+    assert "уже загрузил библиотеки" not in text(methods.method(report(record())))
+
+
+def test_memory_without_a_gpu_is_what_the_case_added_to_its_process():
+    grown = Memory(host_before_build_bytes=800 * MIB, host_peak_bytes=1000 * MIB)
+    data = report(record(memory=grown))
+    assert data.cases.memory_mib[0] == 200
+    assert "прирост памяти процесса" in text(methods.how_to_read(data))
+    assert "200 МиБ: столько добавит к памяти Python и библиотек каждый" in text(conclusions.advice(data))
 
 
 def test_equal_pixel_rates_are_called_equal():
