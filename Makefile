@@ -1,6 +1,6 @@
 # make report   install, measure params/seed.yaml, build the report
 # make test     install, check the code, run the tests
-# make bench    install, time the planning, resuming and reporting of large grids
+# make bench    install, time what a process a case costs, and large grids
 # make audit    look the pins up among known vulnerabilities
 PARAMS ?= params/seed.yaml
 TENSORRT ?= tensorrt
@@ -23,9 +23,10 @@ test: .venv/.installed-dev
 	$(BIN)/python -m pytest
 
 bench: .venv/.installed
-	$(BIN)/python benchmarks/large_grid.py
+	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.large_grid
 
-# It asks pypi.org; --strict fails where a pin cannot be looked up, so that a service out of reach is no clean bill.
+# --strict fails where a pin cannot be looked up, so that a service out of reach is no clean bill.
 audit: .venv/.installed
 	$(PIP) pip-audit
 	$(BIN)/pip-audit --strict --no-deps --disable-pip --progress-spinner off --requirement constraints.txt

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bench_lib.cases import Grid, InputError, Precision, engine_names, read_grid
-from bench_lib.records import Run
+from bench_lib.runs import Run
 
 OUTPUTS = Path("outputs")
 

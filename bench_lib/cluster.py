@@ -14,7 +14,8 @@ from tqdm import tqdm
 
 from bench_lib import machine, slurm
 from bench_lib.cases import Case, Grid, InputError, Slurm
-from bench_lib.records import Record, Run, write_record, write_text
+from bench_lib.records import Record, write_record, write_text
+from bench_lib.runs import Run
 from bench_lib.sweep import run_case, shuffled
 
 POLL_S = 2.0  # between two looks at the records and at Slurm's queue

@@ -6,6 +6,7 @@ fresh process, which has built, allocated and computed nothing. It must not be u
 context does not survive a fork.
 """
 
+import gc
 import multiprocessing
 import os
 import sys
@@ -60,6 +61,7 @@ def holds_gpu(open_files: Path = Path("/proc/self/fd")) -> bool:
 
 def become_kernel(arguments: list[str], environment: dict[str, str], folder: str | None) -> None:
     """In a child: run the Jupyter kernel that `arguments` describe, as `python -m ipykernel_launcher` would."""
+    gc.freeze()  # what the server imported is garbage for nobody: to look through it would copy its memory
     os.setsid()  # a terminal's Ctrl-C is for the sweep
     tqdm.set_lock(threading.RLock())  # its usual one is a semaphore, which a killed kernel leaves to the server
     os.environ.clear()

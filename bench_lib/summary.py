@@ -8,7 +8,8 @@ import pandas as pd
 
 from bench_lib import statistics
 from bench_lib.cases import Grid, InputError
-from bench_lib.records import Memory, Record, Run
+from bench_lib.records import Memory, Record
+from bench_lib.runs import Run
 
 LABELS = {"pytorch": "PyTorch", "onnx_runtime": "ONNX Runtime", "torch_tensorrt": "Torch-TensorRT"}
 STATUS = {"ok": "измерено", "skipped": "пропущено", "failed": "не удалось"}

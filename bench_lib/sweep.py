@@ -18,7 +18,8 @@ from tqdm import tqdm
 
 from bench_lib import forked, machine
 from bench_lib.cases import Case, Grid
-from bench_lib.records import Record, Run, write_record
+from bench_lib.records import Record, write_record
+from bench_lib.runs import Run
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 

@@ -1,6 +1,6 @@
 """How long planning, resuming and reporting take on large grids of made-up records; prints figures.
 
-`python benchmarks/large_grid.py` plans and resumes a grid of 2,000 cases, and makes the report of 10,080 records.
+`python -m benchmarks.large_grid` plans and resumes a grid of 2,000 cases, and makes the report of 10,080 records.
 """
 
 import random
@@ -15,7 +15,8 @@ from pathlib import Path
 import yaml
 
 from bench_lib.cases import Case, Grid, read_grid
-from bench_lib.records import Accuracy, Memory, Record, Run, Timing, Window
+from bench_lib.records import Accuracy, Memory, Record, Timing, Window
+from bench_lib.runs import Run
 
 MACHINE = {
     "cpu": "made-up", "cores": 2, "memory_bytes": 2**34, "gpu": None, "os": "Linux", "python": "3.11", "versions": {},

@@ -14,7 +14,8 @@ from slurm_here import NEEDS_SLURM, ask, slurm, wait_until
 
 from bench_lib import cli, cluster
 from bench_lib.cases import InputError, Slurm, read_grid
-from bench_lib.records import Run, write_record
+from bench_lib.records import write_record
+from bench_lib.runs import Run
 from bench_lib.slurm import Task, death, squeue
 
 GRID = """

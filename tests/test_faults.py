@@ -14,7 +14,7 @@ import pytest
 
 from bench_lib import cli, sweep
 from bench_lib.cases import read_grid
-from bench_lib.records import Run
+from bench_lib.runs import Run
 
 ROOT = Path(__file__).parents[1]
 GRID = """

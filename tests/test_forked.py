@@ -6,7 +6,7 @@ import pytest
 
 from bench_lib import forked, sweep
 from bench_lib.cases import Grid, Limits
-from bench_lib.records import Run
+from bench_lib.runs import Run
 
 SHORT = Limits(warmup_min_s=0.01, warmup_max_s=0.5, min_count=2, min_s=0.02)
 GRID = Grid(engines=["pytorch"], precisions=["fp32"], image_sizes=[32], batch_sizes=[1, 2, 3], limits=SHORT)

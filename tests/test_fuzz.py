@@ -20,7 +20,8 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from bench_lib import claims, cli, conclusions, interpretation, methods, narrative, plots, tables
 from bench_lib.cases import Case, Grid, InputError, read_grid
 from bench_lib.export import ReportHTMLExporter, ReportPDFExporter
-from bench_lib.records import Run, read_record
+from bench_lib.records import read_record
+from bench_lib.runs import Run
 from bench_lib.russian import quoted
 from bench_lib.summary import Summary, summarize
 

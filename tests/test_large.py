@@ -13,7 +13,8 @@ from pypdf import PdfReader
 
 from bench_lib import cases, conclusions, export, interpretation, plots, records, tables
 from bench_lib.cases import Case, Grid, InputError
-from bench_lib.records import Run, write_record
+from bench_lib.records import write_record
+from bench_lib.runs import Run
 from bench_lib.russian import listed_few, spread_out
 
 ROWS = export.LONG + 7

@@ -6,7 +6,8 @@ import pytest
 from made import MACHINE, record
 
 from bench_lib.cases import Grid, InputError
-from bench_lib.records import Run, read_record, write_record, write_text
+from bench_lib.records import read_record, write_record, write_text
+from bench_lib.runs import Run
 
 GRID = Grid(engines=["pytorch"], precisions=["fp32"], image_sizes=[224], batch_sizes=[1, 33])
 

@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup
 from here import CHROMIUM, NEEDS_CHROMIUM, NEEDS_PANGO
 
 from bench_lib import cli
-from bench_lib.records import Run
+from bench_lib.runs import Run
 
 SECTIONS = [
     "1. Цель и обоснование", "2. Подход и условия эксперимента", "3. Результаты", "4. Интерпретация результатов",

@@ -8,7 +8,8 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from bench_lib import sweep
 from bench_lib.cases import Grid
-from bench_lib.records import Run, write_record
+from bench_lib.records import write_record
+from bench_lib.runs import Run
 
 GRID = Grid(engines=["pytorch"], precisions=["fp32"], image_sizes=[224], batch_sizes=[1, 2, 3])
 
