@@ -11,7 +11,9 @@ import multiprocessing
 import os
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
@@ -32,8 +34,7 @@ def why_not() -> str:
     if CONTEXT is None:
         return "this system has no fork server"
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # otherwise asking for a GPU initialises CUDA
-    child = CONTEXT.Process(target=_probe)
-    child.start()
+    child = start_child(_probe)
     child.join(timeout=60)
     if child.exitcode == 0:
         return ""
@@ -41,6 +42,17 @@ def why_not() -> str:
     return (
         "CUDA is initialised in the fork server" if child.exitcode == CUDA_OPEN else "a forked process does not compute"
     )
+
+
+def start_child(function: Callable, *arguments: Any) -> Any:
+    """Fork a child that calls the function, without first importing this program's main module, as it would."""
+    child, main = CONTEXT.Process(target=function, args=arguments), sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        child.start()
+    finally:
+        sys.modules["__main__"] = main
+    return child
 
 
 def _probe() -> None:
@@ -118,8 +130,7 @@ class ForkedProvisioner(LocalProvisioner):
         """Fork a child that becomes the kernel; `cmd` is `python … -m ipykernel_launcher ARGUMENTS`."""
         arguments = cmd[cmd.index("ipykernel_launcher") + 1 :]
         folder = kwargs.get("cwd")
-        child = CONTEXT.Process(target=become_kernel, args=(arguments, dict(kwargs["env"]), folder))
-        child.start()
+        child = start_child(become_kernel, arguments, dict(kwargs["env"]), folder)
         self.process, self.pid, self.pgid = ForkedProcess(child), child.pid, child.pid
         self.cwd = folder or Path.cwd()
         return self.connection_info

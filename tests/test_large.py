@@ -11,7 +11,7 @@ from made import MACHINE, record, report
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from pypdf import PdfReader
 
-from bench_lib import cases, conclusions, export, interpretation, plots, records, tables
+from bench_lib import cases, conclusions, export, interpretation, plots, records, runs, tables
 from bench_lib.cases import Case, Grid, InputError
 from bench_lib.records import write_record
 from bench_lib.runs import Run
@@ -87,7 +87,8 @@ def run(tmp_path):
 def test_each_record_is_read_once_and_the_engines_are_listed_once(run, monkeypatch):
     read, listed = [], []
     read_text, glob = records.read_text, Path.glob
-    monkeypatch.setattr(records, "read_text", lambda path, remedy: read.append(path) or read_text(path, remedy))
+    for module in (records, runs):
+        monkeypatch.setattr(module, "read_text", lambda path, remedy: read.append(path) or read_text(path, remedy))
     monkeypatch.setattr(Path, "glob", lambda folder, what: listed.append(folder) or glob(folder, what))
     cases._names_in.cache_clear()
     assert len(run.records()) == 50
