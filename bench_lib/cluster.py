@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from bench_lib import machine, slurm
 from bench_lib.cases import Case, Grid, InputError, Slurm
+from bench_lib.faults import read_dict
 from bench_lib.records import Record, write_record, write_text
 from bench_lib.runs import Run
 from bench_lib.sweep import run_case, shuffled
@@ -57,7 +58,7 @@ def still_queued(missing: dict[str, Case], run: Run) -> dict[str, Case]:
     queue = slurm.squeue()
     if queue is None:
         raise InputError(f"squeue does not answer, so nothing is submitted; try again later, {slurm.HERE}")
-    earlier = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    earlier = read_dict(path) if path.exists() else {}
     live = {job_id for job_id, task in queue.items() if not task.has_ended}
     return {job_id: missing[name] for job_id, name in earlier.items() if job_id in live and name in missing}
 

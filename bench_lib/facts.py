@@ -36,6 +36,7 @@ class Machine(TypedDict):
 class GpuState(TypedDict, total=False):
     """What `machine.gpu_state` returns; None is what the driver did not tell."""
 
+    uuid: str | None
     sm_clock_mhz: float | None
     memory_clock_mhz: float | None
     temperature_c: float | None

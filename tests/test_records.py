@@ -25,6 +25,13 @@ def test_a_record_reads_back_equal(tmp_path):
     assert read_record(tmp_path / "a.json") == written
 
 
+def test_a_record_from_before_processes_were_forked_reads_as_plain(tmp_path):
+    data = json.loads(record().model_dump_json())
+    del data["process"]
+    (tmp_path / "a.json").write_text(json.dumps(data))
+    assert read_record(tmp_path / "a.json").process == "plain"
+
+
 def test_a_record_is_never_rewritten(tmp_path):
     write_record(record(ms=1), tmp_path / "a.json")
     with pytest.raises(InputError, match="already holds a record"):
