@@ -146,6 +146,8 @@ def onnx_memory(report: Summary) -> Claim:
     if ratio.empty:
         return Claim(text, "ONNX Runtime и PyTorch не измерены в fp32 при одних условиях.", UNTESTED)
     data = f"К памяти PyTorch fp32 — {span(ratio.min(), ratio.max(), '×')}; больше {combinations(ratio > 1)}."
+    if not report.machine.get("gpu"):
+        data += " В этой памяти и экспорт модели, который идёт в том же процессе."
     return Claim(text, data, share(ratio > 1))
 
 

@@ -159,7 +159,7 @@ def memory(report: Summary) -> Markdown:
     what = "памяти GPU" if report.machine.get("gpu") else "памяти процесса (вместе со сборкой)"
     lines = []
     for name, rows in cases.groupby("name", sort=False):
-        lines.append(f"**{name}:** {span(rows.memory_mib.min(), rows.memory_mib.max(), f'{NBSP}МиБ')} {what}.")
+        lines.append(f"**{name}:** {span(rows.memory_mib.min(), rows.memory_mib.max(), f'{NBSP}МиБ', 0)} {what}.")
     least = cases.loc[cases.groupby(findings.AXES).memory_mib.idxmin()]
     counts = least.name.value_counts()
     if cases.name.nunique() > 1:

@@ -112,7 +112,7 @@ def memory(report: Summary) -> str:
     steps = [record.memory for record in report.records if record.memory and record.memory.device_context_bytes]
     if contexts := [(step.device_context_bytes - step.device_idle_bytes) / MIB for step in steps]:
         least, most = min(contexts), max(contexts)
-        text += f"; из него {span(least, most, f'{NBSP}МиБ')} — контекст CUDA, который есть у каждого процесса"
+        text += f"; из него {span(least, most, f'{NBSP}МиБ', 0)} — контекст CUDA, который есть у каждого процесса"
     return text
 
 

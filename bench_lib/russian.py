@@ -40,9 +40,9 @@ def scientific(value: float) -> str:
     return f"{mantissa.replace('.', ',')}·10{str(int(exponent)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
 
 
-def span(low: float, high: float, unit: str = "") -> str:
+def span(low: float, high: float, unit: str = "", digits: int | None = None) -> str:
     """«1,6–13» for a range, one figure where both ends read the same."""
-    first, last = number(low), number(high)
+    first, last = number(low, digits), number(high, digits)
     return f"{first}{unit}" if first == last else f"{first}–{last}{unit}"
 
 

@@ -162,6 +162,7 @@ def test_memory_names_who_takes_least():
     data = report(record(mib=500), record("onnx_runtime", mib=900))
     assert "Меньше всех занимает: PyTorch fp32 — в 1 из 1 сочетания" in text(interpretation.memory(data))
     assert verdicts(data)["onnx_memory"] == claims.YES
+    assert "экспорт модели" in claims.onnx_memory(data).data
     assert verdicts(report(record(mib=900), record("onnx_runtime", mib=500)))["onnx_memory"] == claims.NO
 
 
