@@ -1,10 +1,8 @@
 """An executed report notebook → one offline HTML file, or a PDF: nbconvert's `bench-html` and `bench-pdf`."""
 
 import os
-import re
 import warnings
-from copy import deepcopy
-from html import escape, unescape
+from html import escape
 from pathlib import Path
 
 from bs4 import BeautifulSoup, Tag
@@ -13,10 +11,9 @@ from nbformat import NotebookNode
 from traitlets import default
 from traitlets.config import Config
 
-from bench_lib.russian import number
+from bench_lib.long_tables import left_out, set_aside, with_numbers
 
 TEMPLATES_FOLDER = Path(__file__).parent / "templates"
-LONG = 400  # rows of a table; those after them are set aside while the page is worked on, and left out of the PDF
 
 
 class PDFUnavailable(RuntimeError):
@@ -55,12 +52,12 @@ class ReportHTMLExporter(HTMLExporter):
         """
         page, rest, resources = self._page(nb, resources, **kw)
         for mark, rows in rest.items():
-            page = page.replace(mark, _with_numbers(rows))
+            page = page.replace(mark, with_numbers(rows))
         return page, resources
 
     def _page(self, nb: NotebookNode, resources: dict | None, **kw) -> tuple[str, dict[str, str], dict]:
-        """The page with marks in place of the rows that `_set_aside` returns."""
-        nb, rest = _set_aside(nb)
+        """The page with marks in place of the rows that `set_aside` returns."""
+        nb, rest = set_aside(nb)
         html, resources = super().from_notebook_node(nb, resources, **kw)
         return _finish(html), rest, resources
 
@@ -86,7 +83,7 @@ class ReportPDFExporter(ReportHTMLExporter):
         """
         page, rest, resources = self._page(nb, resources, **kw)
         for mark, rows in rest.items():
-            page = page.replace(mark, _left_out(rows))
+            page = page.replace(mark, left_out(rows))
         return _pdf(page), resources
 
 
@@ -131,44 +128,6 @@ def _pdf(html: str) -> bytes:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "HarfBuzz-Subset")  # fonts are embedded without it too, only larger
         return page.write_pdf(pdf_variant="pdf/ua-1")
-
-
-def _set_aside(nb: NotebookNode) -> tuple[NotebookNode, dict[str, str]]:
-    """Take the rows after the first `LONG` out of each table; return the notebook with marks, and the rows by mark.
-
-    Parsing ten thousand rows takes longer than all else, and typesetting them takes minutes and gigabytes.
-    """
-    nb, rest = deepcopy(nb), {}
-
-    def mark(body: re.Match) -> str:
-        starts = [found.start() for found in re.finditer("<tr", body[2])]
-        if len(starts) <= LONG:
-            return body[0]
-        name = f"<!--rows {len(rest)}-->"
-        rest[name] = body[2][starts[LONG] :]
-        return body[1] + body[2][: starts[LONG]] + name + body[3]
-
-    for cell in nb.cells:
-        for output in cell.get("outputs", []):
-            if html := output.get("data", {}).get("text/html"):
-                output.data["text/html"] = re.sub("(<tbody>)(.*?)(</tbody>)", mark, "".join(html), flags=re.DOTALL)
-    return nb, rest
-
-
-def _with_numbers(rows: str) -> str:
-    """Give cells without letters the class `number`, as `_mend_table` does."""
-
-    def mend(cell: re.Match) -> str:
-        return cell[0] if any(map(str.isalpha, unescape(cell[2]))) else f'<td class="{cell[1]} number">{cell[2]}</td>'
-
-    return re.sub(r'<td class="([^"]*)" *>([^<]*)</td>', mend, rows)
-
-
-def _left_out(rows: str) -> str:
-    """A row in place of `rows` that says how many they are and where."""
-    cells, count = rows[: rows.index("</tr>")].count("<td"), rows.count("<tr")
-    words = f"Здесь первые {LONG} строк таблицы; ещё {number(count, 0)} — в HTML-версии отчёта (report.html)."
-    return f'<tr><td colspan="{cells}">{words}</td></tr>'
 
 
 def _finish(html: str) -> str:

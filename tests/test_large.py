@@ -11,13 +11,13 @@ from made import MACHINE, record, report
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from pypdf import PdfReader
 
-from bench_lib import cases, conclusions, export, interpretation, plots, records, runs, tables
+from bench_lib import cases, conclusions, export, interpretation, long_tables, plots, records, runs, tables
 from bench_lib.cases import Case, Grid, InputError
 from bench_lib.records import write_record
 from bench_lib.runs import Run
 from bench_lib.russian import listed_few, spread_out
 
-ROWS = export.LONG + 7
+ROWS = long_tables.LONG + 7
 GRID = Grid(engines=["pytorch"], precisions=["fp32"], image_sizes=list(range(1, 11)), batch_sizes=list(range(1, 6)))
 
 
@@ -28,7 +28,7 @@ def notebook(rows):
     return new_notebook(cells=[new_code_cell(outputs=[new_output("display_data", {"text/html": html})])])
 
 
-@pytest.mark.parametrize("rows", [export.LONG, ROWS])
+@pytest.mark.parametrize("rows", [long_tables.LONG, ROWS])
 def test_the_html_holds_every_row_alike(rows):
     page, _ = export.ReportHTMLExporter().from_notebook_node(notebook(rows))
     found = BeautifulSoup(page, "html.parser").select("tbody tr")
@@ -42,9 +42,9 @@ def test_the_html_holds_every_row_alike(rows):
 def test_the_pdf_holds_the_first_rows_and_says_where_the_rest_is():
     pdf, _ = export.ReportPDFExporter().from_notebook_node(notebook(ROWS))
     text = " ".join("".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages).split())
-    assert f"имя {export.LONG - 1}" in text
-    assert f"имя {export.LONG} " not in text
-    assert f"Здесь первые {export.LONG} строк таблицы; ещё 7 — в HTML-версии отчёта (report.html)." in text
+    assert f"имя {long_tables.LONG - 1}" in text
+    assert f"имя {long_tables.LONG} " not in text
+    assert f"Здесь первые {long_tables.LONG} строк таблицы; ещё 7 — в HTML-версии отчёта (report.html)." in text
 
 
 def test_exporting_leaves_the_notebook_as_it_was():
