@@ -1,4 +1,4 @@
-"""Tables of thousands of rows: a page is worked on without them, the HTML gets them back, the PDF says where they are."""
+"""Tables of thousands of rows: a page is made without them; the HTML gets them back, the PDF says where they are."""
 
 import re
 from copy import deepcopy
