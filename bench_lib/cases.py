@@ -14,7 +14,6 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bench_lib.faults import InputError, reason, required, validated
-from bench_lib.faults import unknown_key as unknown_key
 
 ENGINES_FOLDER = Path(__file__).parent / "engines"
 Precision = Literal["fp32", "tf32", "fp16"]

@@ -8,16 +8,15 @@ import json
 import os
 import signal
 import time
-from datetime import UTC, datetime
 
 from tqdm import tqdm
 
 from bench_lib import machine, slurm
 from bench_lib.cases import Case, Grid, InputError, Slurm
-from bench_lib.faults import read_dict
-from bench_lib.records import Record, write_record, write_text
+from bench_lib.faults import read_dict, reason
+from bench_lib.records import Record, write_text
 from bench_lib.runs import Run
-from bench_lib.sweep import run_case, shuffled
+from bench_lib.sweep import now, run_case, shuffled, write_failure
 
 POLL_S = 2.0  # between two looks at the records and at Slurm's queue
 SETTLE_S = 15.0  # how long after its task ended a record may take to show on a shared file system
@@ -80,8 +79,7 @@ def submit(cases: list[Case], grid: Grid, run: Run) -> dict[str, Case]:
     try:
         jobs = executor.map_array(task, cases, [grid] * len(cases), [Run(run.folder.absolute())] * len(cases))
     except (FailedJobError, FailedSubmissionError) as error:
-        words = " ".join(str(error).split())
-        raise InputError(f"sbatch refused ({words}); mend slurm: in the grid, {slurm.HERE}") from None
+        raise InputError(f"sbatch refused ({reason(error)}); mend slurm: in the grid, {slurm.HERE}") from None
     return {job.job_id: case for job, case in zip(jobs, cases, strict=True)}
 
 
@@ -97,11 +95,11 @@ def task(case: Case, grid: Grid, run: Run) -> None:
         return
     here = machine.describe()
     if unlike := run.claim_machine(here):
-        reason = (
+        words = (
             f"узел {os.uname().nodename} не похож на машину этого прогона (отличается: {', '.join(unlike)}); задайте "
             "одинаковые узлы в slurm.extra (constraint или nodelist)"
         )
-        fail(case, grid, run, reason, json.dumps(here, ensure_ascii=False))
+        write_failure(case, grid, run, words, json.dumps(here, ensure_ascii=False), run.machine(), now())
     else:
         run_case(case, grid, run)
 
@@ -139,13 +137,5 @@ def record_lost(job_id: str, ended: slurm.Task, case: Case, grid: Grid, run: Run
             "whether the nodes share this folder and the Python environment, then run the same command again"
         )
     log = log_path.read_text(encoding="utf-8", errors="replace") if log_path.exists() else ""
-    fail(case, grid, run, slurm.death(job_id, ended, (grid.slurm or Slurm()).timeout_min), log[-4000:])
-
-
-def fail(case: Case, grid: Grid, run: Run, reason: str, detail: str) -> None:
-    """Write the record of a case that was not measured, with the machine that the run is claimed for."""
-    record = Record(
-        case=case, limits=grid.limits, seed=grid.seed, started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        status="failed", reason=reason, detail=detail, machine=run.machine(),
-    )  # fmt: skip
-    write_record(record, run.record_path(case))
+    words = slurm.death(job_id, ended, (grid.slurm or Slurm()).timeout_min)
+    write_failure(case, grid, run, words, log[-4000:], run.machine(), now())

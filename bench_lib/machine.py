@@ -71,8 +71,11 @@ def gpus() -> list[str]:
         named = os.environ.get("CUDA_VISIBLE_DEVICES")
         places = range(api.nvmlDeviceGetCount()) if named is None else filter(None, named.split(","))
         handles = [handle_of(api, str(place)) for place in places]
-        first = api.nvmlDeviceGetName(handles[0])
-        return [api.nvmlDeviceGetUUID(handle) for handle in handles if api.nvmlDeviceGetName(handle) == first]
+        return [
+            api.nvmlDeviceGetUUID(handle)
+            for handle in handles
+            if api.nvmlDeviceGetName(handle) == api.nvmlDeviceGetName(handles[0])
+        ]
 
 
 def handle_of(api: Any, place: str) -> Any:

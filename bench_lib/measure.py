@@ -13,7 +13,8 @@ from typing import Any
 import torch
 
 from bench_lib import accuracy, engines, machine, memory, models
-from bench_lib.cases import Case, InputError, Limits, unknown_key, validated
+from bench_lib.cases import Case, InputError, Limits
+from bench_lib.faults import unknown_key, validated
 from bench_lib.records import Memory, Record, Timing, write_record
 from bench_lib.timing import Clock, time_engine
 

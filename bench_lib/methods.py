@@ -34,8 +34,8 @@ def support(report: Summary) -> list[str]:
         if not supported:
             line += (
                 " Документированная поддержка этого варианта не включает этот GPU: цифры верны для этого запуска, но "
+                "обычный TensorRT здесь может показать другие."
             )
-            line += "обычный TensorRT здесь может показать другие."
         lines.append(line)
     return lines
 

@@ -39,7 +39,8 @@ def sweep(grid: Grid, run: Run, plain: bool = False, retry_failed: bool = False)
             run.set_aside_failed()
         measure = partial(measure_case, grid=grid, run=run, fork=not plain and can_fork())
         with worker_map() as parallel:
-            show_progress(shuffled(grid), parallel(measure, shuffled(grid)))
+            cases = shuffled(grid)
+            show_progress(cases, parallel(measure, cases))
     return run.records()
 
 
@@ -101,7 +102,7 @@ def run_case(case: Case, grid: Grid, run: Run, fork: bool = False) -> Record:
     notebook = run.notebook_path(case)
     notebook.parent.mkdir(parents=True, exist_ok=True)
     parameters = case.model_dump() | {"limits": grid.limits.model_dump(), "seed": grid.seed, "record_path": str(path)}
-    started_at = datetime.now(UTC).isoformat(timespec="seconds")
+    started_at = now()
     try:
         execute(NOTEBOOKS / "measure.ipynb", notebook, parameters, grid.limits.case_timeout_s, fork=fork)
         detail = reason = ""
@@ -111,11 +112,25 @@ def run_case(case: Case, grid: Grid, run: Run, fork: bool = False) -> Record:
         detail, reason = str(error), death(error, grid.limits.case_timeout_s)
     if record := run.measured(case):
         return record
+    return write_failure(
+        case, grid, run, reason or "процесс измерения не оставил записи", detail, machine.describe(), started_at
+    )
+
+
+def now() -> str:
+    """The time in UTC, as records write it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def write_failure(
+    case: Case, grid: Grid, run: Run, reason: str, detail: str, on: dict[str, Any], started_at: str
+) -> Record:
+    """Write and return the record of a case whose process left none; `on` is the machine it was to run on."""
     record = Record(
-        case=case, limits=grid.limits, seed=grid.seed, started_at=started_at, status="failed", detail=detail,
-        reason=reason or "процесс измерения не оставил записи", machine=machine.describe(),
+        case=case, limits=grid.limits, seed=grid.seed, started_at=started_at, status="failed", reason=reason,
+        detail=detail, machine=on,
     )  # fmt: skip
-    write_record(record, path)
+    write_record(record, run.record_path(case))
     return record
 
 

@@ -191,12 +191,13 @@ class FakeNvml:
         ("GPU-2", ["GPU-2"]),
         ("2,1", ["GPU-2"]),
         ("1,GPU-3", ["GPU-1", "GPU-3"]),
+        ("", []),
     ],
 )
 def test_a_sweep_uses_the_visible_gpus_that_are_alike(monkeypatch, visible, uuids):
     monkeypatch.setattr(machine, "nvml", lambda: contextlib.nullcontext((FakeNvml(), None)))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    if visible:
+    if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert machine.gpus() == uuids
 

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 import torch
 
-from bench_lib.cases import Case, InputError, engine_names, unknown_key
+from bench_lib.cases import Case, InputError, engine_names
+from bench_lib.faults import unknown_key
 from bench_lib.machine import computes_fp16
 
 
