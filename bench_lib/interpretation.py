@@ -113,9 +113,10 @@ def fp16_falls(falls: pd.DataFrame) -> list[str]:
             continue
         for batch, pair in pairs.dropna(subset=["fp16", "fp32"]).iterrows():
             half, full = 1 / pair["fp16"], 1 / pair["fp32"]
-            verdict = "так же, как" if alike(half, full) else "слабее, чем" if half < full else "сильнее, чем"
+            verdict = "столько же" if alike(half, full) else "меньше" if half < full else "больше"
             lines.append(
-                f"{label}, батч {batch}: в fp16 FPS снижается {verdict} в fp32 ({times(half)} против {times(full)})."
+                f"{label}, батч {batch}: в fp16 FPS {change(pair[['fp16']])}, в fp32 {change(pair[['fp32']])}: "
+                f"fp16 теряет {verdict}."
             )
     return lines
 

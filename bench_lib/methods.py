@@ -3,7 +3,7 @@
 from IPython.display import Markdown
 
 from bench_lib.narrative import PERCENT_ALIKE, at, bullets, place
-from bench_lib.russian import NBSP, counted, listed_few, number, percent, plain, quoted, span
+from bench_lib.russian import NBSP, counted, listed_few, number, percent, plain, plural, quoted, span
 from bench_lib.summary import BASELINE_NAME, LABELS, MIB, Summary
 
 
@@ -15,7 +15,8 @@ def conditions(report: Summary) -> Markdown:
         f"весами (зерно {grid.seed}): скорость от значений весов не зависит.",
         f"**Формат данных:** синтетический — случайные изображения ~{NBSP}N(0,{NBSP}1), одинаковые для всех. "
         "Чтение и подготовка изображений не измеряются.",
-        f"**Размер изображения:** {', '.join(map(str, grid.image_sizes))} пикселей.",
+        f"**Размер изображения:** {', '.join(map(str, grid.image_sizes))} "
+        f"{plural(grid.image_sizes[-1], 'пиксель', 'пикселя', 'пикселей')}.",
         f"**Батч:** {', '.join(map(str, grid.batch_sizes))}.",
         f"**Оптимизация:** {', '.join(LABELS.get(name, name) for name in grid.engines)}.",
         f"**Точность:** {', '.join(grid.precisions)}.",
@@ -49,7 +50,10 @@ def gpu_states(report: Summary) -> list[str]:
         if values := [state[key] for state in states if state.get(key) is not None]:
             low, high = number(min(values), 0), number(max(values), 0)
             parts.append(f"{words} {low if low == high else f'{low}–{high}'}{NBSP}{unit}")
-    return [f"**GPU под нагрузкой:** {', '.join(parts)}."] if parts else []
+    lines = [f"**GPU под нагрузкой:** {', '.join(parts)}."] if parts else []
+    if len(used := {state["uuid"] for state in states if state.get("uuid")}) > 1:
+        lines.append(f"Запуск шёл на нескольких GPU одной модели ({len(used)}); на каком именно — сказано в записи.")
+    return lines
 
 
 def method(report: Summary) -> Markdown:

@@ -4,6 +4,7 @@ import contextlib
 import inspect
 from types import SimpleNamespace
 
+import onnxruntime
 import pytest
 import torch
 from made import GPU, record, report, skipped
@@ -36,6 +37,7 @@ def test_onnx_runtime_records_where_its_nodes_ran():
     assert ran["provider"] == "CPUExecutionProvider"
     assert ran["nodes_by_provider"]["CPUExecutionProvider"] > 20
     assert ran["opset"] >= 18
+    assert ran["version"] == onnxruntime.__version__
 
 
 @CPU

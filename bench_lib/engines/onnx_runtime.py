@@ -101,6 +101,7 @@ def build(
         raise RuntimeError(f"asked for {provider}, the session runs on {got[0]}")
     return OnnxRuntimeEngine(session, images, {
         "device": str(images.device), "dtype": str(images.dtype).removeprefix("torch."), "provider": got[0],
+        "version": onnxruntime.__version__,
         "nodes_by_provider": nodes_by_provider(session),
         "provider_options": session.get_provider_options().get(provider, {}), "export_s": export_s,
         "opset": proto.opset_import[0].version, "exported_nodes": len(proto.graph.node),
