@@ -1,31 +1,174 @@
-"""Figures computed from raw samples, on reading."""
+"""Figures computed from raw samples, on reading: medians, intervals and verdicts.
 
-import statistics
+Samples are positive: milliseconds of a call, or images per second of a window. A figure's uncertainty is taken from
+independent replicates of it: medians of processes, or medians of groups of calls where a case ran in one process.
+
+Intervals are Student's t on the logs of the replicates (a speedup is a ratio, and noise is relative), not a bootstrap:
+three or five processes are too few to resample. Simulated with an sd of 2 % between processes and of 1 % within, and 20
+calls each, 95 % intervals cover the true time (and the true ratio of two) in this share of runs, a smaller number of
+which is in tests/test_statistics.py:
+
+| Processes | Student's t | SciPy's percentile bootstrap | SciPy's BCa | Processes resampled, then their calls |
+|--:|--:|--:|--:|--:|
+| 3 | 95 % (97 %) | 75 % (80 %) | 73 % | 75 % (80 %) |
+| 5 | 95 % (96 %) | 84 % (88 %) | 84 % | 83 % (89 %) |
+| 10 | 95 % (95 %) | 89 % (92 %) | 90 % | 91 % (93 %) |
+"""
+
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
 
 from bench_lib.records import Window
 
 ALIKE_WITHIN = 0.05  # two figures closer than this share are called alike: a run on a shared machine varies so much
+ROPE = 0.02  # the region of practical equivalence: a ratio this near to 1 makes no difference to anyone
+SURE, SURER = 0.95, 0.99  # of an interval as it is shown, and of a difference that is called one
+GROUPS = 20  # of calls; Student's t for more of them is at most 7 % smaller
+LEAST_GROUPS, LEAST_IN_GROUP = 4, 5
+T_975 = (  # Student's t, 97.5 %, for 1, 2, … GROUPS - 1 degrees of freedom
+    12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281,
+    2.2010, 2.1788, 2.1604, 2.1448, 2.1314, 2.1199, 2.1098, 2.1009, 2.0930,
+)  # fmt: skip
+
+Verdict = Literal["faster", "slower", "same", "undecided"]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with the ends of its interval, in the unit of the samples, or a ratio."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Percentiles:
+    """Half, 90 % and 99 % of the calls are as fast as this, in the unit of the samples."""
+
+    p50: float
+    p90: float
+    p99: float
 
 
 def median(samples: Sequence[float]) -> float:
     """The median."""
-    return statistics.median(samples)
+    return float(np.median(samples))
+
+
+def percentiles(samples: Sequence[float]) -> Percentiles:
+    """The percentiles, interpolated linearly; of fewer than 100 samples p99 lies between the two slowest."""
+    return Percentiles(*np.percentile(samples, [50, 90, 99]).tolist())
 
 
 def relative_iqr(samples: Sequence[float]) -> float:
     """The spread: the interquartile range as a share of the median; 0 for fewer than two samples."""
-    if len(samples) < 2:
-        return 0.0
-    low, _, high = statistics.quantiles(samples, n=4, method="inclusive")
-    return (high - low) / median(samples)
+    low, middle, high = np.percentile(samples, [25, 50, 75])
+    return float((high - low) / middle)
+
+
+def window_ips(windows: Sequence[Window], batch_size: int) -> list[float]:
+    """Images per second of each window: images sent back to back, by the window's length."""
+    return [batch_size * window.calls / window.seconds for window in windows]
 
 
 def throughput_ips(windows: Sequence[Window], batch_size: int) -> float:
-    """Images per second: the median over windows of images sent back to back, by the window's length."""
-    return median([batch_size * window.calls / window.seconds for window in windows])
+    """Images per second: the median over windows."""
+    return median(window_ips(windows, batch_size))
 
 
 def alike(a: float, b: float) -> bool:
     """Whether two positive figures differ by at most `ALIKE_WITHIN` of the larger."""
     return abs(a - b) <= ALIKE_WITHIN * max(a, b)
+
+
+def groups(samples: Sequence[float], most: int = GROUPS) -> list[float]:
+    """Medians of at most `most` consecutive groups, whose sizes differ by at most one.
+
+    Neighbouring calls are alike, groups of them are nearly independent (batch means). A group has five samples or more;
+    fewer than 20 samples make four groups, and fewer than four are a group each.
+    """
+    count = min(most, len(samples), max(LEAST_GROUPS, len(samples) // LEAST_IN_GROUP))
+    return group_medians(samples, count).tolist()
+
+
+def group_medians(samples: Sequence[float], count: int) -> np.ndarray:
+    """Medians of `count` consecutive groups, whose sizes differ by at most one."""
+    return np.array([np.median(group) for group in np.array_split(np.asarray(samples, float), count)])
+
+
+def half_width(samples: Sequence[float]) -> float:
+    """Half the 95 % interval of the median of one process's calls, as a share of the median; infinite for one sample.
+
+    Student's t on the deviations of `groups` from the median of all samples ("sectioning", Asmussen and Glynn,
+    Stochastic Simulation, 2007, III.5): no density is estimated, calls may depend on their neighbours, and centring on
+    the median of all avoids the bias that medians of small groups of skewed samples have. In simulations it covers 94
+    to 96 % on normal, exponential and lognormal noise from 4 samples on; 91 % (87 %) on 100 (400) calls whose
+    neighbours correlate by 0.5 (0.9). A rule that stops at the first look that is narrow enough covers less: 92 to 95 %
+    if it begins at 20 samples, 90 to 92 % at 10. It takes 0.2 ms for 100 samples, 8 ms for 100,000: look now and then.
+    """
+    samples = np.asarray(samples, float)
+    if len(samples) < 2:
+        return math.inf
+    deviations = np.array(groups(samples)) / np.median(samples) - 1
+    count = len(deviations)
+    return T_975[count - 2] * math.sqrt(deviations @ deviations / (count - 1) / count)
+
+
+def interval(values: Sequence[float], confidence: float = SURE, extra_sd: float = 0.0) -> Interval:
+    """The geometric mean of independent replicates, with Student's t interval on their logs.
+
+    `values` are medians of processes, or `groups` of one process; then `extra_sd` is the relative sd from process to
+    process, known from elsewhere and added in quadrature. One value has an infinite interval.
+    """
+    value, sampling = _mean(values)
+    return _student(value, [(sampling, len(values))], extra_sd**2, confidence)
+
+
+def ratio(a: Sequence[float], b: Sequence[float], confidence: float = SURE, extra_sd: float = 0.0) -> Interval:
+    """The ratio of a's geometric mean to b's, with Welch's t interval on logs; `extra_sd` counts for either side."""
+    (over, over_sampling), (under, under_sampling) = _mean(a), _mean(b)
+    parts = [(over_sampling, len(a)), (under_sampling, len(b))]
+    return _student(over / under, parts, 2 * extra_sd**2, confidence)
+
+
+def _mean(values: Sequence[float]) -> tuple[float, float]:
+    """The geometric mean, and the variance of its log: infinite for one value, exactly 0 for equal ones."""
+    logs = np.log(np.asarray(values, float) / values[0])
+    sampling = float(logs.var(ddof=1)) / len(logs) if len(logs) > 1 else math.inf
+    return float(values[0] * np.exp(logs.mean())), sampling
+
+
+def _student(value: float, parts: list[tuple[float, int]], known: float, confidence: float) -> Interval:
+    """The interval of a value whose log has the variance `known` plus that of each part, estimated from `n` values.
+
+    Degrees of freedom are Welch and Satterthwaite's.
+    """
+    from scipy.special import stdtrit  # not above: it would add 27 MiB to each measured process
+
+    variance = known + sum(sampling for sampling, _ in parts)
+    if variance == math.inf:
+        return Interval(value, 0.0, math.inf)
+    estimated = sum(sampling**2 / (n - 1) for sampling, n in parts)
+    freedom = min(variance**2 / estimated, 1e9) if estimated else 1e9
+    spread = math.exp(min(float(stdtrit(freedom, (1 + confidence) / 2)) * math.sqrt(variance), 700))
+    return Interval(value, value / spread, value * spread)
+
+
+def verdict(a: Sequence[float], b: Sequence[float], extra_sd: float = 0.0) -> Verdict:
+    """Whether the first of two times is the shorter, by their replicates.
+
+    `same` if the 95 % interval of a/b lies within `ROPE` of 1, however sure a difference is; otherwise `faster` or
+    `slower` if the 99 % interval leaves 1 out, so that equal pairs are called different in at most 1 %; otherwise
+    `undecided`.
+    """
+    shown, wide = ratio(a, b, SURE, extra_sd), ratio(a, b, SURER, extra_sd)
+    if shown.low >= 1 / (1 + ROPE) and shown.high <= 1 + ROPE:
+        return "same"
+    if wide.high < 1:
+        return "faster"
+    return "slower" if wide.low > 1 else "undecided"
