@@ -3,7 +3,7 @@
 import pandas as pd
 from IPython.display import Markdown
 
-from bench_lib import findings
+from bench_lib import findings, roofline
 from bench_lib.narrative import bullets, few, leadership
 from bench_lib.russian import NBSP, between, counted, listed, number, percent, plural, scientific, span, times
 from bench_lib.statistics import ALIKE_WITHIN, alike
@@ -24,7 +24,7 @@ def engines(report: Summary) -> Markdown:
             lines.append(f"**{name}:** {against_baseline(rows.dropna(subset='speedup'))}")
     if cases.speedup.isna().all():
         lines.append(f"{BASELINE_NAME} не измерен, поэтому ускорение не посчитано.")
-    return bullets(lines)
+    return bullets(lines + roofline.nearest(report))
 
 
 def against_baseline(rows: pd.DataFrame) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from bench_lib import accuracy, engines, machine, memory, models
+from bench_lib import accuracy, ceilings, engines, machine, memory, models, work
 from bench_lib.cases import Case, InputError, Limits
 from bench_lib.faults import unknown_key, validated
 from bench_lib.records import Memory, Record, Timing, write_record
@@ -100,18 +100,22 @@ def run_case(case: Case, limits: Limits, seed: int, clock: Clock) -> dict[str, A
     memory_steps["host_peak_bytes"] = memory.host_peak_bytes()
     expected, name = accuracy.reference(model, images, device)  # last, so that its memory is not the case's
     compared = accuracy.compare(engine.output(), expected, name, case.precision)
+    counted = work.count(case, model)
     fields = {
         "build_s": build_s,
         "timing": timing,
         "memory": Memory(**memory_steps),
         "accuracy": compared,
+        "work": counted,
         "gpu_idle": gpu_idle,
         "gpu_busy": gpu_busy,
         "ran": engine.ran,
     }
     if accuracy.is_acceptable(compared):
-        return {"status": "ok", **fields}
-    return {"status": "failed", "reason": inaccuracy(compared), **fields}
+        reason = ceilings.impossible(counted, timing, compared.actual_precision, machine.gpu(), case.batch_size)
+    else:
+        reason = inaccuracy(compared)
+    return {"status": "failed" if reason else "ok", "reason": reason, **fields}
 
 
 def busy_state(engine: engines.Engine, timing: Timing) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from IPython.display import Markdown
 
+from bench_lib import roofline
 from bench_lib.narrative import PERCENT_ALIKE, at, bullets, place
 from bench_lib.russian import NBSP, counted, listed_few, number, percent, plain, plural, quoted, span
 from bench_lib.summary import BASELINE_NAME, LABELS, MIB, Summary
@@ -89,6 +90,7 @@ def how_to_read(report: Summary) -> Markdown:
         "выделена. Прочерк — конфигурация не измерена; причины — в следующей таблице.",
         f"**Ускорение** — {speedup(report)}.",
         f"**Память** — {memory(report)}.",
+        f"**% от потолка** — {roofline.column(report)}.",
         *spread(report),
     ]
     disturbed = report.measured[report.measured.disturbed != ""]

@@ -19,6 +19,7 @@ SCHEMA_VERSION = 1
 Milliseconds = Annotated[float, Field(ge=1e-6, le=1e10)]  # a nanosecond to four months
 Count = Annotated[int, Field(ge=1, le=10**12)]
 Bytes = Annotated[int, Field(ge=0, le=2**63)]
+Flops = Annotated[int, Field(ge=0, le=10**24)]
 
 
 class _Noun(BaseModel):
@@ -72,6 +73,18 @@ class Accuracy(_Noun):
     actual_precision: Precision
 
 
+class Work(_Noun):
+    """What one batch takes, counted by `bench_lib.work`, whatever the machine.
+
+    `flops` are the operations of convolutions and matrix products as defined, `flops_least` those of the fastest known
+    algorithms, `bytes_least` the weights, the input and the output at the size of the data type.
+    """
+
+    flops: Flops
+    flops_least: Flops
+    bytes_least: Bytes
+
+
 class Record(_Noun):
     """One attempted case: figures where `status` is `ok`, otherwise a `reason` for the report's (Russian) reader.
 
@@ -91,6 +104,7 @@ class Record(_Noun):
     timing: Timing | None = None
     memory: Memory | None = None
     accuracy: Accuracy | None = None
+    work: Work | None = None
     gpu_idle: GpuState | None = None  # `machine.gpu_state` before anything is sent to the GPU
     gpu_busy: GpuState | None = None  # and while it works
     process: Literal["plain", "forked"] = "plain"  # started from nothing, or forked from a preloaded one

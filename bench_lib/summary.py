@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench_lib import statistics
+from bench_lib import ceilings, statistics
 from bench_lib.cases import Grid, InputError
 from bench_lib.records import Memory, Record
 from bench_lib.runs import Run
@@ -24,7 +24,10 @@ class Summary:
     Columns of `cases`: engine, label, precision, precision_label, name (label and precision), image_size (pixels),
     batch_size (images), status, reason, latency_ms (median per batch), per_image_ms, fps (images per second, from
     back-to-back throughput), speedup (of latency over PyTorch fp32 of the same size and batch), spread (relative
-    interquartile range of latency), disturbed (what disturbed the GPU, in words), memory_mib, build_s, error, top1.
+    interquartile range of latency), disturbed (what disturbed the GPU, in words), memory_mib, build_s, error, top1,
+    roofline (the ceiling's share that `fps` reaches; NaN where no ceiling is known) and bound (what sets the ceiling:
+    "compute", "memory" or ""), see `bench_lib.ceilings`. A ceiling is a rate, and a latency holds waiting as well, so
+    the share is of throughput.
     """
 
     grid: Grid
@@ -76,20 +79,26 @@ def row(record: Record) -> dict[str, Any]:
         "disturbed": ", ".join(disturbances(record)),
     }
     figures = dict.fromkeys(
-        ("latency_ms", "per_image_ms", "fps", "spread", "memory_mib", "build_s", "error", "top1"), float("nan")
+        ("latency_ms", "per_image_ms", "fps", "spread", "memory_mib", "build_s", "error", "top1", "roofline"),
+        float("nan"),
     )
+    figures["bound"] = ""
     if record.status == "ok":
         latency_ms = statistics.median(record.timing.latency_ms)
-        figures = {
+        fps = statistics.throughput_ips(record.timing.throughput, case.batch_size)
+        top = ceilings.of(record)
+        figures |= {
             "latency_ms": latency_ms,
             "per_image_ms": latency_ms / case.batch_size,
-            "fps": statistics.throughput_ips(record.timing.throughput, case.batch_size),
+            "fps": fps,
             "spread": statistics.relative_iqr(record.timing.latency_ms),
             "memory_mib": own_memory_bytes(record.memory) / MIB,
             "build_s": record.build_s,
             "error": record.accuracy.max_relative_error,
             "top1": record.accuracy.top1_agreement,
         }
+        if top:
+            figures |= {"roofline": top.ms * fps / (1e3 * case.batch_size), "bound": top.bound}
     return base | figures
 
 

@@ -21,6 +21,7 @@ COLUMNS = {
     "fps": "FPS",
     "speedup": "Ускорение",
     "memory_mib": "Память (МиБ)",
+    "roofline": "% от потолка",  # only where a ceiling is known
 }
 
 KINDS = [
@@ -34,7 +35,8 @@ def results_table(report: Summary) -> Styler:
     """All cases: blocks of one size and batch, the fastest first, those without figures last and dimmed."""
     table = report.cases.sort_values(["image_size", "batch_size", "latency_ms"], na_position="last", kind="stable")
     table["label"] += table.disturbed.map(lambda words: f"{NBSP}⚠" if words else "")
-    shown = table[list(COLUMNS)].rename(columns=COLUMNS).reset_index(drop=True)
+    columns = [name for name in COLUMNS if name != "roofline" or table.roofline.notna().any()]
+    shown = table[columns].rename(columns=COLUMNS).reset_index(drop=True)
     is_best = table.groupby(["image_size", "batch_size"]).latency_ms.transform("min") == table.latency_ms
     is_new_block = table[["image_size", "batch_size"]].ne(table[["image_size", "batch_size"]].shift()).any(axis=1)
     kinds = [
@@ -101,6 +103,7 @@ def card(record: Record) -> Styler:
             "Разброс (межквартильный)": percent(figures["spread"]),
             "Измерений задержки": number(len(record.timing.latency_ms), 0),
             "Память (МиБ)": number(figures["memory_mib"], 0),
+            "% от потолка": "" if pd.isna(figures["roofline"]) else percent(figures["roofline"]),
             "Сборка (с)": number(figures["build_s"]),
             "Наибольшая относительная ошибка": scientific(figures["error"]),
         }
@@ -116,6 +119,8 @@ def styled(table: pd.DataFrame, caption: str) -> Styler:
     formats |= {name: partial(number, digits=digits.get(name)) for name in numeric}
     if "Ускорение" in numeric:
         formats["Ускорение"] = lambda value: number(value, 2) + ("" if pd.isna(value) else "×")
+    if "% от потолка" in numeric:
+        formats["% от потолка"] = lambda share: "—" if pd.isna(share) else percent(share)
     right = [{"selector": "", "props": "text-align: right"}]
     return (
         Styler(table, cell_ids=False)

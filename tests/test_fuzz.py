@@ -176,6 +176,7 @@ RECORD = json.loads(record(
     machine=MACHINE | {"gpu": GPU, "versions": {"torch": "2"}}, gpu_idle=STATE, gpu_busy=STATE,
     case=Case(engine="pytorch", options=GOOD["options"]["pytorch"]),
     ran={"flavour": "tensorrt", "tensorrt_version": "10", "documented_support": True},
+    work={"flops": 10**9, "flops_least": 10**9, "bytes_least": 10**6},
 ).model_dump_json())  # fmt: skip
 
 

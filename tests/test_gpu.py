@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bench_lib import accuracy, engines
+from bench_lib import accuracy, ceilings, engines
 from bench_lib.cases import Case, Limits
 from bench_lib.measure import measure
 
@@ -57,6 +57,14 @@ def test_out_of_device_memory_is_a_row_and_the_next_case_runs(engine):
     assert "GiB" in record.reason or "buffer of size" in record.reason  # how much was asked
     torch.cuda.empty_cache()
     assert measured("pytorch", "fp32").status == "ok"
+
+
+def test_what_is_measured_is_possible_by_the_documented_peaks():
+    record = measured("pytorch", "fp16")
+    known = ceilings.peaks(record.machine["gpu"])
+    if known is None:
+        pytest.skip(f"bench_lib/peaks.yaml does not know {record.machine['gpu']['name']}")
+    assert ceilings.least_ms(record.work, known, "fp16") < ceilings.of(record).ms < min(record.timing.latency_ms)
 
 
 def test_the_device_is_the_gpu():
