@@ -21,6 +21,7 @@ Word = Annotated[str, Field(max_length=200)]
 Option = bool | int | float | Word
 Pixels = Annotated[int, Field(ge=1, le=1_000_000)]
 Images = Annotated[int, Field(ge=1, le=10**10)]
+Repeat = Annotated[int, Field(ge=1, le=1000)]
 LARGEST_SEED = 2**64 - 1  # of torch.manual_seed
 LONGEST_S = 1_000_000  # eleven days
 MOST_CASES = 100_000  # more would take months to measure
@@ -58,10 +59,10 @@ class _Strict(BaseModel):
 
 
 class Case(_Strict):
-    """One configuration to measure. Equal cases have equal `id`s.
+    """One configuration to measure once. Equal cases have equal `id`s.
 
     `image_size` is the side of a square image in pixels, `batch_size` the number of images in a batch, `options`
-    the keyword-only options of the engine's `build`.
+    the keyword-only options of the engine's `build`, `repeat` which of the grid's repeats this is.
     """
 
     engine: str
@@ -70,6 +71,7 @@ class Case(_Strict):
     batch_size: Images = 1
     model: Word = "resnet18"
     options: dict[Word, Option] = {}
+    repeat: Repeat = 1
 
     _engine = field_validator("engine")(_known_engine)
 
@@ -82,6 +84,7 @@ class Case(_Strict):
         """
         parts = [self.model, self.engine, self.precision, f"{self.image_size}px", f"b{self.batch_size}"]
         parts += [f"{key}={value}" for key, value in sorted(self.options.items())]
+        parts += [f"r{self.repeat}"] if self.repeat > 1 else []
         name = "-".join(parts)
         if _is_plain(self.model) and all(map(_is_plain_option, self.options.items())) and len(name) <= LONGEST_ID:
             return name
@@ -95,7 +98,9 @@ class Limits(_Strict):
 
     Warm-up goes on until the latency is stable over two groups of `warmup_min_count` calls and `warmup_min_s`
     seconds have passed, but no longer than `warmup_max_s`. Latency and throughput are then each sampled until both
-    `min_s` seconds and `min_count` samples are reached. `case_timeout_s` ends a case that hangs.
+    `min_s` seconds and `min_count` samples are reached, and further until the 95 % interval of the median is no wider
+    than ±`max_noise` of it (0.5 %, as in NVIDIA's nvbench) or `max_s` seconds have passed. `case_timeout_s` ends a case
+    that hangs.
     """
 
     warmup_min_count: int = Field(3, ge=1, le=1_000_000)
@@ -103,6 +108,8 @@ class Limits(_Strict):
     warmup_max_s: float = Field(20.0, gt=0, le=LONGEST_S)
     min_count: int = Field(5, ge=1, le=1_000_000)
     min_s: float = Field(1.0, gt=0, le=LONGEST_S)
+    max_s: float = Field(3.0, gt=0, le=LONGEST_S)
+    max_noise: float = Field(0.005, ge=0, le=1)
     case_timeout_s: float = Field(900.0, gt=0, le=LONGEST_S)
 
 
@@ -131,7 +138,10 @@ class Slurm(_Strict):
 
 
 class Grid(_Strict):
-    """Every combination of engines, precisions, image sizes and batch sizes; one YAML file is one grid."""
+    """Every combination of engines, precisions, image sizes and batch sizes; one YAML file is one grid.
+
+    Each is measured `repeats` times, in as many fresh processes with fresh builds.
+    """
 
     title: Word = "ResNet-18"
     model: Word = "resnet18"
@@ -143,6 +153,7 @@ class Grid(_Strict):
     limits: Limits = Limits()
     slurm: Slurm | None = Field(None, exclude=True)  # never stored: a run goes on with other settings of a cluster
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
+    repeats: Repeat = 1
 
     @field_validator("engines")
     @classmethod
@@ -165,18 +176,20 @@ class Grid(_Strict):
 
     @model_validator(mode="after")
     def _not_too_many(self) -> "Grid":
-        count = math.prod(map(len, (self.engines, self.precisions, self.image_sizes, self.batch_sizes)))
+        axes = (self.engines, self.precisions, self.image_sizes, self.batch_sizes)
+        count = self.repeats * math.prod(map(len, axes))
         if count > MOST_CASES:
             raise ValueError(f"the grid has {count:,} cases; at most {MOST_CASES:,}, so name fewer values")
         return self
 
     def cases(self) -> list[Case]:
-        """All cases of the grid, in the order of the lists; the batch size changes fastest."""
-        axes = itertools.product(self.engines, self.precisions, self.image_sizes, self.batch_sizes)
+        """All cases of the grid, in the order of the lists, repeat after repeat; the batch size changes fastest."""
+        repeats = range(1, self.repeats + 1)
+        axes = itertools.product(repeats, self.engines, self.precisions, self.image_sizes, self.batch_sizes)
         return [
             Case(engine=engine, precision=precision, image_size=size, batch_size=batch, model=self.model,
-                 options=self.options.get(engine, {}))
-            for engine, precision, size, batch in axes
+                 options=self.options.get(engine, {}), repeat=repeat)
+            for repeat, engine, precision, size, batch in axes
         ]  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """The original report's claims, each held against the data: confirmed, refuted, or not tested."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +11,11 @@ from bench_lib import findings
 from bench_lib.findings import against, pick
 from bench_lib.interpretation import change, span
 from bench_lib.russian import counted, listed, number
-from bench_lib.statistics import ALIKE_WITHIN
 from bench_lib.summary import LABELS, Summary
 from bench_lib.tables import styled
 
 YES, NO, PARTLY, UNTESTED = "подтверждается", "не подтверждается", "подтверждается частично", "не проверено"
+UNDECIDED = "не решено"
 SEED = Path(__file__).parents[1] / "outputs" / "seed" / "results.csv"  # as the original report printed them
 MANIFOLD = 2  # «кратное ускорение»: at least twice as fast
 
@@ -35,25 +35,39 @@ def absent(report: Summary, engine: str, precision: str) -> str:
     return f"{LABELS[engine]} {precision} здесь не {'измерен' if asked else 'запускался'}."
 
 
-def share(holds: pd.Series) -> str:
-    """The verdict on what holds in all, some or no combinations."""
-    return YES if holds.all() else PARTLY if holds.any() else NO
+def share(holds: Sequence[bool | None]) -> str:
+    """The verdict on what holds in all, some or no combinations; None is a combination that the data do not decide."""
+    if all(holds):
+        return YES
+    if any(holds):
+        return PARTLY
+    return UNDECIDED if None in holds else NO
 
 
-def combinations(holds: pd.Series) -> str:
-    """«в 3 из 8 сочетаний размера и батча»."""
-    return f"в {holds.sum()} из {counted(len(holds), 'сочетания', 'сочетаний', 'сочетаний')} размера и батча"
+def holding(verdicts: Sequence[str], wanted: str) -> list[bool | None]:
+    """For `share`: which verdicts are the wanted one, None where undecided."""
+    return [None if verdict == "undecided" else verdict == wanted for verdict in verdicts]
+
+
+def combinations(holds: Sequence[bool | None]) -> str:
+    """«в 3 из 8 сочетаний размера и батча (в 2 не решено)»."""
+    open_ones = f" (в {list(holds).count(None)} не решено)" if None in holds else ""
+    among = counted(len(holds), "сочетания", "сочетаний", "сочетаний")
+    return f"в {list(holds).count(True)} из {among} размера и батча{open_ones}"
 
 
 def tensorrt_speedup(report: Summary) -> Claim:
     """Several times faster in fp16 than PyTorch and ONNX Runtime."""
     text = "Torch-TensorRT fp16 показывает кратное ускорение (около 11× при 224, батч 33)"
-    rows = pick(report.measured, "torch_tensorrt", "fp16").speedup.dropna()
+    rows = pick(report.measured, "torch_tensorrt", "fp16").dropna(subset="speedup")
     if rows.empty:
         return Claim(text, absent(report, "torch_tensorrt", "fp16"), UNTESTED)
-    same = f" При 224, батч 33 — {number(rows[224, 33], 2)}×." if (224, 33) in rows.index else ""
-    data = f"Ускорение относительно PyTorch fp32 — {span(rows.min(), rows.max(), '×')}.{same}"
-    return Claim(text, data, share(rows >= MANIFOLD))
+    same = f" При 224, батч 33 — {number(rows.speedup[224, 33], 2)}×." if (224, 33) in rows.index else ""
+    data = f"Ускорение относительно PyTorch fp32 — {span(rows.speedup.min(), rows.speedup.max(), '×')}.{same}"
+    ends = zip(rows.speedup_low, rows.speedup_high, strict=True)
+    return Claim(
+        text, data, share([True if low >= MANIFOLD else None if high >= MANIFOLD else False for low, high in ends])
+    )
 
 
 def tensorrt_best(report: Summary) -> Claim:
@@ -63,23 +77,25 @@ def tensorrt_best(report: Summary) -> Claim:
     if rows.empty:
         return Claim(text, absent(report, "torch_tensorrt", "fp16"), UNTESTED)
     led = {(block.image_size, block.batch_size): block.leaders for block in findings.blocks(report.measured)}
-    holds = pd.Series([rows.loc[place, "name"] in led[place] for place in rows.index])
-    others = sorted({names[0] for names in led.values()} - {rows.name.iloc[0]})
+    ours = rows.name.iloc[0]
+    holds = [led[place] == (ours,) or (None if ours in led[place] else False) for place in rows.index]
+    others = sorted({names[0] for names in led.values()} - {ours})
     instead = f" Быстрее бывают: {listed(others)}." if others else ""
-    return Claim(text, f"Среди лидеров {combinations(holds)}.{instead}", share(holds))
+    return Claim(text, f"Быстрее всех {combinations(holds)}.{instead}", share(holds))
 
 
 def onnx_batches(report: Summary) -> Claim:
     """ONNX Runtime wins only at large batches."""
     text = "Преимущество ONNX Runtime достигается лишь при больших батчах"
-    speedups = pick(report.measured, "onnx_runtime", "fp32").speedup.dropna()
-    medians = speedups.groupby("batch_size").median()
+    rows = pick(report.measured, "onnx_runtime", "fp32").dropna(subset="speedup")
+    by_batch = rows.groupby("batch_size")
+    medians = by_batch.speedup.median()
     if len(medians) < 2:
         return Claim(text, "ONNX Runtime fp32 не измерен при двух и более батчах.", UNTESTED)
     (small, low), (large, high) = (medians.index[0], medians.iloc[0]), (medians.index[-1], medians.iloc[-1])
     data = f"Медиана ускорения ONNX Runtime fp32: {number(low, 2)}× при батче {small}, {number(high, 2)}× при {large}."
-    bar = 1 / (1 - ALIKE_WITHIN)
-    return Claim(text, data, YES if low <= bar < high else NO)
+    gains = [share(holding(by_batch.get_group(batch).verdict, "faster")) for batch in (small, large)]
+    return Claim(text, data, UNDECIDED if UNDECIDED in gains else YES if gains == [NO, YES] else NO)
 
 
 def size_lowers_fps(report: Summary) -> Claim:
@@ -88,21 +104,25 @@ def size_lowers_fps(report: Summary) -> Claim:
     falls = findings.ends(report.measured, "image_size")
     if falls.empty:
         return Claim(text, "Измерен один размер.", UNTESTED)
-    data = f"От наименьшего размера к наибольшему FPS {change(falls.ratio)}."
-    return Claim(text, data, share(falls.ratio < 1 - ALIKE_WITHIN))
+    data = f"От наименьшего размера к наибольшему FPS {change(falls)}."
+    return Claim(text, data, share(holding(falls.verdict, "slower")))
 
 
 def fp16_falls_less(report: Summary) -> Claim:
     """In fp16 the fall is less severe."""
     text = "В режиме fp16 снижение FPS с размером менее критично"
     falls = findings.ends(report.measured, "image_size")
-    table = falls.pivot_table(index=["label", "batch_size"], columns="precision_label", values="ratio")
-    if not {"fp16", "fp32"} <= set(table.columns) or table[["fp16", "fp32"]].dropna().empty:
-        return Claim(text, "Нет способа, измеренного и в fp16, и в fp32.", UNTESTED)
-    table = table[["fp16", "fp32"]].dropna()
-    holds = table.fp16 * (1 - ALIKE_WITHIN) > table.fp32
+    half, full = (falls[falls.precision_label == name].set_index(["label", "batch_size"]) for name in ("fp16", "fp32"))
+    both = half.join(full.rows.rename("rows_full"), how="inner")
+    if both.empty:
+        return Claim(text, "Нет способа, измеренного и в fp16, и в fp32 при двух размерах.", UNTESTED)
+    verdicts = [findings.steeper(*pair) for pair in zip(both.rows, both.rows_full, strict=True)]
+    holds = holding(verdicts, "faster")
+    open_ones = f" (в {holds.count(None)} не решено)" if None in holds else ""
     pairs = counted(len(holds), "пары", "пар", "пар")
-    return Claim(text, f"Снижение в fp16 меньше в {holds.sum()} из {pairs} «способ — батч».", share(holds))
+    return Claim(
+        text, f"Снижение в fp16 меньше в {holds.count(True)} из {pairs} «способ — батч»{open_ones}.", share(holds)
+    )
 
 
 def best_size(_: Summary) -> Claim:
@@ -120,7 +140,7 @@ def batch_saturates(report: Summary) -> Claim:
     if not points or largest <= 33:
         return Claim(text, "Батчей для этого мало: нужны и меньше, и больше 33 (params/batches.yaml).", UNTESTED)
     parts = [f"{p.name} — {'не достигнуто' if p.batch_size is None else f'с батча {p.batch_size}'}" for p in points]
-    holds = pd.Series([p.batch_size is not None and 8 <= p.batch_size <= 33 for p in points])
+    holds = [p.batch_size is not None and 8 <= p.batch_size <= 33 for p in points]
     return Claim(text, f"Насыщение: {'; '.join(parts)} (измерено до батча {largest}).", share(holds))
 
 
@@ -133,7 +153,7 @@ def tensorrt_memory(report: Summary) -> Claim:
     ratio = (ours / least).dropna()
     if ratio.empty:
         return Claim(text, absent(report, "torch_tensorrt", "fp16"), UNTESTED)
-    holds = ratio < 1
+    holds = (ratio < 1).tolist()
     return Claim(text, f"Среди способов в fp16 занимает меньше всех {combinations(holds)}.", share(holds))
 
 
@@ -145,10 +165,11 @@ def onnx_memory(report: Summary) -> Claim:
     )
     if ratio.empty:
         return Claim(text, "ONNX Runtime и PyTorch не измерены в fp32 при одних условиях.", UNTESTED)
-    data = f"К памяти PyTorch fp32 — {span(ratio.min(), ratio.max(), '×')}; больше {combinations(ratio > 1)}."
+    holds = (ratio > 1).tolist()
+    data = f"К памяти PyTorch fp32 — {span(ratio.min(), ratio.max(), '×')}; больше {combinations(holds)}."
     if not report.machine.get("gpu"):
         data += " В этой памяти и экспорт модели, который идёт в том же процессе."
-    return Claim(text, data, share(ratio > 1))
+    return Claim(text, data, share(holds))
 
 
 def onnx_compromise(report: Summary) -> Claim:
@@ -156,10 +177,10 @@ def onnx_compromise(report: Summary) -> Claim:
     text = "ONNX Runtime — компромисс между удобством и скоростью, особенно без NVIDIA"
     if report.machine.get("gpu"):
         return Claim(text, "Этот запуск — на GPU NVIDIA; без него нужен отдельный запуск.", UNTESTED)
-    speedups = pick(report.measured, "onnx_runtime", "fp32").speedup.dropna()
-    if speedups.empty:
+    rows = pick(report.measured, "onnx_runtime", "fp32").dropna(subset="speedup")
+    if rows.empty:
         return Claim(text, absent(report, "onnx_runtime", "fp32"), UNTESTED)
-    holds = speedups > 1 / (1 - ALIKE_WITHIN)
+    holds = holding(rows.verdict, "faster")
     data = f"GPU NVIDIA здесь нет; ONNX Runtime быстрее PyTorch {combinations(holds)}. Удобство не измеряется."
     return Claim(text, data, share(holds))
 

@@ -5,8 +5,7 @@ from IPython.display import Markdown
 
 from bench_lib.narrative import MOST_SENTENCES, at, bullets, few
 from bench_lib.russian import NBSP, listed, listed_few, number, quoted, spread_out
-from bench_lib.statistics import alike
-from bench_lib.summary import Summary
+from bench_lib.summary import Summary, compared
 
 
 def choice(report: Summary) -> Markdown:
@@ -20,21 +19,20 @@ def choice(report: Summary) -> Markdown:
 
 
 def throughput(cases: pd.DataFrame) -> str:
-    """The highest FPS, and those alike with it."""
+    """The highest FPS, and those not told from it."""
     best = cases.loc[cases.fps.idxmax()]
-    others = cases.drop(best.name)
-    alikes = [at(row) for _, row in others[[alike(fps, best.fps) for fps in others.fps]].iterrows()]
+    ordered = (row for _, row in cases.drop(best.name).sort_values("fps", ascending=False).iterrows())
+    others = [row for row in ordered if compared(row, best, "fps") != "slower"]
     text = f"**Пропускная способность:** больше всего изображений в секунду — {number(best.fps)} — даёт {at(best)}."
-    return f"{text} Наравне с ним: {listed_few(alikes)}." if alikes else text
+    return f"{text} Данные не отличают от него: {listed_few(list(map(at, others)))}." if others else text
 
 
 def latency(rows: pd.DataFrame, batch: int) -> str:
     """Who is fastest at a batch size, for each image size."""
     parts = []
     for size, block in rows.groupby("image_size"):
-        least_ms = block.latency_ms.min()
-        names = [name for name, ms in zip(block["name"], block.latency_ms, strict=True) if alike(ms, least_ms)]
-        parts.append(f"{size} — {listed(names)} ({number(least_ms)}{NBSP}мс)")
+        names = block[block.leads].sort_values("latency_ms")["name"].tolist()
+        parts.append(f"{size} — {listed(names)} ({number(block.latency_ms.min())}{NBSP}мс)")
     shown = spread_out(parts, MOST_SENTENCES)
     sizes = "размерам" if len(shown) == len(parts) else f"размерам ({len(shown)} из {len(parts)})"
     return f"**Батч {batch}, наименьшее время по {sizes}:** {'; '.join(shown)}."
@@ -42,7 +40,7 @@ def latency(rows: pd.DataFrame, batch: int) -> str:
 
 def advice(report: Summary) -> Markdown:
     """The original report's recommendations as they stand here, and the limits of these data."""
-    return bullets([fp16(report), real_data(), load(report), repeats()])
+    return bullets([fp16(report), real_data(), load(report), repeats(report)])
 
 
 def fp16(report: Summary) -> str:
@@ -85,9 +83,18 @@ def load(report: Summary) -> str:
     return text
 
 
-def repeats() -> str:
-    """What one process a case cannot tell."""
+def repeats(report: Summary) -> str:
+    """What these data cannot tell, or how often each was measured."""
+    head = "**Насколько этому верить.**"
+    if report.grid.repeats == 1:
+        return (
+            f"{head} Одна конфигурация — один процесс и одна сборка, так что разброс между ними этот запуск не "
+            "измерил; вердикты его учитывают, но взятым со стороны. Близкие результаты проверьте запуском с "
+            "`repeats: 5`."
+        )
+    undecided = (report.measured.verdict == "undecided").sum()
+    rest = f"; не решено вердиктов: {undecided} — их уменьшит большее число повторов" if undecided else ""
     return (
-        "**Насколько этому верить.** Одна конфигурация — один процесс и одна сборка: отличия от сборки к сборке и от "
-        "запуска к запуску в разброс не вошли. Близкие результаты проверьте повторным запуском."
+        f"{head} Каждая конфигурация измерена в {report.grid.repeats} процессах с отдельной сборкой, интервалы взяты "
+        f"из разброса между ними{rest}."
     )

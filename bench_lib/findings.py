@@ -1,18 +1,22 @@
-"""Tidy tables → what the report's sentences are about: leaders, ties, trends, the batch where FPS saturates."""
+"""The tidy table → findings: who leads, how figures follow an axis, where they saturate."""
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from bench_lib.statistics import alike
+from bench_lib import statistics
+from bench_lib.summary import BASELINE_NAME, compared
 
 AXES = ["image_size", "batch_size"]
+SATURATED_WITHIN = 0.05  # of the best FPS
 
 
 @dataclass(frozen=True)
 class Block:
-    """Cases of one image size and batch size: the fastest, and those alike with it (`leaders`, the fastest first)."""
+    """Cases of one image and batch size: `leaders` are the fastest, and those not told from it, the fastest first."""
 
     image_size: int
     batch_size: int
@@ -22,13 +26,12 @@ class Block:
 
 def blocks(cases: pd.DataFrame) -> list[Block]:
     """Who has the least time per batch at each image size and batch size, for all of them that hold a figure."""
-    ordered = cases.sort_values([*AXES, "latency_ms"])  # by several keys, which keeps the order of equal ones
-    columns = (ordered[name].tolist() for name in (*AXES, "name", "latency_ms"))
+    ordered = cases.sort_values([*AXES, "latency_ms"])
+    columns = (ordered[column].tolist() for column in (*AXES, "name", "leads"))
     found = []
     for (size, batch), rows in itertools.groupby(zip(*columns, strict=True), key=lambda row: row[:2]):
-        names, latencies_ms = list(zip(*rows, strict=True))[2:]
-        leaders = tuple(name for name, ms in zip(names, latencies_ms, strict=True) if alike(ms, latencies_ms[0]))
-        found.append(Block(size, batch, leaders, len(names)))
+        names, leads = list(zip(*rows, strict=True))[2:]
+        found.append(Block(size, batch, tuple(itertools.compress(names, leads)), len(names)))
     return found
 
 
@@ -38,10 +41,29 @@ def wins(contests: list[Block]) -> dict[str, int]:
     return alone.value_counts().to_dict()
 
 
+def speedup_trend(cases: pd.DataFrame, name: str) -> str:
+    """Whether the speedup over the baseline is «больше» or «меньше» at the largest batch than at the least.
+
+    Nothing unless that is decided, and alike, for each image size that has both.
+    """
+    batches = cases[cases["name"] == name].batch_size
+    small, large = batches.min(), batches.max()
+    places = {(row.name, row.image_size, row.batch_size): row for row in cases.itertuples()}
+    verdicts = set()
+    for size in cases.image_size.unique():
+        four = [places.get((who, size, batch)) for who in (BASELINE_NAME, name) for batch in (small, large)]
+        if small < large and all(four):
+            (base_small, base_large, our_small, our_large) = (row.latency_values for row in four)
+            sd = max(row.extra_sd for row in four)
+            verdicts.add(statistics.judged([base_large, our_small], [our_large, base_small], sd))
+    return {("slower",): "больше", ("faster",): "меньше"}.get(tuple(verdicts), "")
+
+
 def ends(cases: pd.DataFrame, axis: str) -> pd.DataFrame:
     """FPS at the least and the largest value of `axis` for each line of the plots that has both.
 
-    Columns: name, label, precision_label, the other axis, `first`, `last` (FPS), `ratio` (last over first).
+    Columns: name, label, precision_label, the other axis, `first`, `last` (FPS), `ratio` (last over first), `verdict`
+    (on the last against the first), `rows` (both).
     """
     other = next(name for name in AXES if name != axis)
     rows = []
@@ -49,14 +71,21 @@ def ends(cases: pd.DataFrame, axis: str) -> pd.DataFrame:
     for key, line in cases.groupby(keys, sort=False):
         line = line.sort_values(axis)
         if len(line) > 1:
-            first, last = line.fps.iloc[0], line.fps.iloc[-1]
-            rows.append((*key, first, last, last / first))
-    return pd.DataFrame(rows, columns=[*keys, "first", "last", "ratio"])
+            first, last = line.iloc[0], line.iloc[-1]
+            rows.append((*key, first.fps, last.fps, last.fps / first.fps, compared(last, first, "fps"), (first, last)))
+    return pd.DataFrame(rows, columns=[*keys, "first", "last", "ratio", "verdict", "rows"])
+
+
+def steeper(one: Sequence, other: Sequence) -> statistics.Verdict:
+    """Whether FPS changes for the better ("faster") from the first to the last of `one` than of `other` (rows each)."""
+    (first, last), (other_first, other_last) = one, other
+    sd = max(row.extra_sd for row in (first, last, other_first, other_last))
+    return statistics.judged([first.fps_values, other_last.fps_values], [last.fps_values, other_first.fps_values], sd)
 
 
 @dataclass(frozen=True)
 class Saturation:
-    """The least batch whose FPS is alike with the best of its line, or None where even the largest still grows."""
+    """The least batch whose FPS is within `SATURATED_WITHIN` of its line's best; None where the last still grows."""
 
     name: str
     image_size: int
@@ -73,15 +102,22 @@ def saturations(cases: pd.DataFrame) -> list[Saturation]:
             continue
         line = line.sort_values("batch_size")
         best = line.loc[line.fps.idxmax()]
-        enough = int(line.batch_size[[alike(fps, best.fps) for fps in line.fps]].min())
+        enough = int(line.batch_size[line.fps >= (1 - SATURATED_WITHIN) * best.fps].min())
         reached = enough if enough < line.batch_size.max() else None
         found.append(Saturation(name, size, reached, best.fps, int(best.batch_size)))
     return found
 
 
-def megapixels_per_s(cases: pd.DataFrame) -> pd.Series:
-    """FPS times the image's area: work done in a second, which lets image sizes be compared."""
-    return cases.fps * cases.image_size**2 / 1e6
+def pixel_rates(cases: pd.DataFrame) -> pd.DataFrame:
+    """The row of the most pixels a second for each image size, with `rate` (Mpixel/s) and `tied` with the best size."""
+    megapixels = cases.image_size**2 / 1e6
+    cases = cases.assign(rate=cases.fps * megapixels)
+    best = cases.loc[cases.groupby("image_size").rate.idxmax()]
+    pixels = [np.array(values) * size**2 for values, size in zip(best.fps_values, best.image_size, strict=True)]
+    top, sds = int(np.argmax(best.rate)), best.extra_sd.tolist()
+    # More pixels a second is faster, so the rates change sides.
+    verdicts = [statistics.verdict(pixels[top], one, max(sd, sds[top])) for one, sd in zip(pixels, sds, strict=True)]
+    return best.assign(tied=[verdict != "slower" for verdict in verdicts])
 
 
 def pick(cases: pd.DataFrame, engine: str, precision: str) -> pd.DataFrame:

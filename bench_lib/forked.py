@@ -20,13 +20,10 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 from tqdm import tqdm
 
-# What measure.ipynb imports before it starts to build: what a build imports itself is a part of its time.
-PRELOAD = ["ipykernel.kernelapp", "torchvision.models", "onnxruntime", "onnxscript",
-           "bench_lib.measure", "bench_lib.tables", "bench_lib.plots"]  # fmt: skip
 CUDA_OPEN = 3  # exit code
 CONTEXT = multiprocessing.get_context("forkserver") if "forkserver" in multiprocessing.get_all_start_methods() else None
 if CONTEXT:
-    CONTEXT.set_forkserver_preload(PRELOAD)
+    CONTEXT.set_forkserver_preload(["bench_lib.preload"])
 
 
 def why_not() -> str:

@@ -6,8 +6,7 @@ from IPython.display import Markdown
 from bench_lib import findings, roofline
 from bench_lib.narrative import bullets, few, leadership
 from bench_lib.russian import NBSP, between, counted, listed, number, percent, plural, scientific, span, times
-from bench_lib.statistics import ALIKE_WITHIN, alike
-from bench_lib.summary import BASELINE_NAME, Summary
+from bench_lib.summary import BASELINE_NAME, VERDICTS, Summary
 
 NOTHING = Markdown("Сказать нечего: ни одна конфигурация не измерена.")
 BATCHES = "params/batches.yaml"
@@ -21,23 +20,22 @@ def engines(report: Summary) -> Markdown:
     lines = [leadership(findings.blocks(cases))]
     for name, rows in cases.groupby("name", sort=False):
         if name != BASELINE_NAME and rows.speedup.notna().any():
-            lines.append(f"**{name}:** {against_baseline(rows.dropna(subset='speedup'))}")
+            trend = findings.speedup_trend(cases, name)
+            lines.append(f"**{name}:** {against_baseline(rows.dropna(subset='speedup'), trend)}")
     if cases.speedup.isna().all():
         lines.append(f"{BASELINE_NAME} не измерен, поэтому ускорение не посчитано.")
     return bullets(lines + roofline.nearest(report))
 
 
-def against_baseline(rows: pd.DataFrame) -> str:
-    """How one engine and precision compares with PyTorch fp32: range, where it is slower, how the batch matters."""
-    faster, slower = (rows.speedup > 1 / (1 - ALIKE_WITHIN)).sum(), (rows.speedup < 1 - ALIKE_WITHIN).sum()
+def against_baseline(rows: pd.DataFrame, trend: str) -> str:
+    """How one engine and precision compares with PyTorch fp32: verdicts, range, how the batch matters."""
     among = f"из {len(rows)}{NBSP}{plural(len(rows), 'сочетания', 'сочетаний', 'сочетаний')}"
-    counts = {"быстрее": faster, "медленнее": slower, "наравне": len(rows) - faster - slower}
+    counts = {words.lower(): (rows.verdict == verdict).sum() for verdict, words in VERDICTS.items()}
     words = [f"{word} в {count}" for word, count in counts.items() if count]
     text = f"относительно {BASELINE_NAME} {listed(words)} {among}; "
     text += f"ускорение {span(rows.speedup.min(), rows.speedup.max(), '×')}."
-    medians = rows.groupby("batch_size").speedup.median()
-    if len(medians) > 1 and not alike(medians.iloc[0], medians.iloc[-1]):
-        trend = "больше" if medians.iloc[-1] > medians.iloc[0] else "меньше"
+    if trend:
+        medians = rows.groupby("batch_size").speedup.median()
         text += (
             f" При батче {medians.index[-1]} оно {trend}, чем при батче {medians.index[0]}: медианы "
             f"{number(medians.iloc[-1], 2)}× и {number(medians.iloc[0], 2)}×."
@@ -62,62 +60,67 @@ def image_sizes(report: Summary) -> Markdown:
 
 def falling(falls: pd.DataFrame, small: int, large: int) -> str:
     """Whether and how much FPS falls from the smallest image to the largest."""
-    rising = sorted(set(falls[falls.ratio > 1 / (1 - ALIKE_WITHIN)].name))
+    rising = sorted(set(falls[falls.verdict == "faster"].name))
     text = (
         f"От {small} до {large} пикселей площадь изображения растёт {times((large / small) ** 2)}, "
-        f"а FPS {change(falls.ratio)}."
+        f"а FPS {change(falls)}."
     )
     return f"{text} Растёт он у {listed(rising)}." if rising else text
 
 
-def change(ratios: pd.Series) -> str:
-    """«падает в 4,1–5,6 раза», «растёт в 1,2 раза», «почти не меняется», or those that hold."""
-    falls, grows = ratios < 1 - ALIKE_WITHIN, ratios > 1 / (1 - ALIKE_WITHIN)
+def change(lines: pd.DataFrame) -> str:
+    """«падает в 4,1–5,6 раза», «растёт в 1,2 раза» and the like, those that hold for `findings.ends`."""
+    falls, grows = (lines[lines.verdict == verdict].ratio for verdict in ("slower", "faster"))
     parts = []
-    if falls.any():
-        parts.append(f"падает {between(1 / ratios[falls].max(), 1 / ratios[falls].min())}")
-    if grows.any():
-        parts.append(f"растёт {between(ratios[grows].min(), ratios[grows].max())}")
-    if (~falls & ~grows).any():
-        parts.append("почти не меняется")
+    if len(falls):
+        parts.append(f"падает {between(1 / falls.max(), 1 / falls.min())}")
+    if len(grows):
+        parts.append(f"растёт {between(grows.min(), grows.max())}")
+    if (lines.verdict == "same").any():
+        parts.append("не меняется")
+    if (lines.verdict == "undecided").any():
+        parts.append("возможно, не меняется (не решено)")
     return ", ".join(parts[:1] + [f"местами {part}" for part in parts[1:]])
 
 
 def pixel_rates(cases: pd.DataFrame) -> list[str]:
     """At which image size the most pixels pass in a second, for each batch."""
-    cases = cases.assign(rate=findings.megapixels_per_s(cases))
     lines = []
     for batch, rows in cases.groupby("batch_size"):
-        rates = rows.groupby("image_size").rate.max()
-        good = [str(size) for size, rate in rates.items() if alike(rate, rates.max())]
-        if 1 < len(good) == len(rates):
+        best = findings.pixel_rates(rows)
+        good = best[best.tied].image_size.tolist()
+        most = f"{number(best.rate.max())}{NBSP}Мпикс/с"
+        if 1 < len(good) == len(best):
             lines.append(
-                f"При батче {batch} лучший способ пропускает пикселей в секунду поровну при всех размерах (до "
-                f"{number(rates.max())}{NBSP}Мпикс/с): его FPS обратно пропорционален площади."
+                f"При батче {batch} лучший способ при всех размерах пропускает пикселей в секунду столько, что данные "
+                f"их не различают (до {most}): его FPS обратно пропорционален площади."
             )
-        elif len(rates) > 1:
+        elif len(best) > 1:
+            least = best.loc[best.rate.idxmin()]
             lines.append(
                 f"При батче {batch} лучший способ пропускает больше всего пикселей в секунду при размере "
-                f"{listed(good)}: {number(rates.max())}{NBSP}Мпикс/с "
-                f"(при {rates.idxmin()} — {number(rates.min())}{NBSP}Мпикс/с)."
+                f"{listed(list(map(str, good)))}: {most} (при {least.image_size} — {number(least.rate)}{NBSP}Мпикс/с)."
             )
     return lines
+
+
+FALLS = {
+    "faster": "fp16 теряет меньше",
+    "slower": "fp16 теряет больше",
+    "same": "fp16 теряет столько же",
+    "undecided": "чья потеря больше, не решено",
+}
 
 
 def fp16_falls(falls: pd.DataFrame) -> list[str]:
     """Whether FPS falls less in fp16 than in fp32, for each engine with both."""
     lines = []
-    for label, rows in falls.groupby("label", sort=False):
-        pairs = rows.pivot(index="batch_size", columns="precision_label", values="ratio")
-        if not {"fp16", "fp32"} <= set(pairs.columns):
-            continue
-        for batch, pair in pairs.dropna(subset=["fp16", "fp32"]).iterrows():
-            half, full = 1 / pair["fp16"], 1 / pair["fp32"]
-            verdict = "столько же" if alike(half, full) else "меньше" if half < full else "больше"
-            lines.append(
-                f"{label}, батч {batch}: в fp16 FPS {change(pair[['fp16']])}, в fp32 {change(pair[['fp32']])}: "
-                f"fp16 теряет {verdict}."
-            )
+    for (label, batch), rows in falls.groupby(["label", "batch_size"], sort=False):
+        by_precision = {precision: rows[rows.precision_label == precision] for precision in ("fp16", "fp32")}
+        if all(map(len, by_precision.values())):
+            half, full = by_precision["fp16"], by_precision["fp32"]
+            verdict = findings.steeper(half.rows.iloc[0], full.rows.iloc[0])
+            lines.append(f"{label}, батч {batch}: в fp16 FPS {change(half)}, в fp32 {change(full)}: {FALLS[verdict]}.")
     return lines
 
 
@@ -130,7 +133,7 @@ def batch_sizes(report: Summary) -> Markdown:
     small, large = cases.batch_size.min(), cases.batch_size.max()
     lines = []
     for name, rows in growth.groupby("name", sort=False):
-        lines.append(f"**{name}:** с ростом батча от {small} до {large} FPS {change(rows.ratio)}.")
+        lines.append(f"**{name}:** с ростом батча от {small} до {large} FPS {change(rows)}.")
     found = findings.saturations(cases)
     lines += few([saturated(point) for point in found])
     if not found:

@@ -10,16 +10,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench_lib import imports  # isort: skip  # before torch, whose import it times
+
 import torch
 
-from bench_lib import accuracy, ceilings, engines, machine, memory, models, work
+from bench_lib import accuracy, ceilings, energy, engines, machine, memory, models, work
 from bench_lib.cases import Case, InputError, Limits
 from bench_lib.faults import unknown_key, validated
-from bench_lib.records import Memory, Record, Timing, write_record
+from bench_lib.records import Energy, Memory, Record, Timing, write_record
+from bench_lib.statistics import median
 from bench_lib.timing import Clock, time_engine
 
 SINGLE = Path(__file__).parents[1] / "outputs" / "single"
-PARAMETERS = ["engine", "precision", "image_size", "batch_size", "model", "options", "limits", "seed", "record_path"]
+CASE_PARAMETERS = ["engine", "precision", "image_size", "batch_size", "model", "options", "repeat"]
+PARAMETERS = [*CASE_PARAMETERS, "limits", "seed", "record_path"]
 OUT_OF_MEMORY = re.compile(
     r"out of memory|tried to allocate|failed to allocate|bad allocation|bad_alloc", re.IGNORECASE
 )
@@ -81,8 +85,10 @@ def run_case(case: Case, limits: Limits, seed: int, clock: Clock) -> dict[str, A
     memory_steps, gpu_idle = {"device_idle_bytes": memory.device_bytes()}, machine.gpu_state()
     runtime.check(case.precision)
     device = engines.device()
-    if device.type == "cuda":
-        torch.cuda.synchronize()  # creates the context
+    on_gpu = device.type == "cuda"
+    if on_gpu:
+        torch.cuda.set_stream(torch.cuda.Stream())  # creates the context; on the default one some runtimes wait
+        torch.cuda.synchronize()
         memory_steps["device_context_bytes"] = memory.device_bytes()
     images = models.images(case, seed, device)
     model = models.network(case.model, seed)
@@ -92,20 +98,24 @@ def run_case(case: Case, limits: Limits, seed: int, clock: Clock) -> dict[str, A
     engine = runtime.build(model, images, case.precision, **case.options)
     engine.synchronize()
     build_s = clock() - start
-    if device.type == "cuda":
+    if on_gpu:
         memory_steps["device_built_bytes"] = memory.device_bytes()
-    timing = time_engine(engine, limits, clock)
+    timing = time_engine(engine, limits, clock, on_gpu)
     gpu_busy = busy_state(engine, timing)
     memory_steps["device_peak_bytes"] = memory.device_bytes()  # runtimes keep what they took, so this is the peak
     memory_steps["host_peak_bytes"] = memory.host_peak_bytes()
+    joules, joules_absent = count_energy(engine, case, timing, on_gpu)
     expected, name = accuracy.reference(model, images, device)  # last, so that its memory is not the case's
     compared = accuracy.compare(engine.output(), expected, name, case.precision)
     counted = work.count(case, model)
     fields = {
+        "import_s": {name: imports.SECONDS[name] for name in runtime.IMPORTS if name in imports.SECONDS},
         "build_s": build_s,
         "timing": timing,
         "memory": Memory(**memory_steps),
         "accuracy": compared,
+        "energy": joules,
+        "energy_absent": joules_absent,
         "work": counted,
         "gpu_idle": gpu_idle,
         "gpu_busy": gpu_busy,
@@ -116,6 +126,14 @@ def run_case(case: Case, limits: Limits, seed: int, clock: Clock) -> dict[str, A
     else:
         reason = inaccuracy(compared)
     return {"status": "failed" if reason else "ok", "reason": reason, **fields}
+
+
+def count_energy(engine: engines.Engine, case: Case, timing: Timing, on_gpu: bool) -> tuple[Energy | None, str]:
+    """The case's energy, or why it cannot be counted (Russian)."""
+    try:
+        return energy.measure(engine, case.batch_size, median(timing.latency_ms) / 1e3, on_gpu), ""
+    except energy.NoCounter as error:
+        return None, str(error)
 
 
 def busy_state(engine: engines.Engine, timing: Timing) -> dict[str, Any] | None:

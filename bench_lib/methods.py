@@ -3,7 +3,7 @@
 from IPython.display import Markdown
 
 from bench_lib import roofline
-from bench_lib.narrative import PERCENT_ALIKE, at, bullets, place
+from bench_lib.narrative import bullets, place
 from bench_lib.russian import NBSP, counted, listed_few, number, percent, plain, plural, quoted, span
 from bench_lib.summary import BASELINE_NAME, LABELS, MIB, Summary
 
@@ -60,20 +60,22 @@ def gpu_states(report: Summary) -> list[str]:
 def method(report: Summary) -> Markdown:
     """How it was timed."""
     limits = report.grid.limits
+    repeats = report.grid.repeats
+    runs = "в новом процессе" if repeats == 1 else f"в {repeats} новых процессах с новой сборкой в каждом, по кругу"
     least = counted(limits.min_count, "измерения", "измерений", "измерений")
     is_forked = any(record.process == "forked" for record in report.records)
     forked = "; процесс ответвлён от другого, который уже загрузил библиотеки" if is_forked else ""
     restless = [record for record in report.records if record.timing and not record.timing.warm]
     lines = [
-        f"Каждая конфигурация измерена в новом процессе (papermill выполняет `measure.ipynb`{forked}), в случайном "
+        f"Каждая конфигурация измерена {runs} (papermill выполняет `measure.ipynb`{forked}), в случайном "
         f"порядке (зерно {report.grid.seed}), одними часами (`time.perf_counter`) и одним циклом для всех способов.",
         "**Время/батч** — медиана задержки: один вызов, синхронизация, и так снова и снова. "
         "**FPS** — пропускная способность: вызовы идут подряд без ожидания, синхронизация в конце окна; берётся "
         "медиана по окнам. Это разные величины, поэтому FPS не обязан равняться батчу, делённому на время.",
         f"**Прогрев** — пока медианы двух соседних групп вызовов не сойдутся в пределах 5{NBSP}%, не меньше "
         f"{plain(limits.warmup_min_s)}{NBSP}с и не больше {plain(limits.warmup_max_s)}{NBSP}с. Затем не меньше "
-        f"{least} и не меньше {plain(limits.min_s)}{NBSP}с для каждой величины. Сборка (экспорт, компиляция) "
-        "измерена отдельно и в скорость не входит.",
+        f"{least} и не меньше {plain(limits.min_s)}{NBSP}с для каждой величины{until_settled(report)}. Сборка "
+        "(экспорт, компиляция) измерена отдельно и в скорость не входит.",
         "**Выход сверен** с эталоном — PyTorch fp32 на процессоре или fp64 на GPU; при ошибке больше допустимой "
         "скорость не публикуется. Все исходные измерения лежат в `records/` рядом с отчётом.",
     ]
@@ -81,6 +83,18 @@ def method(report: Summary) -> Markdown:
         names = listed_few([f"`{record.case.id}`" for record in restless])
         lines.append(f"Прогрев не стал устойчивым за отведённое время, поэтому цифры ненадёжны: {names}.")
     return bullets(lines)
+
+
+def until_settled(report: Summary) -> str:
+    """The rule that ends sampling, where these records were made by it."""
+    if not any(record.timing and record.timing.latency_stopped_by for record in report.records):
+        return ""
+    limits = report.grid.limits
+    noise = f"±{percent(limits.max_noise)}"
+    return (
+        f" и дальше — пока половина 95-процентного интервала медианы не станет меньше {noise}, но не дольше "
+        f"{plain(limits.max_s)}{NBSP}с"
+    )
 
 
 def how_to_read(report: Summary) -> Markdown:
@@ -91,7 +105,6 @@ def how_to_read(report: Summary) -> Markdown:
         f"**Ускорение** — {speedup(report)}.",
         f"**Память** — {memory(report)}.",
         f"**% от потолка** — {roofline.column(report)}.",
-        *spread(report),
     ]
     disturbed = report.measured[report.measured.disturbed != ""]
     if len(disturbed):
@@ -120,16 +133,3 @@ def memory(report: Summary) -> str:
         least, most = min(contexts), max(contexts)
         text += f"; из него {span(least, most, f'{NBSP}МиБ', 0)} — контекст CUDA, который есть у каждого процесса"
     return text
-
-
-def spread(report: Summary) -> list[str]:
-    """How much the latency varied inside one process."""
-    cases = report.measured
-    if cases.empty:
-        return []
-    most = cases.loc[cases.spread.idxmax()]
-    return [
-        f"**Разброс** задержки внутри одного процесса (межквартильный размах к медиане): у половины строк не больше "
-        f"{percent(cases.spread.median())}, наибольший — {percent(most.spread)} ({at(most)}). Отличия от запуска к "
-        f"запуску здесь не измерены, поэтому разницу до {PERCENT_ALIKE} отчёт не считает преимуществом."
-    ]

@@ -4,12 +4,10 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 
 from bench_lib import findings
-from bench_lib.russian import NBSP, counted, listed, number, plain, plural, quoted, span, spread_out
-from bench_lib.statistics import ALIKE_WITHIN
+from bench_lib.russian import NBSP, counted, listed, number, plural, quoted, span, spread_out
 from bench_lib.summary import BASELINE_NAME, LABELS, STATUS, Summary, tally
 
 MOST_SENTENCES = 12
-PERCENT_ALIKE = f"{plain(100 * ALIKE_WITHIN)}{NBSP}%"
 
 
 def bullets(sentences: list[str]) -> Markdown:
@@ -38,7 +36,7 @@ def place(report: Summary) -> str:
 
 def at(row) -> str:
     """Where a figure was measured: engine, precision, image size and batch."""
-    return f"{row['name']}, {row.image_size}×{row.image_size}, батч {row.batch_size}"
+    return f"{row['name']}, {row['image_size']}×{row['image_size']}, батч {row['batch_size']}"
 
 
 def abstract(report: Summary) -> HTML:
@@ -74,7 +72,7 @@ def leadership(blocks: list[findings.Block]) -> str:
     tied = sum(len(block.leaders) > 1 for block in contests)
     text = f"Меньше всех время на батч: {'; '.join(parts)}." if parts else ""
     if tied:
-        text += f" В {tied} из {among} лидеры неразличимы (разница не больше {PERCENT_ALIKE})."
+        text += f" В {tied} из {among} данные не отличают лидера от следующих за ним."
     return text.strip()
 
 

@@ -17,6 +17,8 @@ from bench_lib.faults import read_text
 
 SCHEMA_VERSION = 1
 Milliseconds = Annotated[float, Field(ge=1e-6, le=1e10)]  # a nanosecond to four months
+Seconds = Annotated[float, Field(ge=0, le=1e7)]
+StoppedBy = Literal["noise", "time"]  # the figure was settled, or the time was up
 Count = Annotated[int, Field(ge=1, le=10**12)]
 Bytes = Annotated[int, Field(ge=0, le=2**63)]
 Flops = Annotated[int, Field(ge=0, le=10**24)]
@@ -37,13 +39,28 @@ class Timing(_Noun):
     """Every raw sample of a case.
 
     `warmup_ms` and `latency_ms` hold one call each, synchronized (milliseconds per batch); `throughput` holds windows
-    of calls sent back to back, synchronized at each window's end; `warm` says whether the warm-up became stable.
+    of calls sent back to back, synchronized at each window's end; `warm` says whether the warm-up became stable. On a
+    GPU, `enqueue_ms` is how long the host took to send each of the calls of `latency_ms`, and `device_ms` how long the
+    GPU took for some further ones.
     """
 
     warmup_ms: list[Milliseconds]
     warm: bool
     latency_ms: list[Milliseconds] = Field(min_length=1)
+    latency_stopped_by: StoppedBy | None = None  # None in records of before
     throughput: list[Window] = Field(min_length=1)
+    throughput_stopped_by: StoppedBy | None = None
+    enqueue_ms: list[Milliseconds] | None = Field(None, min_length=1)
+    device_ms: list[Milliseconds] | None = Field(None, min_length=1)
+
+
+class Energy(_Noun):
+    """What `images` took on the device that `source` counts: a GPU by NVML, a CPU by RAPL."""
+
+    joules: float = Field(gt=0, le=1e12)
+    images: Count
+    seconds: float = Field(gt=0, le=1e7)
+    source: Literal["NVML", "RAPL"]
 
 
 class Memory(_Noun):
@@ -100,10 +117,13 @@ class Record(_Noun):
     status: Literal["ok", "skipped", "failed"]
     reason: str = ""
     detail: str = ""
-    build_s: float | None = Field(None, ge=0, le=1e7)
+    import_s: dict[str, Seconds] = {}  # by module, in a fresh interpreter; empty where it was not seen
+    build_s: Seconds | None = None
     timing: Timing | None = None
     memory: Memory | None = None
     accuracy: Accuracy | None = None
+    energy: Energy | None = None
+    energy_absent: str = ""  # why there is none (Russian)
     work: Work | None = None
     gpu_idle: GpuState | None = None  # `machine.gpu_state` before anything is sent to the GPU
     gpu_busy: GpuState | None = None  # and while it works

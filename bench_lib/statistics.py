@@ -24,7 +24,6 @@ import numpy as np
 
 from bench_lib.records import Window
 
-ALIKE_WITHIN = 0.05  # two figures closer than this share are called alike: a run on a shared machine varies so much
 ROPE = 0.02  # the region of practical equivalence: a ratio this near to 1 makes no difference to anyone
 SURE, SURER = 0.95, 0.99  # of an interval as it is shown, and of a difference that is called one
 GROUPS = 20  # of calls; Student's t for more of them is at most 7 % smaller
@@ -81,11 +80,6 @@ def throughput_ips(windows: Sequence[Window], batch_size: int) -> float:
     return median(window_ips(windows, batch_size))
 
 
-def alike(a: float, b: float) -> bool:
-    """Whether two positive figures differ by at most `ALIKE_WITHIN` of the larger."""
-    return abs(a - b) <= ALIKE_WITHIN * max(a, b)
-
-
 def groups(samples: Sequence[float], most: int = GROUPS) -> list[float]:
     """Medians of at most `most` consecutive groups, whose sizes differ by at most one.
 
@@ -98,7 +92,11 @@ def groups(samples: Sequence[float], most: int = GROUPS) -> list[float]:
 
 def group_medians(samples: Sequence[float], count: int) -> np.ndarray:
     """Medians of `count` consecutive groups, whose sizes differ by at most one."""
-    return np.array([np.median(group) for group in np.array_split(np.asarray(samples, float), count)])
+    samples = np.asarray(samples, float)
+    size, larger = divmod(len(samples), count)  # the first `larger` groups have one more
+    cut = larger * (size + 1)
+    first, rest = samples[:cut].reshape(larger, size + 1), samples[cut:].reshape(count - larger, size)
+    return np.concatenate([np.median(groups, axis=1) for groups in (first, rest) if len(groups)])
 
 
 def half_width(samples: Sequence[float]) -> float:
@@ -131,16 +129,27 @@ def interval(values: Sequence[float], confidence: float = SURE, extra_sd: float 
 
 def ratio(a: Sequence[float], b: Sequence[float], confidence: float = SURE, extra_sd: float = 0.0) -> Interval:
     """The ratio of a's geometric mean to b's, with Welch's t interval on logs; `extra_sd` counts for either side."""
-    (over, over_sampling), (under, under_sampling) = _mean(a), _mean(b)
-    parts = [(over_sampling, len(a)), (under_sampling, len(b))]
-    return _student(over / under, parts, 2 * extra_sd**2, confidence)
+    return contrast([a], [b], confidence, extra_sd)
+
+
+def contrast(
+    over: Sequence[Sequence[float]], under: Sequence[Sequence[float]], confidence: float = SURE, extra_sd: float = 0.0
+) -> Interval:
+    """As `ratio`, of the product of geometric means to the product of others: a ratio of ratios, for example."""
+    value, parts = 1.0, []
+    for values, power in [*((values, 1) for values in over), *((values, -1) for values in under)]:
+        mean, sampling = _mean(values)
+        value *= mean**power
+        parts.append((sampling, len(values)))
+    return _student(value, parts, len(parts) * extra_sd**2, confidence)
 
 
 def _mean(values: Sequence[float]) -> tuple[float, float]:
     """The geometric mean, and the variance of its log: infinite for one value, exactly 0 for equal ones."""
-    logs = np.log(np.asarray(values, float) / values[0])
-    sampling = float(logs.var(ddof=1)) / len(logs) if len(logs) > 1 else math.inf
-    return float(values[0] * np.exp(logs.mean())), sampling
+    logs = [math.log(value / values[0]) for value in values]
+    count, mean = len(logs), math.fsum(logs) / len(logs)
+    sampling = math.fsum((log - mean) ** 2 for log in logs) / (count - 1) / count if count > 1 else math.inf
+    return values[0] * math.exp(mean), sampling
 
 
 def _student(value: float, parts: list[tuple[float, int]], known: float, confidence: float) -> Interval:
@@ -166,7 +175,12 @@ def verdict(a: Sequence[float], b: Sequence[float], extra_sd: float = 0.0) -> Ve
     `slower` if the 99 % interval leaves 1 out, so that equal pairs are called different in at most 1 %; otherwise
     `undecided`.
     """
-    shown, wide = ratio(a, b, SURE, extra_sd), ratio(a, b, SURER, extra_sd)
+    return judged([a], [b], extra_sd)
+
+
+def judged(over: Sequence[Sequence[float]], under: Sequence[Sequence[float]], extra_sd: float = 0.0) -> Verdict:
+    """As `verdict`, on the `contrast` of several."""
+    shown, wide = contrast(over, under, SURE, extra_sd), contrast(over, under, SURER, extra_sd)
     if shown.low >= 1 / (1 + ROPE) and shown.high <= 1 + ROPE:
         return "same"
     if wide.high < 1:

@@ -6,34 +6,47 @@ from typing import Any
 
 import pandas as pd
 
-from bench_lib import ceilings, statistics
+from bench_lib import figures, statistics
 from bench_lib.cases import Grid, InputError
-from bench_lib.records import Memory, Record
+from bench_lib.figures import LABELS, MIB
+from bench_lib.records import Record
 from bench_lib.runs import Run
 
-LABELS = {"pytorch": "PyTorch", "onnx_runtime": "ONNX Runtime", "torch_tensorrt": "Torch-TensorRT"}
+__all__ = ["BASELINE_NAME", "LABELS", "MIB", "STATUS", "Summary", "compared", "summarize", "tally"]
 STATUS = {"ok": "измерено", "skipped": "пропущено", "failed": "не удалось"}
+VERDICTS = {"faster": "БЫСТРЕЕ", "slower": "МЕДЛЕННЕЕ", "same": "ОДИНАКОВО", "undecided": "НЕ РЕШЕНО"}
 BASELINE_NAME = f"{LABELS['pytorch']} fp32"
-MIB = 2**20
+ASSUMED_SD = 0.03  # relative, from process to process, where no check measured it
 
 
 @dataclass(frozen=True)
 class Summary:
-    """One run, read: its grid, machine, records, and `cases`, a table with one row a case of the grid.
+    """One run, read: its grid, machine, records, and `cases`, a table with one row a case, over all its repeats.
 
     Columns of `cases`: engine, label, precision, precision_label, name (label and precision), image_size (pixels),
-    batch_size (images), status, reason, latency_ms (median per batch), per_image_ms, fps (images per second, from
-    back-to-back throughput), speedup (of latency over PyTorch fp32 of the same size and batch), spread (relative
-    interquartile range of latency), disturbed (what disturbed the GPU, in words), memory_mib, build_s, error, top1,
-    roofline (the ceiling's share that `fps` reaches; NaN where no ceiling is known) and bound (what sets the ceiling:
-    "compute", "memory" or ""), see `bench_lib.ceilings`. A ceiling is a rate, and a latency holds waiting as well, so
-    the share is of throughput.
+    batch_size (images), status, reason, processes (measured ones), latency_ms (median per batch; of several processes
+    the geometric mean of theirs), per_image_ms, fps (images per second, from back-to-back throughput), speedup (of
+    latency over PyTorch fp32 of the same size and batch), each with `_low` and `_high`, the ends of its 95 % interval;
+    verdict (on the latency against that of PyTorch fp32), leads (whether its latency is the least of its block, image
+    size and batch size, or not decidedly more), latency_values and fps_values (replicates that intervals and
+    verdicts are computed from), extra_sd (relative sd from process to process, where there was one process), p90_ms,
+    p99_ms, spread (relative interquartile range of latency), enqueue_ms, device_ms, launch_bound, noisy (the time was
+    up before a figure settled), trouble (see `bench_lib.trouble`), disturbed (what disturbed the GPU, in words), joules
+    (per image), memory_mib, import_s, build_s, first_ms (the first call), settle_s (warm-up), error, top1, roofline
+    (the ceiling's share that `fps` reaches) and bound (what sets the ceiling: "compute", "memory" or ""), see
+    `bench_lib.ceilings`: a ceiling is a rate, and a latency holds waiting as well, so the share is of throughput; lost
+    (records of repeats that failed where others did not). Figures that are not known are NaN.
+
+    `process_sd` is the relative sd from process to process that `extra_sd` is taken from; `sd_is_measured` tells
+    whether a check measured it or it is `ASSUMED_SD`.
     """
 
     grid: Grid
     machine: dict[str, Any]
     records: list[Record]
     cases: pd.DataFrame
+    process_sd: float = ASSUMED_SD
+    sd_is_measured: bool = False
 
     @staticmethod
     def read(folder: str | Path) -> "Summary":
@@ -47,85 +60,54 @@ class Summary:
         return self.cases[self.cases.status == "ok"]
 
 
-def summarize(grid: Grid, records: list[Record]) -> Summary:
+def summarize(grid: Grid, records: list[Record], measured_sd: float | None = None) -> Summary:
     """Tables of the records; all are from one machine. Raise `InputError` if they do not tell which."""
     if not records[0].machine:
         raise InputError("the records do not tell what machine they are from; measure again with `bench sweep`")
-    cases = pd.DataFrame([row(record) for record in records])
-    axes = ["image_size", "batch_size"]
-    is_baseline = (cases.name == BASELINE_NAME) & (cases.status == "ok")
-    baseline = cases[is_baseline].set_index(axes).latency_ms
-    index = pd.MultiIndex.from_frame(cases[axes])
-    cases["speedup"] = baseline.reindex(index).to_numpy() / cases.latency_ms
-    cases.loc[cases.precision != cases.precision_label, "speedup"] = float("nan")
-    return Summary(grid, records[0].machine, records, cases)
+    sd = ASSUMED_SD if measured_sd is None else measured_sd
+    by_case: dict[str, list[Record]] = {}
+    for record in records:
+        by_case.setdefault(record.case.model_copy(update={"repeat": 1}).id, []).append(record)
+    rows = [figures.row(processes, sd) for processes in by_case.values()]
+    blocks: dict[tuple[int, int], list[dict[str, Any]]] = {}
+    for row in rows:
+        blocks.setdefault((row["image_size"], row["batch_size"]), []).append(row)
+    for block in blocks.values():
+        place_in_block(block)
+    return Summary(grid, records[0].machine, records, pd.DataFrame(rows), sd, measured_sd is not None)
 
 
-def row(record: Record) -> dict[str, Any]:
-    """One case's figures; a case without a measured speed has none."""
-    case = record.case
-    actual = record.accuracy.actual_precision if record.accuracy else case.precision
-    shown = case.precision if actual == case.precision else f"{case.precision} (факт.: {actual.upper()})"
-    base = {
-        "engine": case.engine,
-        "label": LABELS.get(case.engine, case.engine),
-        "precision": case.precision,
-        "precision_label": shown,
-        "name": f"{LABELS.get(case.engine, case.engine)} {shown}",
-        "image_size": case.image_size,
-        "batch_size": case.batch_size,
-        "status": record.status,
-        "reason": record.reason,
-        "disturbed": ", ".join(disturbances(record)),
-    }
-    figures = dict.fromkeys(
-        ("latency_ms", "per_image_ms", "fps", "spread", "memory_mib", "build_s", "error", "top1", "roofline"),
-        float("nan"),
-    )
-    figures["bound"] = ""
-    if record.status == "ok":
-        latency_ms = statistics.median(record.timing.latency_ms)
-        fps = statistics.throughput_ips(record.timing.throughput, case.batch_size)
-        top = ceilings.of(record)
-        figures |= {
-            "latency_ms": latency_ms,
-            "per_image_ms": latency_ms / case.batch_size,
-            "fps": fps,
-            "spread": statistics.relative_iqr(record.timing.latency_ms),
-            "memory_mib": own_memory_bytes(record.memory) / MIB,
-            "build_s": record.build_s,
-            "error": record.accuracy.max_relative_error,
-            "top1": record.accuracy.top1_agreement,
-        }
-        if top:
-            figures |= {"roofline": top.ms * fps / (1e3 * case.batch_size), "bound": top.bound}
-    return base | figures
+def place_in_block(rows: list[dict[str, Any]]) -> None:
+    """Add to the rows of one image size and batch size: their speedups over PyTorch fp32, verdicts, and who leads."""
+    measured = [row for row in rows if row["status"] == "ok"]
+    baseline = next((row for row in measured if row["name"] == BASELINE_NAME), None)
+    best = min(measured, key=lambda row: row["latency_ms"], default=None)
+    for row in rows:
+        is_measured = row["status"] == "ok"
+        as_asked = is_measured and row["precision"] == row["precision_label"]
+        row["leads"] = is_measured and (row is best or compared(row, best) != "slower")
+        row |= dict.fromkeys(("speedup", "speedup_low", "speedup_high"), float("nan")) | {"verdict": ""}
+        if baseline and as_asked:
+            row |= speedup(row, baseline)
 
 
-THROTTLING = {
-    "sw_power_cap": "предел мощности",
-    "hw_slowdown": "аппаратное замедление",
-    "sw_thermal_slowdown": "перегрев",
-    "hw_thermal_slowdown": "аппаратная защита от перегрева",
-    "hw_power_brake_slowdown": "внешнее ограничение мощности",
-}
+def speedup(row: dict[str, Any], baseline: dict[str, Any]) -> dict[str, Any]:
+    """The speedup over the baseline, the ends of its interval, and the verdict."""
+    value = baseline["latency_ms"] / row["latency_ms"]
+    if row is baseline:
+        return {"speedup": value}
+    sd = max(row["extra_sd"], baseline["extra_sd"])
+    interval = statistics.ratio(baseline["latency_values"], row["latency_values"], extra_sd=sd)
+    scale = value / interval.value
+    low, high = interval.low * scale, interval.high * scale
+    return {"speedup": value, "speedup_low": low, "speedup_high": high, "verdict": compared(row, baseline)}
 
 
-def disturbances(record: Record) -> list[str]:
-    """What disturbed the GPU while the case was measured: throttling, or other processes there before it began."""
-    found = [THROTTLING.get(name, "другая причина") for name in (record.gpu_busy or {}).get("throttling") or []]
-    others = (record.gpu_idle or {}).get("processes")
-    return found + ([f"другие процессы на GPU: {others}"] if others else [])
-
-
-def own_memory_bytes(memory: Memory) -> int:
-    """What the case added at its peak: on a GPU to the device's memory, otherwise to its process's before the build.
-
-    What Python and its libraries take before that is the same for all, and not the same in a forked process.
-    """
-    if memory.device_peak_bytes is not None:
-        return memory.device_peak_bytes - memory.device_idle_bytes
-    return memory.host_peak_bytes - memory.host_before_build_bytes
+def compared(row, other, figure: str = "latency") -> statistics.Verdict:
+    """Whether a row of `cases` is faster than another by `latency` or by `fps`."""
+    ours, theirs = row[f"{figure}_values"], other[f"{figure}_values"]
+    pair = (ours, theirs) if figure == "latency" else (theirs, ours)
+    return statistics.verdict(*pair, extra_sd=max(row["extra_sd"], other["extra_sd"]))
 
 
 def tally(report: Summary) -> str:

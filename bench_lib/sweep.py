@@ -80,10 +80,14 @@ def take_gpu(free: Any) -> None:
 
 
 def shuffled(grid: Grid) -> list[Case]:
-    """The grid's cases in an order drawn from its seed, so that a drift of the machine hits all engines alike."""
-    cases = grid.cases()
-    random.Random(grid.seed).shuffle(cases)
-    return cases
+    """The grid's cases in an order drawn from its seed, so that a drift of the machine hits all engines alike.
+
+    One repeat after the other: a round holds each case once.
+    """
+    draw, cases = random.Random(grid.seed), grid.cases()
+    each = len(cases) // grid.repeats
+    rounds = (cases[start : start + each] for start in range(0, len(cases), each))
+    return [case for one in rounds for case in draw.sample(one, each)]
 
 
 def can_fork() -> bool:

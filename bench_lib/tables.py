@@ -7,9 +7,10 @@ import pandas as pd
 from IPython.display import HTML
 from pandas.io.formats.style import Styler
 
+from bench_lib.figures import row
 from bench_lib.records import Record
 from bench_lib.russian import NBSP, counted, number, percent, quoted, scientific
-from bench_lib.summary import STATUS, Summary, row, tally
+from bench_lib.summary import STATUS, VERDICTS, Summary, tally
 
 COLUMNS = {
     "label": "Оптимизация",
@@ -20,6 +21,7 @@ COLUMNS = {
     "per_image_ms": "Время/изобр. (мс)",
     "fps": "FPS",
     "speedup": "Ускорение",
+    "verdict": "Вердикт",
     "memory_mib": "Память (МиБ)",
     "roofline": "% от потолка",  # only where a ceiling is known
 }
@@ -36,6 +38,7 @@ def results_table(report: Summary) -> Styler:
     table = report.cases.sort_values(["image_size", "batch_size", "latency_ms"], na_position="last", kind="stable")
     table["label"] += table.disturbed.map(lambda words: f"{NBSP}⚠" if words else "")
     columns = [name for name in COLUMNS if name != "roofline" or table.roofline.notna().any()]
+    table["verdict"] = table.verdict.map(VERDICTS).fillna("—")
     shown = table[columns].rename(columns=COLUMNS).reset_index(drop=True)
     is_best = table.groupby(["image_size", "batch_size"]).latency_ms.transform("min") == table.latency_ms
     is_new_block = table[["image_size", "batch_size"]].ne(table[["image_size", "batch_size"]].shift()).any(axis=1)
@@ -50,7 +53,7 @@ def results_table(report: Summary) -> Styler:
 
 def absent_table(report: Summary) -> Styler | HTML:
     """Cases without figures and why, one row for those of one engine, precision and reason."""
-    absent = report.cases[report.cases.status != "ok"]
+    absent = pd.concat([report.cases[report.cases.status != "ok"], lost_repeats(report)])
     if absent.empty:
         return HTML("<p>Таких конфигураций нет: измерены все.</p>")
     grouped = absent.groupby(["label", "precision", "status", "reason"], sort=False)
@@ -65,14 +68,14 @@ def absent_table(report: Summary) -> Styler | HTML:
     return styled(table, "Конфигурации без результата и причины")
 
 
-def build_table(report: Summary) -> Styler | HTML:
-    """What a start costs: the time to export and compile, each engine and precision over all sizes and batches."""
-    if report.measured.empty:
-        return HTML("<p>Сборка не измерена ни у одной конфигурации.</p>")
-    table = report.measured.groupby(["label", "precision_label"], sort=False).build_s.agg(["min", "median", "max"])
-    table = table.reset_index()
-    table.columns = ["Оптимизация", "Точность", "Наименьшее (с)", "Медиана (с)", "Наибольшее (с)"]
-    return styled(table, "Время сборки: экспорт и компиляция до первого вызова")
+def lost_repeats(report: Summary) -> pd.DataFrame:
+    """A row for each repeat that failed where others of its case did not; the reason says which."""
+    cases = report.measured[report.measured.lost.map(len) > 0]
+    rows = [
+        {**case, "status": record.status, "reason": f"повтор {record.case.repeat}: {record.reason}"}
+        for case in cases.to_dict("records") for record in case["lost"]
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=report.cases.columns)
 
 
 def machine_table(report: Summary) -> Styler:
@@ -93,7 +96,7 @@ def machine_table(report: Summary) -> Styler:
 
 def card(record: Record) -> Styler:
     """One record for a person to read, in measure.ipynb."""
-    figures = row(record)
+    figures = row([record], 0.0)
     rows = {"Конфигурация": record.case.id, "Статус": STATUS[record.status], "Причина": record.reason}
     if record.status == "ok":
         rows |= {
@@ -113,7 +116,7 @@ def card(record: Record) -> Styler:
 
 def styled(table: pd.DataFrame, caption: str) -> Styler:
     """A table for the report: numbers in the Russian style and to the right, no index."""
-    digits = {"Размер": 0, "Батч": 0, "Память (МиБ)": 0, "Число": 0}
+    digits = dict.fromkeys(("Размер", "Батч", "Память (МиБ)", "Число", "Процессов"), 0)
     numeric = list(table.select_dtypes("number").columns)
     formats = dict.fromkeys(table.columns, lambda cell: quoted(str(cell)))
     formats |= {name: partial(number, digits=digits.get(name)) for name in numeric}

@@ -52,7 +52,7 @@ def record(engine="pytorch", precision="fp32", size=224, batch=1, ms=10.0, *, fp
     window = Window(calls=1, seconds=batch / fps)
     measured = {
         "build_s": 1.0,
-        "timing": Timing(warmup_ms=[ms], warm=True, latency_ms=[ms] * 3, throughput=[window]),
+        "timing": Timing(warmup_ms=[ms], warm=True, latency_ms=[ms] * 4, throughput=[window] * 4),
         "memory": Memory(host_before_build_bytes=0, host_peak_bytes=mib * MIB),
         "accuracy": Accuracy(max_relative_error=1e-6, top1_agreement=1.0, tolerance=1e-2, reference="PyTorch fp32",
                              actual_precision=actual or precision),
@@ -69,14 +69,15 @@ def skipped(engine, precision="fp32", size=224, batch=1, reason="нет GPU"):
     return record(engine, precision, size, batch, status="skipped", reason=reason)
 
 
-def report(*records: Record, gpu=None) -> Summary:
-    """A summary of the records, whose grid is just what they hold."""
+def report(*records: Record, gpu=None, sd=None) -> Summary:
+    """A summary of the records, whose grid is just what they hold; `sd` is the measured one from process to process."""
     cases = [r.case for r in records]
     grid = Grid(
         engines=list(dict.fromkeys(c.engine for c in cases)),
         precisions=list(dict.fromkeys(c.precision for c in cases)),
         image_sizes=sorted({c.image_size for c in cases}),
         batch_sizes=sorted({c.batch_size for c in cases}),
+        repeats=max(c.repeat for c in cases),
     )
     machine = MACHINE | {"gpu": gpu}
-    return summarize(grid, [r.model_copy(update={"machine": machine}) for r in records])
+    return summarize(grid, [r.model_copy(update={"machine": machine}) for r in records], sd)

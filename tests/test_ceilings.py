@@ -161,7 +161,7 @@ def measured_on(monkeypatch, gpu, run_s):
     engine = NoOpEngine(clock, run_s)
     images = models.images(case, 0, torch.device("cpu"))
     engine.output = lambda: accuracy.reference(models.network(case.model, 0), images, torch.device("cpu"))[0]
-    module = SimpleNamespace(check=lambda _: None, build=lambda *_args, **_options: engine)
+    module = SimpleNamespace(IMPORTS=(), check=lambda _: None, build=lambda *_args, **_options: engine)
     monkeypatch.setattr(engines, "load", lambda _: module)
     monkeypatch.setattr(machine, "gpu", lambda: gpu)
     limits = Limits(warmup_min_s=0, warmup_max_s=1e-5, min_count=4, min_s=1e-6)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from made import GPU, record, report, skipped
 
-from bench_lib import accuracy, engines, machine, measure, methods, models, summary, tables
+from bench_lib import accuracy, engines, figures, machine, measure, methods, models, summary, tables
 from bench_lib.cases import Case, InputError
 from bench_lib.engines import onnx_runtime, pytorch, torch_tensorrt
 from bench_lib.records import Memory
@@ -237,7 +237,7 @@ def test_memory_on_a_gpu_is_the_device_s_peak_minus_what_was_used_before():
         device_built_bytes=built,
         device_peak_bytes=peak,
     )
-    assert summary.own_memory_bytes(steps) == 750 * 2**20
+    assert figures.own_memory_bytes(steps) == 750 * 2**20
     assert report(record(memory=steps), gpu=GPU).cases.memory_mib[0] == 750
 
 

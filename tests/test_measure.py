@@ -9,7 +9,7 @@ import pytest
 import torch
 from made import FakeClock, NoOpEngine
 
-from bench_lib import accuracy, engines, measure
+from bench_lib import accuracy, engines, measure, timing
 from bench_lib.cases import Case, InputError, Limits
 from bench_lib.records import read_record
 from bench_lib.sweep import NOTEBOOKS, execute
@@ -28,7 +28,7 @@ ORT_OUT_OF_MEMORY = (
 def measured(monkeypatch, build, case=CASE):
     """The record of a case whose engine is built by `build(clock)`."""
     clock = FakeClock()
-    module = SimpleNamespace(check=lambda _: None, build=lambda *_args, **_options: build(clock))
+    module = SimpleNamespace(IMPORTS=(), check=lambda _: None, build=lambda *_args, **_options: build(clock))
     monkeypatch.setattr(engines, "load", lambda _: module)
     return measure.measure(case, Limits(min_count=4, min_s=1.0), clock=clock)
 
@@ -58,7 +58,9 @@ def test_the_memory_of_a_gpu_is_read_idle_with_a_context_built_and_at_its_peak(m
     output = torch.ones(1, 10)
     monkeypatch.setattr(measure.memory, "device_bytes", lambda: next(steps))
     monkeypatch.setattr(engines, "device", lambda: torch.device("cuda"))
-    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    for name in ("synchronize", "Stream", "set_stream"):
+        monkeypatch.setattr(torch.cuda, name, lambda *_: None)
+    monkeypatch.setattr(timing, "sample_device", lambda *_: [7.0])
     monkeypatch.setattr(measure.models, "images", lambda *_: torch.zeros(1, 3, 32, 32))
     monkeypatch.setattr(accuracy, "reference", lambda *_: (output, "PyTorch fp64"))
 
@@ -67,7 +69,11 @@ def test_the_memory_of_a_gpu_is_read_idle_with_a_context_built_and_at_its_peak(m
         engine.output = lambda: output
         return engine
 
-    taken = measured(monkeypatch, build).memory
+    record = measured(monkeypatch, build)
+    assert record.timing.device_ms == [7.0]
+    assert record.timing.enqueue_ms == record.timing.latency_ms  # the engine waits for nothing
+    assert "NVML" in record.energy_absent
+    taken = record.memory
     assert (taken.device_idle_bytes, taken.device_context_bytes) == (500, 900)
     assert (taken.device_built_bytes, taken.device_peak_bytes) == (1000, 1250)
 

@@ -3,7 +3,7 @@
 import pytest
 from made import ALL, GPU, MIB, record, report, skipped
 
-from bench_lib import claims, conclusions, interpretation, methods, narrative, tables
+from bench_lib import certainty, claims, conclusions, interpretation, methods, narrative, parts, tables
 from bench_lib.records import Memory
 from bench_lib.russian import NBSP, between, counted, listed, number, scientific, times
 from bench_lib.summary import Summary
@@ -18,7 +18,8 @@ def everything(data: Summary) -> str:
     sections = [
         narrative.abstract, narrative.aim, methods.conditions, methods.method, methods.how_to_read,
         interpretation.engines, interpretation.image_sizes, interpretation.batch_sizes, interpretation.memory,
-        interpretation.accuracy, conclusions.choice, conclusions.advice,
+        interpretation.accuracy, conclusions.choice, conclusions.advice, certainty.reading, certainty.quality,
+        parts.reading,
     ]  # fmt: skip
     return "\n".join(text(section(data)) for section in sections)
 
@@ -40,9 +41,9 @@ def test_the_winner_is_the_faster_one_whichever_it_is():
 
 def test_a_tie_is_called_a_tie():
     tied = text(interpretation.engines(pair(10, 9.7)))
-    assert "В 1 из 1 сочетания размера и батча лидеры неразличимы (разница не больше 5 %)" in tied
+    assert "В 1 из 1 сочетания размера и батча данные не отличают лидера от следующих за ним" in tied
     assert "Меньше всех время на батч" not in tied
-    assert "наравне в 1 из 1 сочетания" in tied
+    assert "не решено в 1 из 1 сочетания" in tied
 
 
 def test_speedup_is_of_latency_and_fps_is_of_throughput():
@@ -72,7 +73,7 @@ def test_the_abstract_says_how_much_faster_the_leader_is():
 def test_the_spread_names_its_worst_row_and_the_limits_read_as_written():
     noisy = record("onnx_runtime", ms=10)
     noisy = noisy.model_copy(update={"timing": noisy.timing.model_copy(update={"latency_ms": [8.0, 10.0, 12.0]})})
-    told = text(methods.how_to_read(report(record(ms=10), noisy)))
+    told = text(certainty.quality(report(record(ms=10), noisy)))
     assert "у половины строк не больше 10 %, наибольший — 20 % (ONNX Runtime fp32, 224×224, батч 1)" in told
     assert "не меньше 0,5 с и не больше 20 с" in text(methods.method(report(record())))
 
@@ -92,7 +93,8 @@ def test_memory_without_a_gpu_is_what_the_case_added_to_its_process():
 
 def test_equal_pixel_rates_are_called_equal():
     told = text(interpretation.image_sizes(report(record(ms=10), record(size=448, ms=40))))
-    assert "При батче 1 лучший способ пропускает пикселей в секунду поровну при всех размерах (до 5,02 Мпикс/с)" in told
+    assert "При батче 1 лучший способ при всех размерах пропускает пикселей в секунду столько" in told
+    assert "(до 5,02 Мпикс/с)" in told
 
 
 def test_a_dropped_engine_leaves_the_text():
@@ -126,7 +128,9 @@ def test_the_trend_over_sizes_is_told_as_it_is():
     rises = text(interpretation.image_sizes(report(record(ms=40), record(size=448, ms=10))))
     assert "FPS растёт в 4 раза. Растёт он у PyTorch fp32" in rises
     flat = text(interpretation.image_sizes(report(record(ms=10), record(size=448, ms=10))))
-    assert "FPS почти не меняется" in flat
+    assert "FPS возможно, не меняется (не решено)" in flat
+    flat = text(interpretation.image_sizes(report(record(ms=10), record(size=448, ms=10), sd=0.001)))
+    assert "FPS не меняется" in flat
 
 
 def test_two_batches_do_not_prove_saturation():
@@ -186,6 +190,7 @@ def onnx_by_batch(small, large):
         record(batch=33, ms=10),
         record("onnx_runtime", ms=small),
         record("onnx_runtime", batch=33, ms=large),
+        sd=0.001,
     )
 
 
@@ -203,6 +208,7 @@ def test_the_claim_on_fp16_and_size_follows_the_data():
             record(size=448, ms=40),
             record(precision="fp16", ms=5),
             record(precision="fp16", size=448, ms=large_fp16),
+            sd=0.001,
         )
 
     assert verdicts(data(10))["fp16_falls_less"] == claims.YES

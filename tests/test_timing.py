@@ -1,13 +1,15 @@
 """Exact figures on a fake clock and an engine that takes a known time."""
 
+import random
+
 import pytest
 from made import FakeClock, NoOpEngine
 
 from bench_lib.cases import Limits
-from bench_lib.statistics import alike, median, relative_iqr, throughput_ips
+from bench_lib.statistics import throughput_ips
 from bench_lib.timing import is_stable, sample_latency, sample_throughput, time_engine, warm_up
 
-LIMITS = Limits(warmup_min_count=2, warmup_min_s=0.1, warmup_max_s=5.0, min_count=4, min_s=1.0)
+LIMITS = Limits(warmup_min_count=2, warmup_min_s=0.1, warmup_max_s=5.0, min_count=4, min_s=1.0, max_s=3.0)
 
 
 def made(run_s, wait_s=0.0):
@@ -17,19 +19,35 @@ def made(run_s, wait_s=0.0):
 
 def test_latency_holds_the_call_and_the_wait_for_its_output():
     engine, clock = made(0.010, 0.090)
-    samples = sample_latency(engine, LIMITS, clock)
-    assert samples == pytest.approx([100.0] * 10)
+    calls, stopped_by = sample_latency(engine, LIMITS, clock)
+    assert calls == [pytest.approx((100.0, 10.0))] * 10  # ms: the call, and sending it
     assert engine.synchronized == engine.calls == 10
+    assert stopped_by == "noise"
 
 
 def test_least_count_holds_when_calls_are_longer_than_the_least_time():
     engine, clock = made(2.0)
-    assert len(sample_latency(engine, LIMITS, clock)) == LIMITS.min_count
+    assert len(sample_latency(engine, LIMITS, clock)[0]) == LIMITS.min_count
+
+
+def test_a_restless_latency_is_sampled_until_the_time_is_up():
+    engine, clock = made(lambda call: 0.05 + 0.05 * random.Random(call).random())
+    calls, stopped_by = sample_latency(engine, LIMITS, clock)
+    assert stopped_by == "time"
+    assert sum(latency_ms for latency_ms, _ in calls) / 1e3 == pytest.approx(LIMITS.max_s, abs=0.1)
+
+
+def test_a_latency_that_settles_late_is_sampled_until_then():
+    engine, clock = made(lambda call: 0.2 if call < 2 else 0.02)
+    calls, stopped_by = sample_latency(engine, LIMITS.model_copy(update={"max_noise": 0.05}), clock)
+    assert stopped_by == "noise"
+    assert LIMITS.min_s < sum(latency_ms for latency_ms, _ in calls) / 1e3 < LIMITS.max_s
 
 
 def test_throughput_waits_once_a_window_so_it_exceeds_what_latency_gives():
     engine, clock = made(0.010, 0.090)
-    windows = sample_throughput(engine, LIMITS, 0.100, clock)
+    windows, stopped_by = sample_throughput(engine, LIMITS, 0.100, clock)
+    assert stopped_by == "noise"
     assert {window.calls for window in windows} == {2}  # 1 s over 4 windows, by a latency of 0.1 s
     assert windows[0].seconds == pytest.approx(2 * 0.010 + 0.090)
     assert sum(window.seconds for window in windows) >= LIMITS.min_s
@@ -67,12 +85,6 @@ def test_every_raw_sample_is_kept():
     engine, clock = made(0.05)
     timing = time_engine(engine, LIMITS, clock)
     assert timing.warm
+    assert (timing.latency_stopped_by, timing.throughput_stopped_by) == ("noise", "noise")
+    assert timing.enqueue_ms is timing.device_ms is None  # a CPU is done when the call returns
     assert len(timing.warmup_ms) + len(timing.latency_ms) + sum(w.calls for w in timing.throughput) == engine.calls
-
-
-def test_statistics_are_exact():
-    assert median([3, 1, 2]) == 2
-    assert relative_iqr([1, 2, 3, 4, 5]) == pytest.approx(2 / 3)
-    assert relative_iqr([7]) == 0
-    assert alike(100, 95)
-    assert not alike(100, 94.9)

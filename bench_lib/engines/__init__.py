@@ -1,6 +1,7 @@
 """The engines: one file each, named as users name the runtime, found by the file name.
 
 An engine's file has
+- `IMPORTS`, the modules whose import takes most of the time that importing the runtime takes;
 - `check(precision)`, which raises `Unavailable` where the case cannot run on this machine;
 - `build(model, images, precision, *, <options>)`, which puts both, given in fp32 on the host, on the device and returns
   an `Engine` bound to them.

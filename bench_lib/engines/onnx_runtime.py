@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from bench_lib import imports
 from bench_lib.engines import Unavailable, check_precision, device, dtype
 
+IMPORTS = ("onnxruntime",)
 COMMAND = "pip install -c constraints.txt onnxruntime-gpu"
 NUMPY = {torch.float32: np.float32, torch.float16: np.float16}
 
@@ -18,7 +20,8 @@ NUMPY = {torch.float32: np.float32, torch.float16: np.float16}
 def check(precision: str) -> None:
     """Raise `Unavailable` where the runtime, its CUDA provider or the arithmetic is missing."""
     try:
-        import onnxruntime
+        with imports.timed("onnxruntime"):
+            import onnxruntime
         import onnxscript  # noqa: F401  # torch.onnx.export needs it
     except ImportError as error:
         raise Unavailable(f"ONNX Runtime is not installed ({error})",

@@ -7,6 +7,8 @@ from torch import nn
 
 from bench_lib.engines import check_precision, device, dtype
 
+IMPORTS = ("torch",)
+
 
 def check(precision: str) -> None:
     """Raise `Unavailable` where this machine has no such arithmetic."""

@@ -11,8 +11,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from bench_lib import imports
 from bench_lib.engines import Unavailable, check_precision, device, dtype
 
+IMPORTS = ("torch", "torch_tensorrt")
 COMMAND = "pip install -c constraints.txt -e '.[tensorrt]' (or '.[tensorrt-rtx]')"
 
 
@@ -36,7 +38,7 @@ def runtime():
     """The `torch_tensorrt` module, imported without its warnings about optional parts."""
     logging.disable(logging.WARNING)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), imports.timed("torch_tensorrt"):
             warnings.simplefilter("ignore")
             import torch_tensorrt
     finally:
