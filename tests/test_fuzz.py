@@ -17,7 +17,7 @@ from made import GPU, MACHINE, record, skipped
 from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from bench_lib import claims, cli, conclusions, interpretation, methods, narrative, plots, tables
+from bench_lib import certainty, claims, cli, conclusions, interpretation, methods, narrative, parts, plots, tables
 from bench_lib.cases import Case, Grid, InputError, read_grid
 from bench_lib.export import ReportHTMLExporter, ReportPDFExporter
 from bench_lib.records import read_record
@@ -192,7 +192,8 @@ def everything(report: Summary):
     """All that report.ipynb shows, save the figures."""
     sections = (
         narrative.abstract, narrative.aim, methods.conditions, tables.machine_table, methods.method,
-        methods.how_to_read, tables.results_table, tables.absent_table, tables.build_table, interpretation.engines,
+        methods.how_to_read, tables.results_table, certainty.reading, certainty.intervals_table, certainty.quality,
+        parts.reading, parts.table, tables.absent_table, parts.start_table, interpretation.engines,
         interpretation.image_sizes, interpretation.batch_sizes, interpretation.memory, interpretation.accuracy,
         conclusions.choice, claims.claims_table, claims.seed_rows, conclusions.advice,
     )  # fmt: skip
