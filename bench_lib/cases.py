@@ -62,7 +62,8 @@ class Case(_Strict):
     """One configuration to measure once. Equal cases have equal `id`s.
 
     `image_size` is the side of a square image in pixels, `batch_size` the number of images in a batch, `options`
-    the keyword-only options of the engine's `build`, `repeat` which of the grid's repeats this is.
+    the keyword-only options of the engine's `build`, `variant` the name that a grid gave them, `repeat` which of the
+    grid's repeats this is.
     """
 
     engine: str
@@ -71,6 +72,7 @@ class Case(_Strict):
     batch_size: Images = 1
     model: Word = "resnet18"
     options: dict[Word, Option] = {}
+    variant: Word = ""
     repeat: Repeat = 1
 
     _engine = field_validator("engine")(_known_engine)
@@ -82,11 +84,13 @@ class Case(_Strict):
         Where the model or an option cannot stand in a file name as it is, the name is made safe and short, and a hash
         of the case tells it from others.
         """
-        parts = [self.model, self.engine, self.precision, f"{self.image_size}px", f"b{self.batch_size}"]
+        engine = f"{self.engine}+{self.variant}" if self.variant else self.engine
+        parts = [self.model, engine, self.precision, f"{self.image_size}px", f"b{self.batch_size}"]
         parts += [f"{key}={value}" for key, value in sorted(self.options.items())]
         parts += [f"r{self.repeat}"] if self.repeat > 1 else []
         name = "-".join(parts)
-        if _is_plain(self.model) and all(map(_is_plain_option, self.options.items())) and len(name) <= LONGEST_ID:
+        words = filter(None, (self.model, self.variant))
+        if all(map(_is_plain, words)) and all(map(_is_plain_option, self.options.items())) and len(name) <= LONGEST_ID:
             return name
         whole = json.dumps(self.model_dump(), sort_keys=True)
         readable = re.sub(r"[^A-Za-z0-9_.=+-]", "_", name)[:LONGEST_ID].lstrip(".-")
@@ -137,10 +141,21 @@ class Slurm(_Strict):
         return extra
 
 
+class Variant(_Strict):
+    """An engine with options, under a name of its own; `precisions` are those of the grid's that it is measured at."""
+
+    engine: str
+    options: dict[Word, Option] = {}
+    precisions: Annotated[list[Precision], Field(min_length=1)] | None = None
+
+    _engine = field_validator("engine")(_known_engine)
+
+
 class Grid(_Strict):
     """Every combination of engines, precisions, image sizes and batch sizes; one YAML file is one grid.
 
-    Each is measured `repeats` times, in as many fresh processes with fresh builds.
+    `engines` names engines and `variants`. Each case is measured `repeats` times, in as many fresh processes with fresh
+    builds.
     """
 
     title: Word = "ResNet-18"
@@ -150,15 +165,11 @@ class Grid(_Strict):
     image_sizes: Annotated[list[Pixels], Field(min_length=1)]
     batch_sizes: Annotated[list[Images], Field(min_length=1)]
     options: dict[Word, dict[Word, Option]] = {}
+    variants: dict[Word, Variant] = {}
     limits: Limits = Limits()
     slurm: Slurm | None = Field(None, exclude=True)  # never stored: a run goes on with other settings of a cluster
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
     repeats: Repeat = 1
-
-    @field_validator("engines")
-    @classmethod
-    def _engines(cls, names: list[str]) -> list[str]:
-        return [_known_engine(name) for name in names]
 
     @field_validator("options")
     @classmethod
@@ -175,6 +186,17 @@ class Grid(_Strict):
         return values
 
     @model_validator(mode="after")
+    def _names(self) -> "Grid":
+        if taken := [name for name in self.variants if name in engine_names() or not name.strip()]:
+            raise ValueError(f"variants: {taken[0]!r} is no name for a variant; take one that no engine has")
+        if idle := [name for name in self.variants if name not in self.engines]:
+            raise ValueError(f"variants: {idle[0]!r} is not in engines; name it there or remove it")
+        for name in self.engines:
+            if name not in self.variants:
+                _known_engine(name)
+        return self
+
+    @model_validator(mode="after")
     def _not_too_many(self) -> "Grid":
         axes = (self.engines, self.precisions, self.image_sizes, self.batch_sizes)
         count = self.repeats * math.prod(map(len, axes))
@@ -187,10 +209,15 @@ class Grid(_Strict):
         repeats = range(1, self.repeats + 1)
         axes = itertools.product(repeats, self.engines, self.precisions, self.image_sizes, self.batch_sizes)
         return [
-            Case(engine=engine, precision=precision, image_size=size, batch_size=batch, model=self.model,
-                 options=self.options.get(engine, {}), repeat=repeat)
-            for repeat, engine, precision, size, batch in axes
+            Case(engine=variant.engine, precision=precision, image_size=size, batch_size=batch, model=self.model,
+                 options=variant.options, variant=name if name in self.variants else "", repeat=repeat)
+            for repeat, name, precision, size, batch in axes
+            if precision in ((variant := self.variant(name)).precisions or [precision])
         ]  # fmt: skip
+
+    def variant(self, name: str) -> Variant:
+        """What a name in `engines` stands for."""
+        return self.variants.get(name) or Variant(engine=name, options=self.options.get(name, {}))
 
 
 def read_grid(path: str | Path) -> Grid:

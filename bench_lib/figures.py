@@ -6,6 +6,7 @@ from typing import Any
 from bench_lib import ceilings, statistics, trouble
 from bench_lib.records import Memory, Record
 
+# Of the engines; a variant's name follows in brackets, see `labelled`.
 LABELS = {"pytorch": "PyTorch", "onnx_runtime": "ONNX Runtime", "torch_tensorrt": "Torch-TensorRT"}
 MIB = 2**20
 LAUNCH_BOUND = 0.8  # enqueue time as a share of latency: from here on the GPU waits for the host
@@ -29,16 +30,23 @@ def row(records: Sequence[Record], process_sd: float) -> dict[str, Any]:
     case = shown.case
     actual = shown.accuracy.actual_precision if shown.accuracy else case.precision
     precision = case.precision if actual == case.precision else f"{case.precision} (факт.: {actual.upper()})"
-    label = LABELS.get(case.engine, case.engine)
+    label = labelled(case.engine, case.variant)
     base = {
-        "engine": case.engine, "label": label, "precision": case.precision, "precision_label": precision,
-        "name": f"{label} {precision}", "image_size": case.image_size, "batch_size": case.batch_size,
+        "engine": case.engine, "variant": case.variant, "label": label, "precision": case.precision,
+        "precision_label": precision, "name": f"{label} {precision}",
+        "image_size": case.image_size, "batch_size": case.batch_size,
         "status": shown.status, "reason": shown.reason, "processes": len(measured),
         "extra_sd": process_sd if len(measured) == 1 else 0.0,
         "lost": [record for record in records if measured and record.status != "ok"],
         "disturbed": ", ".join(dict.fromkeys(words for record in measured for words in disturbances(record))),
     }  # fmt: skip
     return base | ABSENT | (of_measured(measured, base["extra_sd"]) if measured else {})
+
+
+def labelled(engine: str, variant: str = "") -> str:
+    """An engine as readers know it, with the name of its variant."""
+    label = LABELS.get(engine, engine)
+    return f"{label} ({variant})" if variant else label
 
 
 def of_measured(records: Sequence[Record], extra_sd: float) -> dict[str, Any]:

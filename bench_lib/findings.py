@@ -121,8 +121,9 @@ def pixel_rates(cases: pd.DataFrame) -> pd.DataFrame:
 
 
 def pick(cases: pd.DataFrame, engine: str, precision: str) -> pd.DataFrame:
-    """The rows of an engine at a precision that it really computed in, indexed by image size and batch size."""
-    return cases[(cases.engine == engine) & (cases.precision_label == precision)].set_index(AXES).sort_index()
+    """The rows of an engine as it is, at a precision that it really computed in, indexed by image and batch size."""
+    chosen = cases[(cases.engine == engine) & (cases.variant == "") & (cases.precision_label == precision)]
+    return chosen.set_index(AXES).sort_index()
 
 
 def against(a: pd.DataFrame, b: pd.DataFrame, column: str) -> pd.Series:

@@ -22,7 +22,7 @@ from bench_lib.statistics import median
 from bench_lib.timing import Clock, time_engine
 
 SINGLE = Path(__file__).parents[1] / "outputs" / "single"
-CASE_PARAMETERS = ["engine", "precision", "image_size", "batch_size", "model", "options", "repeat"]
+CASE_PARAMETERS = ["engine", "precision", "image_size", "batch_size", "model", "options", "variant", "repeat"]
 PARAMETERS = [*CASE_PARAMETERS, "limits", "seed", "record_path"]
 OUT_OF_MEMORY = re.compile(
     r"out of memory|tried to allocate|failed to allocate|bad allocation|bad_alloc", re.IGNORECASE

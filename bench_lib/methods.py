@@ -3,9 +3,9 @@
 from IPython.display import Markdown
 
 from bench_lib import roofline
-from bench_lib.narrative import bullets, place
+from bench_lib.narrative import bullets, grid_label, place
 from bench_lib.russian import NBSP, counted, listed_few, number, percent, plain, plural, quoted, span
-from bench_lib.summary import BASELINE_NAME, LABELS, MIB, Summary
+from bench_lib.summary import BASELINE_NAME, MIB, Summary
 
 
 def conditions(report: Summary) -> Markdown:
@@ -19,7 +19,7 @@ def conditions(report: Summary) -> Markdown:
         f"**Размер изображения:** {', '.join(map(str, grid.image_sizes))} "
         f"{plural(grid.image_sizes[-1], 'пиксель', 'пикселя', 'пикселей')}.",
         f"**Батч:** {', '.join(map(str, grid.batch_sizes))}.",
-        f"**Оптимизация:** {', '.join(LABELS.get(name, name) for name in grid.engines)}.",
+        f"**Оптимизация:** {', '.join(grid_label(grid, name) for name in grid.engines)}.",
         f"**Точность:** {', '.join(grid.precisions)}.",
         f"**Машина:** {place(report)}.",
     ]

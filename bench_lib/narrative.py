@@ -4,8 +4,10 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 
 from bench_lib import findings
+from bench_lib.cases import Grid
+from bench_lib.figures import labelled
 from bench_lib.russian import NBSP, counted, listed, number, plural, quoted, span, spread_out
-from bench_lib.summary import BASELINE_NAME, LABELS, STATUS, Summary, tally
+from bench_lib.summary import BASELINE_NAME, STATUS, Summary, tally
 
 MOST_SENTENCES = 12
 
@@ -32,6 +34,11 @@ def place(report: Summary) -> str:
         return f"GPU {quoted(gpu['name'])}"
     cores = counted(report.machine["cores"], "ядро", "ядра", "ядер")
     return f"процессор {quoted(report.machine['cpu'])} ({cores}), без GPU"
+
+
+def grid_label(grid: Grid, name: str) -> str:
+    """What a name in the grid's `engines` is called in the report."""
+    return labelled(grid.variant(name).engine, name if name in grid.variants else "")
 
 
 def at(row) -> str:
@@ -98,7 +105,7 @@ def unmeasured(report: Summary) -> list[str]:
 def aim(report: Summary) -> Markdown:
     """Why this was measured."""
     grid = report.grid
-    engines = listed([LABELS.get(name, name) for name in grid.engines])
+    engines = listed([grid_label(grid, name) for name in grid.engines])
     compared = "сравнить время инференса" if len(grid.engines) > 1 else "измерить время инференса"
     return Markdown(
         f"Задача — {compared} сети {quoted(grid.title)} на этой машине: {engines}, точность {listed(grid.precisions)}, "

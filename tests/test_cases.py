@@ -1,9 +1,11 @@
 """A grid read from YAML, and one clear sentence for everything that can be wrong in it."""
 
 import pytest
+import yaml
 
-from bench_lib.cases import Case, InputError, engine_names, read_grid
+from bench_lib.cases import Case, Grid, InputError, engine_names, read_grid
 
+AXES = {"engines": ["pytorch"], "precisions": ["fp32"], "image_sizes": [224], "batch_sizes": [1]}
 GOOD = "engines: [pytorch]\nprecisions: [fp32]\nimage_sizes: [224]\nbatch_sizes: [1]\n"
 
 
@@ -19,8 +21,9 @@ def test_the_seed_grid_has_48_different_cases():
 
 
 @pytest.mark.parametrize("name", ["seed", "smoke", "batches"])
-def test_each_grid_names_every_engine(name):
-    assert set(read_grid(f"params/{name}.yaml").engines) == set(engine_names())
+def test_each_grid_names_the_engines_of_the_original_report(name):
+    assert read_grid(f"params/{name}.yaml").engines == ["pytorch", "onnx_runtime", "torch_tensorrt"]
+    assert {"pytorch", "onnx_runtime", "torch_tensorrt"} <= set(engine_names())
 
 
 @pytest.mark.parametrize(
@@ -72,3 +75,29 @@ def test_options_are_a_part_of_a_case_and_its_id():
 
 def test_jupyter_shows_the_sentence_alone():
     assert InputError("what to do")._render_traceback_() == ["InputError: what to do"]
+
+
+def test_a_variant_is_an_engine_with_options_under_a_name_of_its_own():
+    variants = {"nhwc": {"engine": "pytorch", "options": {"channels_last": True}, "precisions": ["fp16"]}}
+    grid = Grid(**AXES | {"engines": ["pytorch", "nhwc"], "precisions": ["fp32", "fp16"], "variants": variants})
+    assert [(case.engine, case.variant, case.precision, case.options) for case in grid.cases()] == [
+        ("pytorch", "", "fp32", {}), ("pytorch", "", "fp16", {}), ("pytorch", "nhwc", "fp16", {"channels_last": True}),
+    ]  # fmt: skip
+    assert grid.cases()[2].id == "resnet18-pytorch+nhwc-fp16-224px-b1-channels_last=True"
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"variants": {"pytorch": {"engine": "pytorch"}}}, "is no name for a variant"),
+        ({"variants": {"idle": {"engine": "pytorch"}}}, "'idle' is not in engines"),
+        ({"variants": {"x": {"engine": "jax"}}, "engines": ["x"]}, "unknown engine 'jax'"),
+        ({"engines": ["x"]}, "unknown engine 'x'"),
+    ],
+)
+def test_a_wrong_variant_is_one_sentence(tmp_path, changed, words):
+    path = tmp_path / "grid.yaml"
+    path.write_text(yaml.safe_dump(AXES | changed))
+    with pytest.raises(InputError, match=words) as raised:
+        read_grid(path)
+    assert "\n" not in str(raised.value)
