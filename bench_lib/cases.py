@@ -25,6 +25,7 @@ Repeat = Annotated[int, Field(ge=1, le=1000)]
 LARGEST_SEED = 2**64 - 1  # of torch.manual_seed
 LONGEST_S = 1_000_000  # eleven days
 MOST_CASES = 100_000  # more would take months to measure
+SLOWDOWN = "slowdown"  # the option of every engine that `bench selfcheck` alone sets, see `bench_lib.slowed`
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")  # words that stand in a file name as they are
 LONGEST_ID = 150  # characters; a file name of at most 255 bytes has room for what is put around it
 
@@ -176,6 +177,8 @@ class Grid(_Strict):
     def _options(cls, options: dict) -> dict:
         for name in options:
             _known_engine(name)
+            if SLOWDOWN in options[name]:
+                raise ValueError(f"{SLOWDOWN} slows an engine on purpose, for `bench selfcheck` alone; remove it")
         return options
 
     @field_validator("engines", "precisions", "image_sizes", "batch_sizes")

@@ -95,7 +95,7 @@ def run_case(case: Case, limits: Limits, seed: int, clock: Clock) -> dict[str, A
     memory_steps["host_before_build_bytes"] = memory.host_bytes()
     memory.reset_host_peak()
     start = clock()
-    engine = runtime.build(model, images, case.precision, **case.options)
+    engine = engines.build(case, model, images)
     engine.synchronize()
     build_s = clock() - start
     if on_gpu:

@@ -13,10 +13,12 @@ from types import ModuleType
 from typing import Any, Protocol
 
 import torch
+from torch import nn
 
-from bench_lib.cases import Case, InputError, engine_names
+from bench_lib.cases import SLOWDOWN, Case, InputError, engine_names
 from bench_lib.faults import unknown_key
 from bench_lib.machine import computes_fp16
+from bench_lib.slowed import Slowed
 
 
 class Engine(Protocol):
@@ -56,12 +58,20 @@ def load(name: str) -> ModuleType:
     return importlib.import_module(f"bench_lib.engines.{name}")
 
 
+def build(case: Case, model: nn.Module, images: torch.Tensor) -> Engine:
+    """The case's engine, built by its runtime; slowed down on purpose if the case says so."""
+    options = dict(case.options)
+    share = options.pop(SLOWDOWN, 0)
+    engine = load(case.engine).build(model, images, case.precision, **options)
+    return Slowed(engine, share) if share else engine
+
+
 def check_options(case: Case) -> None:
     """Raise `InputError` if the case has an option that the engine's `build` does not take."""
     parameters = inspect.signature(load(case.engine).build).parameters.values()
     known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     for name in case.options:
-        if name not in known:
+        if name not in [*known, SLOWDOWN]:
             raise InputError(f"options.{case.engine}: {unknown_key(name, known or ['none'])}")
 
 
