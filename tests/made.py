@@ -1,8 +1,12 @@
 """Records with chosen figures, a clock that only calls move, and an engine that takes a known time."""
 
+import threading
+import time
+
 import torch
 
 from bench_lib.cases import Case, Grid, Limits
+from bench_lib.checks import OURS, TIMER, CaseClock, Clock, SelfCheck
 from bench_lib.records import Accuracy, Memory, Record, Timing, Window
 from bench_lib.summary import Summary, summarize
 
@@ -24,6 +28,18 @@ class FakeClock:
         return self.now
 
 
+class TickingClock(FakeClock):
+    """Seconds that pass when told, and a few more with every look."""
+
+    def __init__(self, tick_s=1e-7):
+        super().__init__()
+        self.tick_s = tick_s
+
+    def __call__(self):
+        self.now += self.tick_s
+        return self.now
+
+
 class NoOpEngine:
     """Takes `run_s` to send a batch and `wait_s` to finish what was sent since the last synchronization."""
 
@@ -41,6 +57,28 @@ class NoOpEngine:
         self.clock.now += self.wait_s * bool(self.pending)
         self.pending = 0
         self.synchronized += 1
+
+    def output(self):
+        return torch.zeros(1, 10)
+
+
+class Sleeper:
+    """Takes real time: `run_s` to send a batch and `wait_s` to wait for what was sent; may fail at a given call."""
+
+    def __init__(self, run_s=0.0, wait_s=0.0, fails_at=0):
+        self.run_s, self.wait_s, self.fails_at = run_s, wait_s, fails_at
+        self.ran, self.threads, self.calls, self.waits = {}, set(), 0, 0
+
+    def run(self):
+        self.calls += 1
+        self.threads.add(threading.get_ident())
+        if self.calls == self.fails_at:
+            raise MemoryError("full")
+        time.sleep(self.run_s)
+
+    def synchronize(self):
+        self.waits += 1
+        time.sleep(self.wait_s)
 
     def output(self):
         return torch.zeros(1, 10)
@@ -81,3 +119,19 @@ def report(*records: Record, gpu=None, sd=None) -> Summary:
     )
     machine = MACHINE | {"gpu": gpu}
     return summarize(grid, [r.model_copy(update={"machine": machine}) for r in records], sd)
+
+
+def clock(ratios=(1.0,) * 8, batch=1, ours_ms=10.0, **fields) -> Clock:
+    """A check of the clock where PyTorch's reads `ratios` times ours, round by round, for both figures."""
+    by_clock = {OURS: [ours_ms] * len(ratios), TIMER: [ours_ms * ratio for ratio in ratios]}
+    timed = {"case": Case(engine="pytorch", batch_size=batch), "ms": {"latency": by_clock, "throughput": by_clock},
+             "overhead_ns": {"latency": 200.0, "throughput": 50.0}}  # fmt: skip
+    return Clock(schema_version=1, started_at="2026-01-02T03:04:05+00:00", machine=MACHINE, rounds=len(ratios),
+                 versions={"torch": "2.14"}, cases=[CaseClock(**(timed | fields))])  # fmt: skip
+
+
+def selfcheck(**fields) -> SelfCheck:
+    """A check of the verdicts that reached its goals: 1 false alarm in 200 pairs, 199 slowdowns found."""
+    made = {"case": Case(engine="pytorch"), "limits": Limits(), "slowdown": 0.05, "repeats": 5, "pairs": 200, "seed": 0,
+            "plain_ms": [10.0, 10.1] * 10, "slowed_ms": [10.5, 10.6] * 10, "false_alarms": 1, "found": 199}  # fmt: skip
+    return SelfCheck(schema_version=1, started_at="2026-01-02T03:04:05+00:00", machine=MACHINE, **(made | fields))

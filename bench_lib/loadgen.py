@@ -1,0 +1,90 @@
+"""MLPerf's LoadGen as a clock: it calls the engine back and times it by itself.
+
+One LoadGen sample is one batch of the case. LoadGen calls back in the thread that starts it (only its log is written by
+another), so inference mode, the current CUDA device and stream and the pool of OpenMP threads are those of our loop.
+"""
+
+import json
+import tempfile
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from bench_lib.engines import Engine, Unavailable
+
+COMMAND = "pip install -c constraints.txt mlcommons-loadgen"
+WARM_UP = 2  # untimed calls while samples are loaded: what came in between has cooled caches and let threads sleep
+
+
+def check() -> None:
+    """Raise `Unavailable` where LoadGen is not installed or does not load."""
+    try:
+        import mlperf_loadgen  # noqa: F401
+    except ImportError as error:
+        raise Unavailable(f"MLPerf LoadGen is not installed ({error})",
+                          f"MLPerf LoadGen не установлен ({error})", COMMAND) from None  # fmt: skip
+
+
+def version() -> str:
+    """The version of LoadGen's package."""
+    return metadata.version("mlcommons-loadgen")
+
+
+def single_stream(engine: Engine, calls: int, expected_ms: float) -> tuple[float, str]:
+    """Median latency (ms) of `calls` queries, each sent when the one before is done, and LoadGen's summary.
+
+    `expected_ms` is about what a call takes: LoadGen makes its queries before it starts.
+    """
+    results, summary = run_test(
+        engine, "SingleStream", single_stream_target_latency_percentile=0.5,
+        single_stream_expected_latency_ns=max(1, round(1e6 * expected_ms)),
+        min_duration_ms=0, min_query_count=calls, max_query_count=calls,
+    )  # fmt: skip
+    return results["result_50.00_percentile_latency_ns"] / 1e6, summary
+
+
+def offline(engine: Engine, calls: int) -> tuple[float, str]:
+    """Time per batch (ms) of `calls` batches that one query asks for, sent back to back, and LoadGen's summary."""
+    results, summary = run_test(engine, "Offline", offline_expected_qps=1, min_duration_ms=0, min_query_count=calls)
+    return 1e3 / results["result_samples_per_second"], summary
+
+
+def run_test(engine: Engine, scenario: str, **settings: Any) -> tuple[dict[str, Any], str]:
+    """Run one performance test; return LoadGen's results by their keys, and its summary. Raise what the engine raises.
+
+    The summary calls a SingleStream test invalid that has fewer queries than MLPerf's rules ask for (11 for a median).
+    """
+    import mlperf_loadgen as loadgen
+
+    faults: list[BaseException] = []
+
+    def call(times: int) -> None:
+        try:
+            for _ in range(0 if faults else times):
+                engine.run()
+            engine.synchronize()
+        except BaseException as error:  # raised below: LoadGen must end its test first
+            faults.append(error)
+
+    def issue(samples: list) -> None:
+        call(len(samples))
+        loadgen.QuerySamplesComplete([loadgen.QuerySampleResponse(sample.id, 0, 0) for sample in samples])
+
+    asked, logs = loadgen.TestSettings(), loadgen.LogSettings()
+    asked.scenario, asked.mode = getattr(loadgen.TestScenario, scenario), loadgen.TestMode.PerformanceOnly
+    for name, value in settings.items():
+        setattr(asked, name, value)
+    logs.enable_trace = False
+    with tempfile.TemporaryDirectory() as folder:
+        logs.log_output.outdir = folder
+        tested = loadgen.ConstructSUT(issue, lambda: None)
+        library = loadgen.ConstructQSL(1, 1, lambda _: call(WARM_UP), lambda _: None)
+        loadgen.StartTestWithLogSettings(tested, library, asked, logs)
+        loadgen.DestroyQSL(library)
+        loadgen.DestroySUT(tested)
+        lines = Path(folder, "mlperf_log_detail.txt").read_text().splitlines()
+        summary = Path(folder, "mlperf_log_summary.txt").read_text()
+    if faults:
+        raise faults[0]
+    entries = [json.loads(line.removeprefix(":::MLLOG ")) for line in lines if line.startswith(":::MLLOG ")]
+    return {entry["key"]: entry["value"] for entry in entries}, summary
