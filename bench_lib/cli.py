@@ -1,4 +1,4 @@
-"""`bench sweep | report | doctor`: what the notebooks and papermill do, with less typing."""
+"""`bench sweep | report | selfcheck | doctor`: what the notebooks and papermill do, with less typing."""
 
 import argparse
 import sys
@@ -9,6 +9,7 @@ from bench_lib.cases import Grid, InputError, Precision, engine_names, read_grid
 from bench_lib.runs import Run
 
 OUTPUTS = Path("outputs")
+PARAMS = Path(__file__).parents[1] / "params"
 
 
 class Stopped(Exception):
@@ -33,6 +34,22 @@ def main(arguments: list[str] | None = None) -> int:
     command = commands.add_parser("report", help="make report.html and report.pdf of a run")
     command.add_argument("folder", type=Path, metavar="RUN", help="the run's folder, made by `bench sweep`")
     command.set_defaults(run=lambda given: report(given.folder))
+    command = commands.add_parser("selfcheck", help="measure how often the verdicts, or how far the clock, are wrong")
+    command.add_argument("params", type=Path, nargs="?", help="the grid (params/selfcheck.yaml or params/clock.yaml)")
+    command.add_argument("--output", type=Path, help="the run whose report is to show it (outputs/selfcheck-TIME)")
+    command.add_argument("--clock", action="store_true", help="time each case of the grid by other clocks beside ours")
+    counts = {
+        "rounds": "with --clock: how often each clock times a case (20)",
+        "processes": "how many processes measure the case, and as many the case slowed down (20)",
+        "pairs": "how many pairs of groups of them are compared (200)",
+    }
+    for name, words in counts.items():
+        command.add_argument(f"--{name}", type=int, default=argparse.SUPPRESS, metavar="N", help=words)
+    command.set_defaults(
+        run=lambda given: selfcheck(
+            given.params, given.output, given.clock, {name: vars(given)[name] for name in counts if name in given}
+        )
+    )
     command = commands.add_parser("doctor", help="tell what can run here, and what would add the rest")
     command.set_defaults(run=lambda _: doctor())
     given = parser.parse_args(arguments)
@@ -95,11 +112,13 @@ def report(folder: Path) -> None:
     """Run report.ipynb on the run, export it, and print the files' paths; without Pango the PDF is left out."""
     from papermill.exceptions import PapermillExecutionError
 
+    from bench_lib import checks
     from bench_lib.export import PDFUnavailable, write_html, write_pdf
     from bench_lib.summary import Summary
     from bench_lib.sweep import NOTEBOOKS, execute
 
     Summary.read(folder)  # a broken run is told here, in a sentence, before the notebook starts
+    checks.read_clock(folder)  # and a broken check of the clock
     notebook = folder / "report.ipynb"
     try:
         execute(NOTEBOOKS / "report.ipynb", notebook, {"run": "."}, cwd=folder)
@@ -112,6 +131,33 @@ def report(folder: Path) -> None:
         print(write_pdf(notebook, folder / "report.pdf"))
     except PDFUnavailable as error:
         print(f"bench: no report.pdf. {error}", file=sys.stderr)
+
+
+def selfcheck(params: Path | None, output: Path | None, clock: bool, counts: dict[str, int]) -> None:
+    """Check the clock or the verdicts, write what came of it into the run's folder, and print it."""
+    kind, known = ("clock", ["rounds"]) if clock else ("selfcheck", ["processes", "pairs"])
+    if foreign := [name for name in counts if name not in known]:
+        raise InputError(f"--{foreign[0]} is for the check {'without' if clock else 'with'} --clock; leave it out")
+    params = params or PARAMS / f"{kind}.yaml"
+    folder = output or OUTPUTS / f"selfcheck-{datetime.now():%Y%m%d-%H%M%S}"
+    grid = read_grid(params)
+    check(grid, params)
+    from bench_lib import clockcheck, machine
+    from bench_lib import selfcheck as verdictcheck
+
+    if differs := Run(folder).differs(machine.describe()):
+        raise InputError(
+            f"{folder}: is another machine's run ({', '.join(differs)}); check it there, or give a new folder"
+        )
+    again = f"bench selfcheck {params} --output {folder}"
+    try:
+        if clock:
+            lines = clockcheck.printed(clockcheck.check_clock(grid, folder, **counts))
+        else:
+            lines = verdictcheck.printed(verdictcheck.check_verdicts(grid, folder, **counts))
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("" if clock else f"What is measured is kept; to go on: {again}") from None
+    print(f"{folder / kind}.json", *lines, sep="\n")
 
 
 def doctor() -> None:

@@ -57,7 +57,13 @@ class Run:
         """Claim the run for a machine if no other has; return the names of what differs from the one that has."""
         with contextlib.suppress(FileExistsError):
             write_text(self.machine_path, json.dumps(machine, ensure_ascii=False, indent=1) + "\n", exclusive=True)
+        return self.differs(machine)
+
+    def differs(self, machine: dict[str, Any]) -> list[str]:
+        """Names of what differs between a machine and the one that this run is claimed for; none if it is for none."""
         claimed, given = _identity(self.machine()), _identity(machine)
+        if not claimed:
+            return []
         return [name for name in claimed | given if claimed.get(name) != given.get(name)]
 
     def machine(self) -> dict[str, Any]:
