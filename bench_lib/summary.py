@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench_lib import figures, statistics
+from bench_lib import checks, figures, statistics
 from bench_lib.cases import Grid, InputError
 from bench_lib.figures import LABELS, MIB
 from bench_lib.records import Record
@@ -52,7 +52,8 @@ class Summary:
     def read(folder: str | Path) -> "Summary":
         """Read a run's folder; raise `InputError` if it holds none or a broken record."""
         run = Run(folder)
-        return summarize(run.grid(), run.records())
+        check = checks.read_selfcheck(folder)
+        return summarize(run.grid(), run.records(), check.process_sd if check else None)
 
     @property
     def measured(self) -> pd.DataFrame:

@@ -13,11 +13,24 @@ from bs4 import BeautifulSoup
 from here import NEEDS_PANGO
 from hypothesis import example, given
 from hypothesis import strategies as st
-from made import GPU, MACHINE, record, skipped
+from made import GPU, MACHINE, clock, record, selfcheck, skipped
 from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from bench_lib import certainty, claims, cli, conclusions, interpretation, methods, narrative, parts, plots, tables
+from bench_lib import (
+    certainty,
+    checks,
+    claims,
+    cli,
+    conclusions,
+    interpretation,
+    methods,
+    narrative,
+    parts,
+    plots,
+    tables,
+    trust,
+)  # fmt: skip
 from bench_lib.cases import Case, Grid, InputError, read_grid
 from bench_lib.export import ReportHTMLExporter, ReportPDFExporter
 from bench_lib.records import read_record
@@ -216,6 +229,30 @@ def test_a_record_with_faults(text):
         if report:
             assert len(report.cases) == 1
             assert all(map(shown_as, everything(report)))
+
+
+ABSENT = checks.Absent(reason="нет GPU", detail="no GPU")
+CLOCK = json.loads(clock(absent={checks.EVENTS: ABSENT}, failed=ABSENT).model_dump_json())
+SELFCHECK = json.loads(selfcheck().model_dump_json())
+
+
+@given(mutated(CLOCK) | mutated(CLOCK["cases"][0]).map(lambda case: CLOCK | {"cases": [case]}) | JUNK)
+def test_a_check_of_the_clock_with_faults(data):
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "clock.json").write_text(json.dumps(data))
+        if accepted(checks.read_clock, folder):
+            assert shown_as(trust.clock(folder))
+            assert shown_as(trust.clock_table(folder))
+
+
+@given(mutated(SELFCHECK) | JUNK)
+def test_a_check_of_the_verdicts_with_faults(data):
+    with tempfile.TemporaryDirectory() as folder:
+        Run(folder).start(Grid.model_validate(GOOD), None)
+        Path(folder, "selfcheck.json").write_text(json.dumps(data))
+        if accepted(checks.read_selfcheck, folder):
+            assert shown_as(trust.verdicts(folder))
+            assert shown_as(trust.verdicts_table(folder))
 
 
 @given(mutated(GOOD) | JUNK, st.just(MACHINE) | mutated(MACHINE) | JUNK, st.binary(max_size=20))
