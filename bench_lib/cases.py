@@ -142,6 +142,12 @@ class Slurm(_Strict):
         return extra
 
 
+def _no_slowdown(options: dict[str, Option]) -> dict[str, Option]:
+    if SLOWDOWN in options:
+        raise ValueError(f"{SLOWDOWN} slows an engine on purpose, for `bench selfcheck` alone; remove it")
+    return options
+
+
 class Variant(_Strict):
     """An engine with options, under a name of its own; `precisions` are those of the grid's that it is measured at."""
 
@@ -150,6 +156,7 @@ class Variant(_Strict):
     precisions: Annotated[list[Precision], Field(min_length=1)] | None = None
 
     _engine = field_validator("engine")(_known_engine)
+    _options = field_validator("options")(_no_slowdown)
 
 
 class Grid(_Strict):
@@ -177,8 +184,7 @@ class Grid(_Strict):
     def _options(cls, options: dict) -> dict:
         for name in options:
             _known_engine(name)
-            if SLOWDOWN in options[name]:
-                raise ValueError(f"{SLOWDOWN} slows an engine on purpose, for `bench selfcheck` alone; remove it")
+            _no_slowdown(options[name])
         return options
 
     @field_validator("engines", "precisions", "image_sizes", "batch_sizes")

@@ -93,6 +93,7 @@ def test_a_variant_is_an_engine_with_options_under_a_name_of_its_own():
         ({"variants": {"idle": {"engine": "pytorch"}}}, "'idle' is not in engines"),
         ({"variants": {"x": {"engine": "jax"}}, "engines": ["x"]}, "unknown engine 'jax'"),
         ({"engines": ["x"]}, "unknown engine 'x'"),
+        ({"variants": {"x": {"engine": "pytorch", "options": {"slowdown": 0.1}}}, "engines": ["x"]}, "remove it"),
     ],
 )
 def test_a_wrong_variant_is_one_sentence(tmp_path, changed, words):
