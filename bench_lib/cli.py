@@ -1,4 +1,4 @@
-"""`bench sweep | report | selfcheck | doctor`: what the notebooks and papermill do, with less typing."""
+"""`bench sweep | report | compare | selfcheck | doctor`: what the notebooks and papermill do, with less typing."""
 
 import argparse
 import sys
@@ -10,6 +10,10 @@ from bench_lib.runs import Run
 
 OUTPUTS = Path("outputs")
 PARAMS = Path(__file__).parents[1] / "params"
+
+
+class Regressed(Exception):
+    """What `bench compare` was told to fail on."""
 
 
 class Stopped(Exception):
@@ -34,6 +38,17 @@ def main(arguments: list[str] | None = None) -> int:
     command = commands.add_parser("report", help="make report.html and report.pdf of a run")
     command.add_argument("folder", type=Path, metavar="RUN", help="the run's folder, made by `bench sweep`")
     command.set_defaults(run=lambda given: report(given.folder))
+    command = commands.add_parser("compare", help="tell what differs between two runs, with verdicts")
+    command.add_argument("first", type=Path, metavar="RUN_A", help="the run to compare with")
+    command.add_argument("second", type=Path, metavar="RUN_B", help="the run that is judged")
+    command.add_argument(
+        "--common", action="store_true", help="compare the cases that both have, if one has others too"
+    )
+    command.add_argument("--fail-on", choices=["slower"], help="exit with status 1 if a case of RUN_B is slower")
+    command.add_argument("--output", type=Path, help="a folder for compare.html and compare.pdf")
+    command.set_defaults(
+        run=lambda given: compare(given.first, given.second, given.common, given.fail_on, given.output)
+    )
     command = commands.add_parser("selfcheck", help="measure how often the verdicts, or how far the clock, are wrong")
     command.add_argument("params", type=Path, nargs="?", help="the grid (params/selfcheck.yaml or params/clock.yaml)")
     command.add_argument("--output", type=Path, help="the run whose report is to show it (outputs/selfcheck-TIME)")
@@ -58,6 +73,9 @@ def main(arguments: list[str] | None = None) -> int:
     except InputError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
+    except Regressed as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
     except Stopped as error:
         print(f"bench: stopped. {error}", file=sys.stderr)
         return 1
@@ -109,28 +127,47 @@ def check(grid: Grid, params: Path) -> None:
 
 
 def report(folder: Path) -> None:
-    """Run report.ipynb on the run, export it, and print the files' paths; without Pango the PDF is left out."""
-    from papermill.exceptions import PapermillExecutionError
-
+    """Make report.html and report.pdf of the run."""
     from bench_lib import checks
-    from bench_lib.export import PDFUnavailable, write_html, write_pdf
     from bench_lib.summary import Summary
-    from bench_lib.sweep import NOTEBOOKS, execute
 
     Summary.read(folder)  # a broken run is told here, in a sentence, before the notebook starts
     checks.read_clock(folder)  # and a broken check of the clock
-    notebook = folder / "report.ipynb"
+    written("report", folder, {"run": "."})
+
+
+def compare(first: Path, second: Path, common: bool, fail_on: str | None, folder: Path | None) -> None:
+    """Print what differs between two runs; write compare.html and compare.pdf if a folder for them is given."""
+    from bench_lib import comparison
+
+    found = comparison.compare(first, second, common)
+    print(*comparison.printed(found), sep="\n")
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        written("compare", folder, {"run_a": str(first.absolute()), "run_b": str(second.absolute()), "common": common})
+    if fail_on and (count := comparison.counts(found)[fail_on]):
+        raise Regressed(f"{count} of {len(found.cases)} cases are {fail_on} in {second} than in {first}")
+
+
+def written(name: str, folder: Path, parameters: dict) -> None:
+    """Run a notebook, export it, and print the files' paths; without Pango the PDF is left out."""
+    from papermill.exceptions import PapermillExecutionError
+
+    from bench_lib.export import PDFUnavailable, write_html, write_pdf
+    from bench_lib.sweep import NOTEBOOKS, execute
+
+    notebook = folder / f"{name}.ipynb"
     try:
-        execute(NOTEBOOKS / "report.ipynb", notebook, {"run": "."}, cwd=folder)
+        execute(NOTEBOOKS / f"{name}.ipynb", notebook, parameters, cwd=folder)
     except PapermillExecutionError as error:
         raise InputError(
             f"{folder}: the report cannot be made ({error.ename}: {error.evalue}); see {notebook}"
         ) from None
-    print(write_html(notebook, folder / "report.html"))
+    print(write_html(notebook, folder / f"{name}.html"))
     try:
-        print(write_pdf(notebook, folder / "report.pdf"))
+        print(write_pdf(notebook, folder / f"{name}.pdf"))
     except PDFUnavailable as error:
-        print(f"bench: no report.pdf. {error}", file=sys.stderr)
+        print(f"bench: no {name}.pdf. {error}", file=sys.stderr)
 
 
 def selfcheck(params: Path | None, output: Path | None, clock: bool, counts: dict[str, int]) -> None:

@@ -32,6 +32,7 @@ def row(records: Sequence[Record], process_sd: float) -> dict[str, Any]:
     precision = case.precision if actual == case.precision else f"{case.precision} (факт.: {actual.upper()})"
     label = labelled(case.engine, case.variant)
     base = {
+        "case": case.model_copy(update={"repeat": 1}).id,
         "engine": case.engine, "variant": case.variant, "label": label, "precision": case.precision,
         "precision_label": precision, "name": f"{label} {precision}",
         "image_size": case.image_size, "batch_size": case.batch_size,
