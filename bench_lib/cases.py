@@ -104,8 +104,8 @@ class Limits(_Strict):
     Warm-up goes on until the latency is stable over two groups of `warmup_min_count` calls and `warmup_min_s`
     seconds have passed, but no longer than `warmup_max_s`. Latency and throughput are then each sampled until both
     `min_s` seconds and `min_count` samples are reached, and further until the 95 % interval of the median is no wider
-    than ±`max_noise` of it (0.5 %, as in NVIDIA's nvbench) or `max_s` seconds have passed. `case_timeout_s` ends a case
-    that hangs.
+    than ±`max_noise` of it (0.5 %, as in NVIDIA's nvbench) or `max_s` seconds, by default thrice `min_s`, have passed.
+    `case_timeout_s` ends a case that hangs.
     """
 
     warmup_min_count: int = Field(3, ge=1, le=1_000_000)
@@ -113,9 +113,14 @@ class Limits(_Strict):
     warmup_max_s: float = Field(20.0, gt=0, le=LONGEST_S)
     min_count: int = Field(5, ge=1, le=1_000_000)
     min_s: float = Field(1.0, gt=0, le=LONGEST_S)
-    max_s: float = Field(3.0, gt=0, le=LONGEST_S)
+    max_s: float | None = Field(None, gt=0, le=LONGEST_S)
     max_noise: float = Field(0.005, ge=0, le=1)
     case_timeout_s: float = Field(900.0, gt=0, le=LONGEST_S)
+
+    @property
+    def longest_s(self) -> float:
+        """Seconds after which a figure is sampled no more: `max_s`, by default three times `min_s`."""
+        return 3 * self.min_s if self.max_s is None else self.max_s
 
 
 class Slurm(_Strict):

@@ -98,5 +98,5 @@ def settled(report: Summary) -> list[str]:
     limits, by_time = report.grid.limits, ends.count("time")
     text = f"**Остановка:** из {len(ends)} измеренных величин {ends.count('noise')} сошлись до "
     text += f"±{percent(limits.max_noise)} (половина интервала медианы внутри процесса)"
-    rest = f", у остальных ({by_time}) вышло время — {plain(limits.max_s)}{NBSP}с" if by_time else ""
+    rest = f", у остальных ({by_time}) вышло время — {plain(limits.longest_s)}{NBSP}с" if by_time else ""
     return [f"{text}{rest}."]

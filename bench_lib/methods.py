@@ -93,7 +93,7 @@ def until_settled(report: Summary) -> str:
     noise = f"±{percent(limits.max_noise)}"
     return (
         f" и дальше — пока половина 95-процентного интервала медианы не станет меньше {noise}, но не дольше "
-        f"{plain(limits.max_s)}{NBSP}с"
+        f"{plain(limits.longest_s)}{NBSP}с"
     )
 
 

@@ -3,6 +3,9 @@
 import base64
 import html
 import io
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -20,6 +23,43 @@ STYLE = {"font.sans-serif": ["DejaVu Sans"], "svg.fonttype": "path", "svg.hashsa
 WIDE_RANGE = 10  # FPS that differ by more than this go on a logarithmic scale
 MOST_PANELS = 6  # more would be too small to read
 MOST_TICKS = 9
+
+
+@dataclass(frozen=True)
+class Line:
+    """How a name is drawn in every figure: an engine has its colour, a precision its marker and dashes."""
+
+    colour: tuple[float, float, float]
+    marker: str
+    dashes: str
+
+    @property
+    def style(self) -> dict:
+        """As Matplotlib's keyword arguments."""
+        return {"color": self.colour, "marker": self.marker, "linestyle": self.dashes, "markersize": 6}
+
+
+def styles(cases: pd.DataFrame) -> dict[str, Line]:
+    """The line of each name; colours are told apart by the colour-blind too."""
+    labels, precisions = (list(dict.fromkeys(cases[column])) for column in ("label", "precision_label"))
+    colours = sns.color_palette("colorblind", max(10, len(labels)))
+    markers, dashes = itertools.cycle("osD^vPX*"), itertools.cycle(["-", "--", ":", "-."])
+    marks = {precision: (next(markers), next(dashes)) for precision in precisions}
+    pairs = dict(zip(cases["name"], zip(cases.label, cases.precision_label, strict=True), strict=True))
+    return {
+        name: Line(tuple(colours[labels.index(label)]), *marks[precision]) for name, (label, precision) in pairs.items()
+    }
+
+
+def legend(figure: Figure, panels: Iterable[plt.Axes]) -> None:
+    """One legend under the figure for the lines of all panels, each once."""
+    found = {}
+    for axes in panels:
+        found |= dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    names = sorted(found)
+    figure.legend(
+        [found[name] for name in names], names, loc="outside lower center", ncols=min(3, len(names)), frameon=False
+    )
 
 
 def fps_vs_image_size(report: Summary, png: str | Path) -> HTML:
@@ -45,6 +85,7 @@ def fps_figure(report: Summary, x: str, panel: str, x_label: str, title: str, ca
     table = table[table[panel].isin(panels)]
     if len(panels) < len(every):
         note = f". Показаны {len(panels)} из {len(every)}: {listed([title.format(value) for value in panels])}"
+    lines = styles(report.cases)
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
     with plt.rc_context(STYLE):
@@ -54,7 +95,7 @@ def fps_figure(report: Summary, x: str, panel: str, x_label: str, title: str, ca
         for axes in grid.flat[len(panels) :]:
             axes.set_visible(False)
         for axes, value in zip(grid.flat, panels, strict=False):
-            draw_panel(axes, table[table[panel] == value], x, sorted(table.name.unique()))
+            draw_panel(axes, table[table[panel] == value], x, lines)
             axes.set(title=title.format(value), xlabel=x_label, ylabel="FPS (изображений/с)")
         if table.fps.max() > WIDE_RANGE * table.fps.min():
             grid.flat[0].set_yscale("log")
@@ -64,18 +105,15 @@ def fps_figure(report: Summary, x: str, panel: str, x_label: str, title: str, ca
             grid.flat[0].set_ylim(bottom=0)
         for axes in grid.flat:
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 0 if value >= 1 else 2)))
-        handles, labels = grid.flat[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=min(3, len(labels)), frameon=False)
-    return shown(figure, caption + note, alternative(table, x, caption), png)
+        legend(figure, grid.flat)
+    return shown(figure, f"{caption}; отрезки — интервалы 95 %{note}", alternative(table, x, caption), png)
 
 
-def draw_panel(axes: plt.Axes, table: pd.DataFrame, x: str, names: list[str]) -> None:
-    """One panel: a line and a marker of its own for each name."""
-    sns.lineplot(
-        table, x=x, y="fps", hue="name", style="name", hue_order=names, style_order=names, markers=True, dashes=False,
-        palette=sns.color_palette("colorblind", len(names)), errorbar=None, ax=axes,
-    )  # fmt: skip
-    axes.get_legend().remove()
+def draw_panel(axes: plt.Axes, table: pd.DataFrame, x: str, lines: dict[str, Line]) -> None:
+    """One panel: for each name its line, with the 95 % interval of FPS at each point."""
+    for name, rows in table.sort_values(x).groupby("name"):
+        below, above = rows.fps - rows.fps_low, rows.fps_high - rows.fps
+        axes.errorbar(rows[x], rows.fps, [below, above], label=name, capsize=2, elinewidth=0.8, **lines[name].style)
     if x == "batch_size" and table[x].nunique() > 2:
         axes.set_xscale("log", base=2)
     axes.set_xticks(spread_out(sorted(table[x].unique()), MOST_TICKS))

@@ -91,7 +91,7 @@ def sample_until(
             if half_width([figure(sample) for sample in samples]) <= limits.max_noise:
                 return samples, "noise"
             look_at = math.ceil(len(samples) * LOOK_AGAIN)
-        if elapsed >= limits.max_s:
+        if elapsed >= limits.longest_s:
             return samples, "time"
 
 

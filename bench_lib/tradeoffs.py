@@ -1,0 +1,83 @@
+"""Tables → figures of what is gained, where, and at what cost."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from IPython.display import HTML
+from matplotlib.colors import LogNorm
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from bench_lib import plots
+from bench_lib.narrative import at
+from bench_lib.russian import number, plain, spread_out
+from bench_lib.summary import BASELINE_NAME, Summary
+
+
+def latency_vs_throughput(report: Summary, png: str | Path) -> HTML:
+    """What a larger batch gains in FPS and costs in latency: a line over batches, a panel an image size."""
+    table, caption = report.measured, "Задержка против пропускной способности: точки — батчи"
+    if table.batch_size.nunique() < 2:
+        return HTML(f"<p>График «{caption}» не построен: для него нужны хотя бы два измеренных батча.</p>")
+    sizes = spread_out(sorted(table.image_size.unique()), plots.MOST_PANELS)
+    lines, columns = plots.styles(report.cases), min(2, len(sizes))
+    rows = -(-len(sizes) // columns)
+    with plt.rc_context(plots.STYLE):
+        figure, grid = plt.subplots(rows, columns, figsize=(9, 3.4 * rows + 0.7), squeeze=False, layout="constrained")
+        for axes in grid.flat[len(sizes) :]:
+            axes.set_visible(False)
+        for axes, size in zip(grid.flat, sizes, strict=False):
+            for name, line in table[table.image_size == size].sort_values("batch_size").groupby("name"):
+                axes.plot(line.latency_ms, line.fps, label=name, **lines[name].style)
+            axes.set(
+                title=f"{size}×{size} пикселей", xlabel="Время/батч (мс)", ylabel="FPS (изображений/с)",
+                xscale="log", yscale="log",
+            )  # fmt: skip
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axis.set_minor_locator(NullLocator())
+                axis.set_major_formatter(
+                    FuncFormatter(lambda value, _: number(value, 0) if value >= 1 else plain(value))
+                )
+        plots.legend(figure, grid.flat)
+    return plots.shown(figure, caption, plots.alternative(table, "batch_size", caption), png)
+
+
+def speedup_map(report: Summary, png: str | Path) -> HTML:
+    """Speedup over PyTorch fp32 at each image size and batch size, a panel an engine and precision."""
+    table, caption = report.measured.dropna(subset="speedup"), "Ускорение относительно PyTorch fp32: размер и батч"
+    table = table[table["name"] != BASELINE_NAME]
+    if table.empty or table.image_size.nunique() * table.batch_size.nunique() < 2:
+        return HTML(f"<p>График «{caption}» не построен: для него нужны хотя бы два измеренных сочетания.</p>")
+    names = spread_out(sorted(table["name"].unique()), plots.MOST_PANELS)
+    columns = min(3, len(names))
+    rows = -(-len(names) // columns)
+    sizes, batches = (
+        spread_out(sorted(table[axis].unique()), plots.MOST_TICKS) for axis in ("image_size", "batch_size")
+    )
+    furthest = max(1.01, table.speedup.max(), 1 / table.speedup.min())
+    with plt.rc_context(plots.STYLE | {"axes.grid": False}):
+        height = rows * (0.42 * len(sizes) + 1.1)
+        figure, grid = plt.subplots(rows, columns, figsize=(9, height), squeeze=False, layout="constrained")
+        for axes in grid.flat[len(names) :]:
+            axes.set_visible(False)
+        for axes, name in zip(grid.flat, names, strict=False):
+            cells = table[table["name"] == name].pivot(index="image_size", columns="batch_size", values="speedup")
+            cells = cells.reindex(index=sizes, columns=batches)
+            texts = cells.map(lambda value: "" if pd.isna(value) else number(value, 2 if value < 10 else 0))
+            sns.heatmap(
+                cells, annot=texts, fmt="", cmap="RdBu", norm=LogNorm(1 / furthest, furthest), cbar=False, ax=axes,
+                linewidths=1, annot_kws={"size": 8},
+            )  # fmt: skip
+            axes.set(title=name, xlabel="Батч", ylabel="Сторона")
+            axes.title.set_size(9)
+            axes.tick_params(axis="y", rotation=0)
+    best = table.loc[table.speedup.idxmax()]
+    least = table.loc[table.speedup.idxmin()]
+    ends = [
+        f"{words} {number(row.speedup, 2)}× — {at(row)}" for words, row in (("наибольшее", best), ("наименьшее", least))
+    ]
+    return plots.shown(
+        figure, f"{caption}. Синее — быстрее, красное — медленнее", f"{caption}: {'; '.join(ends)}.", png
+    )
