@@ -13,7 +13,7 @@ from typing import Any
 from bench_lib.engines import Engine, Unavailable
 
 COMMAND = "pip install -c constraints.txt mlcommons-loadgen"
-WARM_UP = 2  # untimed calls while samples are loaded: what came in between has cooled caches and let threads sleep
+WARM_UP = 1  # untimed calls while samples are loaded: what came in between has cooled caches and let threads sleep
 
 
 def check() -> None:

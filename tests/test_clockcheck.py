@@ -139,6 +139,23 @@ def test_a_real_engine_is_timed_by_all_clocks_in_each_round(tmp_path, capsys):
         assert found.versions[LOADGEN] == loadgen.version()
 
 
+def test_on_a_cpu_a_core_is_left_free_and_a_gpu_gets_a_stream_of_its_own(monkeypatch):
+    set_to = []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    monkeypatch.setattr(torch, "set_num_threads", set_to.append)
+    monkeypatch.setattr(torch.cuda, "set_stream", set_to.append)
+    monkeypatch.setattr(torch.cuda, "Stream", lambda: "stream")
+    monkeypatch.setattr(clockcheck.engines, "build", lambda *_: NoOpEngine(TickingClock(), 0))
+    monkeypatch.setattr(clockcheck.models, "images", lambda *_: None)
+    monkeypatch.setattr(clockcheck, "CLOCKS", {OURS: lambda _: {"latency": 1.0, "throughput": 1.0}})
+    monkeypatch.setattr(clockcheck, "figures", lambda *_: {"latency": 1.0, "throughput": 1.0})
+    for kind in ("cpu", "cuda"):
+        monkeypatch.setattr(clockcheck.engines, "device", lambda kind=kind: torch.device(kind))
+        timed, _ = clockcheck.time_case(GRID.cases()[0], LIMITS, 0, 6)
+        assert timed.ms["latency"] == {OURS: [1.0] * 6}
+    assert set_to == [3, "stream"]
+
+
 def crash(*_):
     os._exit(3)
 

@@ -2,7 +2,7 @@
 
 import pytest
 from bs4 import BeautifulSoup
-from made import clock, selfcheck
+from made import GPU, MACHINE, clock, selfcheck
 
 from bench_lib import checks, cli, trust
 from bench_lib.cases import Grid
@@ -77,6 +77,13 @@ def test_the_clocks_sentences_say_how_when_and_what_the_loop_adds(folder):
     assert "(torch 2.14): 8 раундов, порядок часов в каждом случайный, 2026-01-02." in told
     assert "прибавляет к вызову 200 нс при измерении задержки и 50 нс при вызовах подряд" in told
     assert "не больше 0,0400 % от времени в таблице" in told  # 200 ns of 0.5 ms
+
+
+def test_a_cpu_is_said_to_keep_a_core_free_and_a_gpu_is_not(folder):
+    checks.write_check(clock(), folder)
+    assert "оставляет одно ядро свободным" in text(trust.clock(folder))
+    checks.write_check(clock().model_copy(update={"machine": MACHINE | {"gpu": GPU}}), folder)
+    assert "ядро" not in text(trust.clock(folder))
 
 
 def test_gpu_events_and_loadgens_scenarios_are_named(folder):
