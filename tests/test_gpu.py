@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from bench_lib import accuracy, ceilings, engines
-from bench_lib.cases import Case, Limits
+from bench_lib import accuracy, ceilings, checks, clockcheck, engines, statistics
+from bench_lib.cases import Case, Grid, Limits
 from bench_lib.measure import measure
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU here")]
@@ -65,6 +65,17 @@ def test_what_is_measured_is_possible_by_the_documented_peaks():
     if known is None:
         pytest.skip(f"bench_lib/peaks.yaml does not know {record.machine['gpu']['name']}")
     assert ceilings.least_ms(record.work, known, "fp16") < ceilings.of(record).ms < min(record.timing.latency_ms)
+
+
+def test_all_clocks_time_a_case_alike():
+    grid = Grid(engines=["pytorch"], precisions=["fp32"], image_sizes=[64], batch_sizes=[33],
+                limits=LIMITS.model_copy(update={"max_s": 0.1}))  # fmt: skip
+    timed, _ = clockcheck.check_case(grid.cases()[0], grid, 6)
+    assert timed.failed is None
+    assert checks.EVENTS not in timed.absent
+    for by_clock in timed.ms.values():
+        medians = [statistics.median(ms) for ms in by_clock.values()]
+        assert max(medians) < 1.5 * min(medians)
 
 
 def test_the_device_is_the_gpu():
