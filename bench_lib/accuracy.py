@@ -7,11 +7,15 @@ from torch import nn
 
 from bench_lib.records import Accuracy
 
-# Largest error allowed, relative to the reference's largest value. Roundings are 2^-24 in fp32 and 2^-11 in TF32 and
-# fp16; some twenty layers in a row add up to about twenty of them, and the bounds leave a few times more.
-TOLERANCE = {"fp32": 1e-2, "tf32": 1e-2, "fp16": 3e-2}
-# Strict fp32 measures about 1e-6 and TF32 about 1e-3: the bound between them.
+# Largest error allowed, relative to the reference's largest value. Roundings are 2^-24 in fp32, 2^-11 in TF32 and fp16,
+# 2^-8 in bf16; some twenty layers in a row add up to about twenty of them, and the bounds leave a few times more, less
+# so in bf16: its twenty are 8e-2, and it measures at most 1.4e-2.
+TOLERANCE = {"fp32": 1e-2, "tf32": 1e-2, "fp16": 3e-2, "bf16": 1e-1}
+# Between what was measured over 17 of torchvision's networks, whose weights and activations were rounded to each
+# precision before every convolution and matrix product: fp32 at most 2e-6, TF32 and fp16 from 3e-4 to 1.7e-3, bf16 from
+# 2.3e-3 to 1.4e-2 (ResNet-18: 3e-7, 5e-4, 4e-3).
 FP32_BELOW = 5e-5
+BF16_FROM = 2e-3
 
 
 def reference(model: nn.Module, images: torch.Tensor, device: torch.device) -> tuple[torch.Tensor, str]:
@@ -45,10 +49,12 @@ def compare(output: torch.Tensor, expected: torch.Tensor, name: str, precision: 
 
 
 def computed_in(output_dtype: torch.dtype, error: float) -> str:
-    """The precision that the figures show: the output's type tells fp16, its error tells fp32 from TF32."""
-    if output_dtype == torch.float16:
-        return "fp16"
-    return "fp32" if error < FP32_BELOW else "tf32"
+    """The precision that the figures show: the output's type tells fp16 and bf16, the error those that give float32."""
+    if output_dtype in (torch.float16, torch.bfloat16):
+        return "fp16" if output_dtype == torch.float16 else "bf16"
+    if error < FP32_BELOW:
+        return "fp32"
+    return "tf32" if error < BF16_FROM else "bf16"
 
 
 def is_acceptable(accuracy: Accuracy) -> bool:

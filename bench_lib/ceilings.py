@@ -30,6 +30,7 @@ class Peaks:
     gb_per_s: float
     source: str
     tf32: float | None = None
+    bf16: float | None = None
 
 
 @dataclass(frozen=True)

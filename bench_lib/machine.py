@@ -145,3 +145,9 @@ def computes_fp16(capabilities: dict[str, Any]) -> bool:
     """Whether the CPU computes in fp16 itself, from `torch.cpu.get_capabilities()`; if not, it only emulates it."""
     names = ("avx512_fp16", "amx_fp16", "avx10_1", "avx10_2", "fp16_arith", "arm_fp16", "sve_fp16")
     return any(capabilities.get(name) for name in names)
+
+
+def computes_bf16(capabilities: dict[str, Any]) -> bool:
+    """Whether the CPU multiplies bf16 numbers itself, told as for `computes_fp16`."""
+    names = ("avx512_bf16", "amx_bf16", "avx10_2", "bf16", "sve_bf16")
+    return any(capabilities.get(name) for name in names)

@@ -21,7 +21,7 @@ def column(report: Summary) -> str:
         return f"не посчитан: документированных пиков {quoted(gpu['name'])} нет в таблице `bench_lib/peaks.yaml`"
     if report.measured.roofline.isna().all():
         return "не посчитан: в записях нет числа операций сети, или у GPU нет пика для измеренной точности"
-    rates = {"fp32": known.fp32, "TF32": known.tf32, "fp16": known.fp16}
+    rates = {"fp32": known.fp32, "TF32": known.tf32, "fp16": known.fp16, "bf16": known.bf16}
     peaks = ", ".join(f"{name} — {plain(rate)}{NBSP}Тфлоп/с" for name, rate in rates.items() if rate)
     return (
         f"FPS этой строки в процентах от наибольшего, какой допускают документированные пики {quoted(gpu['name'])}: "

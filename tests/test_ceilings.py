@@ -99,10 +99,12 @@ def test_documented_peaks_are_dense_and_in_order(name, known):
     if known.tf32 is None:
         assert name.startswith(("Tesla T4", "Tesla V100"))  # older than TF32
         assert known.fp16 / known.fp32 == pytest.approx(8, rel=0.01)
+        assert known.bf16 is None
     else:
         assert 0 < known.fp32 <= known.tf32 < known.fp16
         ratio = known.fp16 / known.tf32  # a sparse figure beside a dense one would double or halve it
         assert ratio == pytest.approx(4 if name.startswith("GeForce") else 2, rel=0.03)
+        assert known.fp16 / known.bf16 == pytest.approx(2 if name.startswith("GeForce") else 1, rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +127,8 @@ def test_the_ceiling_is_the_larger_of_operations_and_bytes():
     heavy = WORK.model_copy(update={"bytes_least": 3 * 10**9})
     assert ceilings.ceiling(heavy, PEAKS, "fp16") == ceilings.Ceiling(3, "memory")
     assert ceilings.ceiling(WORK, ceilings.table()["Tesla T4"], "tf32") is None
+    assert ceilings.ceiling(WORK, ceilings.table()["Tesla T4"], "bf16") is None
+    assert ceilings.ceiling(WORK, H200, "bf16") == ceilings.ceiling(WORK, H200, "fp16")
 
 
 def test_the_limit_allows_for_fast_algorithms_a_higher_clock_and_caches():

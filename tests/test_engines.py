@@ -1,8 +1,10 @@
 """The engines' promises on a machine without a GPU, through real runtimes on the CPU and faked ones."""
 
 import contextlib
+import copy
 import inspect
 from types import SimpleNamespace
+from typing import get_args
 
 import onnxruntime
 import pytest
@@ -10,10 +12,11 @@ import torch
 from made import GPU, record, report, skipped
 
 from bench_lib import accuracy, engines, figures, machine, measure, methods, models, summary, tables
-from bench_lib.cases import Case, InputError
+from bench_lib.cases import Case, InputError, Precision
 from bench_lib.engines import onnx_runtime, pytorch, torch_tensorrt
 from bench_lib.records import Memory
 
+PRECISIONS = get_args(Precision)
 CPU = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 
 
@@ -69,7 +72,7 @@ def test_a_session_that_fell_back_is_refused(monkeypatch):
 
 
 @CPU
-@pytest.mark.parametrize("precision", ["fp32", "tf32", "fp16"])
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_torch_tensorrt_without_a_gpu_is_a_reason(precision):
     with pytest.raises(engines.Unavailable, match="needs an NVIDIA GPU") as caught:
         torch_tensorrt.check(precision)
@@ -77,11 +80,34 @@ def test_torch_tensorrt_without_a_gpu_is_a_reason(precision):
 
 
 @CPU
-@pytest.mark.parametrize(("capabilities", "runs"), [({"avx512_fp16": True}, True), ({"avx2": True}, False)])
-def test_fp16_on_a_cpu_runs_only_where_the_cpu_computes_in_it(monkeypatch, capabilities, runs):
+@pytest.mark.parametrize(
+    ("precision", "capabilities", "runs"),
+    [
+        ("fp16", {"avx512_fp16": True}, True),
+        ("fp16", {"avx2": True, "avx512_bf16": True}, False),
+        ("bf16", {"avx512_bf16": True}, True),
+        ("bf16", {"amx_bf16": True}, True),
+        ("bf16", {"avx2": True, "avx512_fp16": True, "amx_bf16": False}, False),
+    ],
+)
+def test_a_half_precision_on_a_cpu_runs_only_where_the_cpu_computes_in_it(monkeypatch, precision, capabilities, runs):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
-    with contextlib.nullcontext() if runs else pytest.raises(engines.Unavailable, match="only emulate"):
-        pytorch.check("fp16")
+    with contextlib.nullcontext() if runs else pytest.raises(engines.Unavailable, match=f"no {precision} arithmetic"):
+        pytorch.check(precision)
+
+
+@pytest.mark.parametrize(("capability", "absent"), [((7, 5), ["tf32", "bf16"]), ((8, 0), []), ((9, 0), [])])
+def test_tf32_and_bf16_on_a_gpu_begin_with_ampere(monkeypatch, capability, absent):
+    monkeypatch.setattr(engines, "device", lambda: torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+    refused = []
+    for precision in PRECISIONS:
+        try:
+            engines.check_precision(precision)
+        except engines.Unavailable as error:
+            assert precision.upper() in error.reason
+            refused.append(precision)
+    assert refused == absent
 
 
 def test_unknown_names_and_options_are_told():
@@ -131,12 +157,54 @@ def test_operations_left_in_pytorch_are_counted():
 
 @pytest.mark.parametrize(
     ("error", "dtype", "label"),
-    [(1e-6, torch.float32, "fp32"), (6e-4, torch.float32, "tf32"), (1e-3, torch.float16, "fp16")],
+    [
+        (1e-6, torch.float32, "fp32"),
+        (6e-4, torch.float32, "tf32"),
+        (4e-3, torch.float32, "bf16"),
+        (1e-3, torch.float16, "fp16"),
+        (4e-3, torch.bfloat16, "bf16"),
+    ],
 )
 def test_the_error_tells_which_precision_computed(error, dtype, label):
     expected = torch.tensor([[1.0, -0.5, 0.25]])
     output = (expected.double() * (1 + error)).to(dtype)
     assert accuracy.compare(output, expected, "fp64", "fp32").actual_precision == label
+
+
+BITS = {"fp32": 24, "tf32": 11, "bf16": 8}  # of the significand
+
+
+def rounded(tensor, bits):
+    """Numbers of so many bits, in float32."""
+    fraction, exponent = torch.frexp(tensor)
+    return torch.ldexp((fraction * 2**bits).round() / 2**bits, exponent)
+
+
+@pytest.mark.parametrize("network", ["resnet18", "squeezenet1_1", "vgg11"])
+@pytest.mark.parametrize(("label", "bits"), BITS.items())
+def test_rounding_what_is_multiplied_gets_the_label_of_that_precision(network, label, bits):
+    """What a runtime that is asked for fp32 and computes in TF32 or bf16 inside would answer, gets its true label."""
+    case = Case(engine="pytorch", image_size=64, batch_size=2)
+    model, images = models.network(network, 0), models.images(case, 0, torch.device("cpu"))
+    expected = copy.deepcopy(model).double()(images.double()).detach()
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
+            layer.weight.data = rounded(layer.weight.data, bits)
+            layer.register_forward_pre_hook(lambda _, given: (rounded(given[0], bits), *given[1:]))
+    compared = accuracy.compare(model(images), expected, "fp64", "fp32")
+    assert compared.actual_precision == label
+
+
+@CPU
+def test_bf16_is_within_its_tolerance_and_labelled():
+    case = Case(engine="pytorch", image_size=64, batch_size=2)
+    model, images = models.network(case.model, 0), models.images(case, 0, engines.device())
+    built = pytorch.build(model, images, "bf16")
+    built.run()
+    compared = accuracy.compare(built.output(), *accuracy.reference(model, images, engines.device()), "bf16")
+    assert built.ran["dtype"] == "bfloat16"
+    assert (compared.actual_precision, compared.tolerance) == ("bf16", 0.1)
+    assert accuracy.BF16_FROM < compared.max_relative_error < compared.tolerance / 5
 
 
 def test_an_infinite_output_is_not_acceptable():

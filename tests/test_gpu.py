@@ -17,9 +17,11 @@ def measured(engine, precision, **fields):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("precision", ["fp32", "tf32", "fp16"])
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "fp16", "bf16"])
 def test_each_engine_and_precision_runs_and_says_what_it_was(engine, precision):
     record = measured(engine, precision)
+    if engine == "onnx_runtime" and precision == "bf16" and record.status == "skipped":
+        pytest.skip(record.detail)  # its CUDA provider has not every operation in bf16
     assert record.status == "ok", record.detail
     assert record.ran["device"].startswith("cuda")
     assert record.accuracy.reference == "PyTorch fp64"

@@ -17,7 +17,7 @@ from torch import nn
 
 from bench_lib.cases import SLOWDOWN, Case, InputError, engine_names
 from bench_lib.faults import unknown_key
-from bench_lib.machine import computes_fp16
+from bench_lib.machine import computes_bf16, computes_fp16
 from bench_lib.slowed import Slowed
 
 
@@ -82,19 +82,23 @@ def device() -> torch.device:
 
 def dtype(precision: str) -> torch.dtype:
     """The data type of the network's weights and input; TF32 is a way to compute on float32 data."""
-    return torch.float16 if precision == "fp16" else torch.float32
+    return {"fp16": torch.float16, "bf16": torch.bfloat16}.get(precision, torch.float32)
 
 
 def check_precision(precision: str) -> None:
     """Raise `Unavailable` where this machine's device has no such arithmetic."""
     if device().type == "cuda":
-        if precision == "tf32" and torch.cuda.get_device_capability() < (8, 0):
-            raise Unavailable("TF32 needs an NVIDIA GPU of compute capability 8.0 or newer",
-                              "TF32 есть только у GPU NVIDIA начиная с поколения Ampere")  # fmt: skip
+        if precision in ("tf32", "bf16") and torch.cuda.get_device_capability() < (8, 0):
+            name = precision.upper()
+            raise Unavailable(f"{name} needs an NVIDIA GPU of compute capability 8.0 or newer",
+                              f"{name} есть только у GPU NVIDIA начиная с поколения Ampere")  # fmt: skip
         return
     if precision == "tf32":
         raise Unavailable("TF32 exists only on NVIDIA GPUs, and there is none here",
                           "TF32 есть только у GPU NVIDIA, а здесь расчёт идёт на процессоре")  # fmt: skip
+    if precision == "bf16" and not computes_bf16(torch.cpu.get_capabilities()):
+        raise Unavailable("this CPU has no bf16 arithmetic (no AVX512-BF16 or AMX-BF16) and would only emulate it",
+                          "процессор не считает в bf16 (нет AVX512-BF16 и AMX-BF16), а лишь эмулирует её")  # fmt: skip
     if precision == "fp16" and not computes_fp16(torch.cpu.get_capabilities()):
         raise Unavailable("this CPU has no fp16 arithmetic (no AVX512-FP16 or AMX-FP16) and would only emulate it",
                           "процессор не считает в fp16 (нет AVX512-FP16 и AMX-FP16), а лишь эмулирует её")  # fmt: skip

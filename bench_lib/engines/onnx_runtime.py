@@ -5,7 +5,6 @@ import time
 import warnings
 from collections import Counter
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -14,7 +13,7 @@ from bench_lib.engines import Unavailable, check_precision, device, dtype
 
 IMPORTS = ("onnxruntime",)
 COMMAND = "pip install -c constraints.txt onnxruntime-gpu"
-NUMPY = {torch.float32: np.float32, torch.float16: np.float16}
+ONNX_TYPES = {torch.float32: 1, torch.float16: 10, torch.bfloat16: 16}  # of onnx.TensorProto.DataType
 
 
 def check(precision: str) -> None:
@@ -32,6 +31,9 @@ def check(precision: str) -> None:
     if device().type == "cpu" and precision == "fp16":
         raise Unavailable("ONNX Runtime's CPU provider computes fp16 as fp32 with casts around it",
                           "провайдер CPU в ONNX Runtime считает fp16 как fp32 с преобразованиями")  # fmt: skip
+    if device().type == "cpu" and precision == "bf16":
+        raise Unavailable("ONNX Runtime's CPU provider has no bf16 arithmetic",
+                          "провайдер CPU в ONNX Runtime не умеет считать в bf16")  # fmt: skip
     check_precision(precision)
 
 
@@ -49,7 +51,7 @@ class OnnxRuntimeEngine:
             (self._images, self._binding.bind_input, session.get_inputs()[0].name),
             (self._output, self._binding.bind_output, session.get_outputs()[0].name),
         ):
-            bind(name, tensor.device.type, 0, NUMPY[tensor.dtype], tuple(tensor.shape), tensor.data_ptr())
+            bind(name, tensor.device.type, 0, ONNX_TYPES[tensor.dtype], tuple(tensor.shape), tensor.data_ptr())
         self._options = onnxruntime.RunOptions()
         if images.is_cuda:  # `run` returns before the GPU is done, as it does in the other engines
             self._options.add_run_config_entry("disable_synchronize_execution_providers", "1")
