@@ -13,10 +13,11 @@ from types import ModuleType
 from typing import Any, Protocol
 
 import torch
+from pydantic import ConfigDict, create_model
 from torch import nn
 
 from bench_lib.cases import SLOWDOWN, Case, InputError, engine_names
-from bench_lib.faults import unknown_key
+from bench_lib.faults import validated
 from bench_lib.machine import computes_bf16, computes_fp16
 from bench_lib.slowed import Slowed
 
@@ -67,12 +68,12 @@ def build(case: Case, model: nn.Module, images: torch.Tensor) -> Engine:
 
 
 def check_options(case: Case) -> None:
-    """Raise `InputError` if the case has an option that the engine's `build` does not take."""
+    """Raise `InputError` if the case has an option, or a value of one, that the engine's `build` does not take."""
     parameters = inspect.signature(load(case.engine).build).parameters.values()
-    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
-    for name in case.options:
-        if name not in [*known, SLOWDOWN]:
-            raise InputError(f"options.{case.engine}: {unknown_key(name, known or ['none'])}")
+    options = {p.name: (p.annotation, p.default) for p in parameters if p.kind is p.KEYWORD_ONLY}
+    given = {name: value for name, value in case.options.items() if name != SLOWDOWN}
+    model = create_model("Options", __config__=ConfigDict(strict=True, extra="forbid"), **options)
+    validated(model, given, f"options.{case.engine}")
 
 
 def device() -> torch.device:

@@ -1,13 +1,20 @@
-"""PyTorch itself, eager: the baseline that the speedup is counted from."""
+"""PyTorch itself: eager, the baseline that the speedup is counted from; with options, the ways to make it faster."""
 
 import copy
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import nn
 
-from bench_lib.engines import check_precision, device, dtype
+from bench_lib import compiling, graphs, rewrites
+from bench_lib.engines import Unavailable, check_precision, device, dtype
+from bench_lib.faults import InputError
 
 IMPORTS = ("torch",)
+Count = Annotated[int, Field(ge=1, le=1024)]
 
 
 def check(precision: str) -> None:
@@ -22,24 +29,17 @@ def allow_tf32(allowed: bool) -> None:
 
 
 class PyTorchEngine:
-    """An eager module and its input on the device."""
+    """A pass over one batch, `call`, and its input on the device."""
 
-    def __init__(self, model: nn.Module, images: torch.Tensor) -> None:
-        self._model, self._images = model, images
+    def __init__(self, call: Callable[[], torch.Tensor], images: torch.Tensor, ran: dict) -> None:
+        self._call, self._images = call, images
         self._output = torch.empty(0)
-        self.ran = {
-            "device": str(images.device),
-            "dtype": str(images.dtype).removeprefix("torch."),
-            "threads": torch.get_num_threads(),
-            "tf32_allowed": torch.backends.cudnn.allow_tf32 if images.is_cuda else False,
-            "cudnn_benchmark": torch.backends.cudnn.benchmark,
-            "channels_last": images.is_contiguous(memory_format=torch.channels_last),
-        }
+        self.ran = ran
 
     @torch.inference_mode()
     def run(self) -> None:
         """Send one batch; on a GPU this returns before it is done."""
-        self._output = self._model(self._images)
+        self._output = self._call()
 
     def synchronize(self) -> None:
         """Wait for the GPU; a CPU is done when `run` returns."""
@@ -47,8 +47,8 @@ class PyTorchEngine:
             torch.cuda.synchronize()
 
     def output(self) -> torch.Tensor:
-        """The last output, `[batch_size, classes]`."""
-        return self._output
+        """A copy of the last output, `[batch_size, classes]`: a CUDA graph's own is overwritten by the next run."""
+        return self._output.clone()
 
 
 def build(
@@ -58,13 +58,80 @@ def build(
     *,
     channels_last: bool = False,
     cudnn_benchmark: bool = False,
+    fold_batch_norm: bool = False,
+    first_conv: rewrites.FirstConv | None = None,
+    fuse_conv_relu: bool = False,
+    compile: compiling.Mode | None = None,
+    freezing: bool = False,
+    inductor: str = "",
+    cuda_graph: bool = False,
+    graph_parts: Count = 1,
+    graph_streams: Count = 1,
 ) -> PyTorchEngine:
-    """Put a copy of the model on the device in the precision asked for.
+    """Put a copy of the model on the device in the precision asked for, rewritten, compiled and recorded as told.
 
-    `channels_last` keeps tensors as NHWC; `cudnn_benchmark` lets cuDNN choose kernels by timing them.
+    `channels_last` keeps tensors as NHWC; `cudnn_benchmark` lets cuDNN choose among all its kernels by timing them;
+    `fold_batch_norm`, `first_conv` and `fuse_conv_relu` (a GPU's) are `bench_lib.rewrites`; `compile` is a mode of
+    `torch.compile`, with `freezing` and other settings of `inductor`, see `bench_lib.compiling`; `cuda_graph` (a GPU's)
+    records one pass, `graph_parts` and `graph_streams` cut it, see `bench_lib.graphs`. Raise `InputError` for options
+    that contradict each other, and `Unavailable` for those that this machine or network has no use for.
     """
+    check_options(compile, freezing or inductor, cuda_graph, graph_parts > 1 or graph_streams > 1)
+    check_gpu_options({"fuse_conv_relu": fuse_conv_relu, "cuda_graph": cuda_graph,
+                       f"compile: {compile}": compile in compiling.RECORDS_GRAPHS})  # fmt: skip
     allow_tf32(precision == "tf32")
-    torch.backends.cudnn.benchmark = cudnn_benchmark
+    torch.backends.cudnn.benchmark, torch.backends.cudnn.benchmark_limit = cudnn_benchmark, 0
+    if first_conv:
+        model, images = rewrites.first_convolution(model, images, first_conv)
+    if fuse_conv_relu or fold_batch_norm:
+        model = (rewrites.fuse_conv_relu if fuse_conv_relu else rewrites.fold_batch_norm)(model)
     layout = torch.channels_last if channels_last else torch.contiguous_format
     placed = copy.deepcopy(model).to(device(), dtype(precision), memory_format=layout)
-    return PyTorchEngine(placed, images.to(device(), dtype(precision), memory_format=layout))
+    images = images.to(device(), dtype(precision), memory_format=layout)
+    ran = facts(placed, images)
+    network = compiling.wrapped(placed, compile) if compile else placed
+    if compile:
+        with compiling.cold(freezing, inductor) as seen:
+            compiling.first_calls(network, images.chunk(graph_parts), compile)
+        ran["compiled"] = {"mode": compile, **seen}
+    if cuda_graph:
+        with torch.inference_mode():
+            replay = graphs.capture(network, images, graph_parts, graph_streams)
+        ran["cuda_graph"] = {"parts": graph_parts, "streams": graph_streams}
+        return PyTorchEngine(replay, images, ran)
+    return PyTorchEngine(partial(network, images), images, ran)
+
+
+def check_options(compile: str | None, for_compile: bool | str, cuda_graph: bool, for_graph: bool) -> None:
+    """Raise `InputError` for options that have no meaning together."""
+    if for_compile and not compile:
+        raise InputError("options.pytorch: freezing and inductor are of torch.compile; set compile too, or remove them")
+    if for_graph and not cuda_graph:
+        raise InputError("options.pytorch: graph_parts and graph_streams are of a CUDA graph; set cuda_graph too")
+    if cuda_graph and compile in compiling.RECORDS_GRAPHS:
+        raise InputError(f"options.pytorch: compile: {compile} records CUDA graphs itself; remove cuda_graph")
+
+
+def check_gpu_options(given: dict[str, bool]) -> None:
+    """Raise `Unavailable` if one of the options that only a GPU has is given without one."""
+    names = ", ".join(name for name, wanted in given.items() if wanted)
+    if names and device().type != "cuda":
+        raise Unavailable(f"{names} needs an NVIDIA GPU, and there is none here",
+                          f"{names} — только для GPU NVIDIA, а здесь его нет")  # fmt: skip
+
+
+def facts(network: nn.Module, images: torch.Tensor) -> dict:
+    """What runs, read from the network and the input themselves."""
+    modules = list(network.modules())
+    steps = network.graph.nodes if isinstance(network, torch.fx.GraphModule) else []
+    return {
+        "device": str(images.device),
+        "dtype": str(images.dtype).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+        "tf32_allowed": torch.backends.cudnn.allow_tf32 if images.is_cuda else False,
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "channels_last": images.is_contiguous(memory_format=torch.channels_last),
+        "input_shape": list(images.shape),
+        "batch_norms": sum(isinstance(module, nn.BatchNorm2d) for module in modules),
+        "fused_convolutions": sum(step.target is rewrites.CONV_RELU for step in steps),
+    }

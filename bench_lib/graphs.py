@@ -1,0 +1,47 @@
+"""A pass over a batch recorded into one CUDA graph: the host then sends it whole, however many kernels it has."""
+
+from collections.abc import Callable
+
+import torch
+
+WARM_UP = 3  # passes before the capture: libraries load, cuDNN chooses its kernels, PyTorch allocates
+Network = Callable[[torch.Tensor], torch.Tensor]
+
+
+def capture(network: Network, images: torch.Tensor, parts: int = 1, streams: int = 1) -> Callable[[], torch.Tensor]:
+    """Record the network's pass over `images`, which stay where they are; the result replays it.
+
+    A replay computes from what `images` hold by then and returns the same tensor each time, with that pass's output.
+    `parts` cuts the batch into so many (fewer, if it has fewer images), one after another, or at once on so many
+    `streams`. The warm-up is on a side stream, as CUDA graphs need it.
+    """
+    pieces = images.chunk(parts)
+    sides = [torch.cuda.Stream() for _ in range(min(streams, len(pieces)))] if streams > 1 else []
+    outer, stream = torch.cuda.current_stream(), torch.cuda.Stream()
+    stream.wait_stream(outer)
+    with torch.cuda.stream(stream):
+        for _ in range(WARM_UP):
+            forward(network, pieces, sides)
+    outer.wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, stream=stream):
+        output = forward(network, pieces, sides)
+
+    def replay() -> torch.Tensor:
+        graph.replay()
+        return output
+
+    return replay
+
+
+def forward(network: Network, pieces: tuple[torch.Tensor, ...], sides: list[torch.cuda.Stream]) -> torch.Tensor:
+    """The outputs of all pieces, `[batch_size, classes]`; with side streams, by turns on each of them."""
+    outer, outputs = torch.cuda.current_stream(), []
+    for side in sides:
+        side.wait_stream(outer)
+    for index, piece in enumerate(pieces):
+        with torch.cuda.stream(sides[index % len(sides)] if sides else outer):
+            outputs.append(network(piece))
+    for side in sides:
+        outer.wait_stream(side)
+    return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
