@@ -11,7 +11,7 @@ import pytest
 import torch
 from made import GPU, record, report, skipped
 
-from bench_lib import accuracy, engines, figures, machine, measure, methods, models, summary, tables
+from bench_lib import accuracy, engines, figures, machine, measure, methods, models, onnx_providers, summary, tables
 from bench_lib.cases import Case, InputError, Precision
 from bench_lib.engines import onnx_runtime, pytorch, torch_tensorrt
 from bench_lib.records import Memory
@@ -55,20 +55,10 @@ def test_a_channels_last_input_is_not_misread():
 
 @CPU
 def test_a_session_that_fell_back_is_refused(monkeypatch):
-    wanted = ("CUDAExecutionProvider", {})
-    monkeypatch.setattr(onnx_runtime, "provider_settings", lambda *_: wanted)
-
-    class FellBack:
-        def __init__(self, *_arguments, **_options):
-            pass
-
-        def get_providers(self):
-            return ["CPUExecutionProvider"]
-
-    monkeypatch.setattr("onnxruntime.InferenceSession", FellBack)
-    images = models.images(Case(engine="pytorch", image_size=32), 0, torch.device("cpu"))
+    session = SimpleNamespace(get_providers=lambda: ["CPUExecutionProvider"])
+    monkeypatch.setattr("onnxruntime.InferenceSession", lambda *_, **__: session)
     with pytest.raises(RuntimeError, match="asked for CUDAExecutionProvider, the session runs on CPUExecutionProvider"):
-        onnx_runtime.build(models.network("resnet18", 0), images, "fp32")
+        onnx_providers.session(b"", "cuda", {"device_id": "0"}, onnxruntime.SessionOptions())
 
 
 @CPU
@@ -176,7 +166,7 @@ def rounded(tensor, bits):
     return torch.ldexp((fraction * 2**bits).round() / 2**bits, exponent)
 
 
-@pytest.mark.parametrize("network", ["resnet18", "squeezenet1_1", "vgg11"])
+@pytest.mark.parametrize("network", ["resnet18", "squeezenet1_1", "mobilenet_v2"])
 @pytest.mark.parametrize(("label", "bits"), BITS.items())
 def test_rounding_what_is_multiplied_gets_the_label_of_that_precision(network, label, bits):
     """What a runtime that is asked for fp32 and computes in TF32 or bf16 inside would answer, gets its true label."""

@@ -1,19 +1,23 @@
-"""ONNX Runtime on the model exported by `torch.onnx`: the CUDA provider on a GPU, otherwise the CPU provider."""
+"""ONNX Runtime on the model exported by `torch.onnx`: the CUDA provider on a GPU or one of TensorRT's, or the CPU's."""
 
 import copy
 import time
 import warnings
 from collections import Counter
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
 from torch import nn
 
-from bench_lib import imports
+from bench_lib import imports, onnx_providers, rewrites
 from bench_lib.engines import Unavailable, check_precision, device, dtype
 
 IMPORTS = ("onnxruntime",)
 COMMAND = "pip install -c constraints.txt onnxruntime-gpu"
 ONNX_TYPES = {torch.float32: 1, torch.float16: 10, torch.bfloat16: 16}  # of onnx.TensorProto.DataType
+BF16_OPSET = 22  # the first whose convolutions and pooling take bf16
+GRAPH_CALLS = 3  # ONNX Runtime records a CUDA graph in one of the first calls, after its own warm-up
 
 
 def check(precision: str) -> None:
@@ -76,42 +80,52 @@ def build(
     images: torch.Tensor,
     precision: str,
     *,
-    cudnn_conv_algo_search: str = "EXHAUSTIVE",
+    provider: onnx_providers.Provider | None = None,
+    cudnn_conv_algo_search: Literal["EXHAUSTIVE", "HEURISTIC", "DEFAULT"] = "EXHAUSTIVE",
     prefer_nhwc: bool = False,
+    fuse_conv_bias: bool = False,
+    cuda_graph: bool = False,
+    intra_op_threads: Annotated[int, Field(ge=0, le=1024)] = 0,
 ) -> OnnxRuntimeEngine:
     """Export the model for the images' shape and open a session that may not fall back silently.
 
-    The two options are the CUDA provider's own, see ONNX Runtime's documentation of it.
-    Raise `RuntimeError` if the session reports another provider than the one asked for.
+    `provider` is CUDA by default on a GPU and may be TensorRT or TensorRT-RTX there. `cudnn_conv_algo_search`,
+    `prefer_nhwc` and `fuse_conv_bias` are the CUDA provider's own, see ONNX Runtime's documentation of it. `cuda_graph`
+    records the launches in the first calls and replays them. `intra_op_threads` are those of the CPU provider, 0 for as
+    many as PyTorch uses. Raise `Unavailable` where a provider or what an option needs is missing, and `RuntimeError` if
+    the session reports another provider than the one asked for.
     """
     import onnxruntime
 
-    placed, images = copy.deepcopy(model).to(dtype(precision)), images.to(dtype(precision))
+    kind = onnx_providers.chosen(provider)
+    if cuda_graph and kind == "cpu":
+        raise Unavailable("cuda_graph needs an NVIDIA GPU, and there is none here",
+                          "cuda_graph — только для GPU NVIDIA, а здесь его нет")  # fmt: skip
+    cuda = {"cudnn_conv_algo_search": cudnn_conv_algo_search, "prefer_nhwc": str(int(prefer_nhwc)),
+            "fuse_conv_bias": str(int(fuse_conv_bias))}  # fmt: skip
+    given = onnx_providers.settings(kind, precision, cuda_graph, cuda)
+    images = images.to(dtype(precision))
     start = time.perf_counter()
-    proto = export(placed, images)
+    proto = export(model, images)
     export_s = time.perf_counter() - start
     images = images.to(device())
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = intra_op_threads or torch.get_num_threads()
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-    if images.is_cuda:
-        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-    provider, settings = provider_settings(images, precision, cudnn_conv_algo_search, prefer_nhwc)
-    session = onnxruntime.InferenceSession(
-        proto.SerializeToString(), options, providers=[(provider, settings)] if settings else [provider]
-    )
-    got = session.get_providers()
-    if got[0] != provider:
-        raise RuntimeError(f"asked for {provider}, the session runs on {got[0]}")
-    return OnnxRuntimeEngine(session, images, {
-        "device": str(images.device), "dtype": str(images.dtype).removeprefix("torch."), "provider": got[0],
+    session = onnx_providers.session(proto.SerializeToString(), kind, given, options)
+    name = session.get_providers()[0]
+    engine = OnnxRuntimeEngine(session, images, {
+        "device": str(images.device), "dtype": str(images.dtype).removeprefix("torch."), "provider": name,
         "version": onnxruntime.__version__,
         "nodes_by_provider": nodes_by_provider(session),
-        "provider_options": session.get_provider_options().get(provider, {}), "export_s": export_s,
+        "provider_options": session.get_provider_options().get(name, {}), "export_s": export_s,
         "opset": proto.opset_import[0].version, "exported_nodes": len(proto.graph.node),
-        "threads": options.intra_op_num_threads,
+        "threads": options.intra_op_num_threads, "cuda_graph": cuda_graph,
     })  # fmt: skip
+    for _ in range(GRAPH_CALLS if cuda_graph else 0):
+        engine.run()
+    return engine
 
 
 def nodes_by_provider(session) -> dict[str, int]:
@@ -123,22 +137,10 @@ def nodes_by_provider(session) -> dict[str, int]:
 
 
 def export(model: nn.Module, images: torch.Tensor):
-    """The model as an ONNX `ModelProto` with the images' fixed shape."""
+    """The model as an ONNX `ModelProto` in the images' data type, with their fixed shape."""
+    half = {"opset_version": BF16_OPSET} if images.dtype == torch.bfloat16 else {}
+    # The exporter folds BatchNorm by itself, but leaves biases of float32 in a graph of bf16.
+    placed = rewrites.fold_batch_norm(model) if half else copy.deepcopy(model)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations, nothing a reader can act on
-        return torch.onnx.export(model, (images,), dynamo=True, verbose=False).model_proto
-
-
-def provider_settings(images: torch.Tensor, precision: str, algo_search: str, nhwc: bool) -> tuple[str, dict]:
-    """The provider for the images' device and its options, all that matter written out."""
-    if not images.is_cuda:
-        return "CPUExecutionProvider", {}
-    return "CUDAExecutionProvider", {
-        "device_id": str(images.device.index or 0),
-        "use_tf32": str(int(precision == "tf32")),
-        "cudnn_conv_algo_search": algo_search,
-        "cudnn_conv_use_max_workspace": "1",
-        "prefer_nhwc": str(int(nhwc)),
-        "enable_cuda_graph": "0",
-        "user_compute_stream": str(torch.cuda.current_stream().cuda_stream),
-    }
+        return torch.onnx.export(placed.to(images.dtype), (images,), dynamo=True, verbose=False, **half).model_proto
