@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from bench_lib.faults import InputError, reason, required, validated
 
 ENGINES_FOLDER = Path(__file__).parent / "engines"
-Precision = Literal["fp32", "tf32", "fp16", "bf16"]
+Precision = Literal["fp32", "tf32", "fp16", "bf16", "int8"]
 Word = Annotated[str, Field(max_length=200)]
 Option = bool | int | float | Word
 Pixels = Annotated[int, Field(ge=1, le=1_000_000)]

@@ -31,6 +31,7 @@ class Peaks:
     source: str
     tf32: float | None = None
     bf16: float | None = None
+    int8: float | None = None
 
 
 @dataclass(frozen=True)

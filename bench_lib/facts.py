@@ -52,3 +52,5 @@ class Ran(TypedDict, total=False):
     flavour: str
     tensorrt_version: str
     documented_support: bool
+    kernels: dict[str, int]  # convolutions and matrix products by the precision that they compute in
+    calibration_images: int

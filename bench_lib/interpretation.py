@@ -185,11 +185,12 @@ def accuracy(report: Summary) -> Markdown:
             f"**{name}:** наибольшая относительная ошибка {scientific(rows.error.max())}, первый класс совпадает с "
             f"эталонным {agreement}."
         )
+    lines += quantization(report)
     relabelled = cases[cases.precision_label != cases.precision]
     for (label, asked, shown), rows in relabelled.groupby(["label", "precision", "precision_label"], sort=False):
         count = counted(len(rows), "конфигурации", "конфигурациях", "конфигурациях")
         lines.append(
-            f"{label} в {count} считал не в {asked}, как просили: судя по ошибке, это {shown.split()[-1].rstrip(')')}. "
+            f"{label} в {count} считал не в {asked}, как просили: на деле это {shown.split()[-1].rstrip(')')}. "
             "Так эти строки и названы в таблице, а ускорение для них не показано."
         )
     inexact = report.cases[(report.cases.status == "failed") & report.cases.reason.str.startswith("выход")]
@@ -197,3 +198,17 @@ def accuracy(report: Summary) -> Markdown:
         count = counted(len(inexact), "конфигурация", "конфигурации", "конфигураций")
         lines.append(f"{count} — вне допуска; скорость для них не показана: {listed(sorted(set(inexact.name)))}.")
     return bullets(lines)
+
+
+def quantization(report: Summary) -> list[str]:
+    """How int8 came about, and what its error does not tell."""
+    ran = [record.ran for record in report.records if record.status == "ok" and record.case.precision == "int8"]
+    counts = [one["calibration_images"] for one in ran if "calibration_images" in one]
+    if not counts:
+        return []
+    return [
+        "**int8** — квантование после обучения: диапазоны взяты с синтетических случайных изображений (их "
+        f"{span(min(counts), max(counts), digits=0)}), таких же, как те, на которых измерена ошибка. Веса тоже "
+        "случайные, поэтому о цене int8 для распознавания эти строки не говорят: проверьте её на своей обученной сети, "
+        "калибруя своими изображениями."
+    ]

@@ -106,7 +106,7 @@ def run_case(case: Case, limits: Limits, seed: int, clock: Clock) -> dict[str, A
     memory_steps["host_peak_bytes"] = memory.host_peak_bytes()
     joules, joules_absent = count_energy(engine, case, timing, on_gpu)
     expected, name = accuracy.reference(model, images, device)  # last, so that its memory is not the case's
-    compared = accuracy.compare(engine.output(), expected, name, case.precision)
+    compared = accuracy.compare(engine.output(), expected, name, case.precision, engine.ran.get("kernels"))
     counted = work.count(case, model)
     fields = {
         "import_s": {name: imports.SECONDS[name] for name in runtime.IMPORTS if name in imports.SECONDS},

@@ -29,11 +29,12 @@ def count(case: Case, network: nn.Module) -> Work:
     with torch.enable_grad(), direct, fast:
         output = torch.func.functional_call(network, tensors, image)
     weights = sum(weight.numel() for weight in weights_behind(output))
-    items = weights + case.batch_size * (image.numel() + output.numel())
+    itemsize = engines.dtype(case.precision).itemsize
     return Work(
         flops=case.batch_size * direct.get_total_flops(),
         flops_least=case.batch_size * fast.get_total_flops(),
-        bytes_least=items * engines.dtype(case.precision).itemsize,
+        bytes_least=weights * (1 if case.precision == "int8" else itemsize)
+        + case.batch_size * (image.numel() + output.numel()) * itemsize,
     )
 
 

@@ -82,7 +82,7 @@ def device() -> torch.device:
 
 
 def dtype(precision: str) -> torch.dtype:
-    """The data type of the network's weights and input; TF32 is a way to compute on float32 data."""
+    """The data type of the network's weights and input; TF32 and int8 are ways to compute on float32 data."""
     return {"fp16": torch.float16, "bf16": torch.bfloat16}.get(precision, torch.float32)
 
 

@@ -1,22 +1,21 @@
 """ONNX Runtime on the model exported by `torch.onnx`: the CUDA provider on a GPU or one of TensorRT's, or the CPU's."""
 
-import copy
+import tempfile
 import time
-import warnings
 from collections import Counter
+from pathlib import Path
 from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
 from torch import nn
 
-from bench_lib import imports, onnx_providers, rewrites
+from bench_lib import imports, onnx_model, onnx_providers
 from bench_lib.engines import Unavailable, check_precision, device, dtype
 
 IMPORTS = ("onnxruntime",)
 COMMAND = "pip install -c constraints.txt onnxruntime-gpu"
 ONNX_TYPES = {torch.float32: 1, torch.float16: 10, torch.bfloat16: 16}  # of onnx.TensorProto.DataType
-BF16_OPSET = 22  # the first whose convolutions and pooling take bf16
 GRAPH_CALLS = 3  # ONNX Runtime records a CUDA graph in one of the first calls, after its own warm-up
 
 
@@ -35,6 +34,9 @@ def check(precision: str) -> None:
     if device().type == "cpu" and precision == "fp16":
         raise Unavailable("ONNX Runtime's CPU provider computes fp16 as fp32 with casts around it",
                           "провайдер CPU в ONNX Runtime считает fp16 как fp32 с преобразованиями")  # fmt: skip
+    if device().type == "cuda" and precision == "int8":
+        raise Unavailable("ONNX Runtime's CUDA provider has no int8 convolution (QLinearConv)",
+                          "у провайдера CUDA в ONNX Runtime нет свёртки в int8 (QLinearConv)")  # fmt: skip
     if device().type == "cpu" and precision == "bf16":
         raise Unavailable("ONNX Runtime's CPU provider has no bf16 arithmetic",
                           "провайдер CPU в ONNX Runtime не умеет считать в bf16")  # fmt: skip
@@ -92,7 +94,7 @@ def build(
     `provider` is CUDA by default on a GPU and may be TensorRT or TensorRT-RTX there. `cudnn_conv_algo_search`,
     `prefer_nhwc` and `fuse_conv_bias` are the CUDA provider's own, see ONNX Runtime's documentation of it. `cuda_graph`
     records the launches in the first calls and replays them. `intra_op_threads` are those of the CPU provider, 0 for as
-    many as PyTorch uses. Raise `Unavailable` where a provider or what an option needs is missing, and `RuntimeError` if
+    many as PyTorch uses. For int8 the model is quantized after training, see `onnx_model.quantized`. Raise `Unavailable` where a provider or what an option needs is missing, and `RuntimeError` if
     the session reports another provider than the one asked for.
     """
     import onnxruntime
@@ -106,14 +108,19 @@ def build(
     given = onnx_providers.settings(kind, precision, cuda_graph, cuda)
     images = images.to(dtype(precision))
     start = time.perf_counter()
-    proto = export(model, images)
+    proto = onnx_model.export(model, images)
     export_s = time.perf_counter() - start
+    proto, quantization = onnx_model.quantized(proto, images) if precision == "int8" else (proto, {})
     images = images.to(device())
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = intra_op_threads or torch.get_num_threads()
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-    session = onnx_providers.session(proto.SerializeToString(), kind, given, options)
+    with tempfile.TemporaryDirectory() as folder:
+        if quantization:
+            options.optimized_model_filepath = str(Path(folder) / "optimized.onnx")
+        session = onnx_providers.session(proto.SerializeToString(), kind, given, options)
+        kernels = int8_kernels(options.optimized_model_filepath) if quantization else {}
     name = session.get_providers()[0]
     engine = OnnxRuntimeEngine(session, images, {
         "device": str(images.device), "dtype": str(images.dtype).removeprefix("torch."), "provider": name,
@@ -122,10 +129,20 @@ def build(
         "provider_options": session.get_provider_options().get(name, {}), "export_s": export_s,
         "opset": proto.opset_import[0].version, "exported_nodes": len(proto.graph.node),
         "threads": options.intra_op_num_threads, "cuda_graph": cuda_graph,
+        "kernels": kernels, **quantization,
     })  # fmt: skip
     for _ in range(GRAPH_CALLS if cuda_graph else 0):
         engine.run()
     return engine
+
+
+def int8_kernels(path: str) -> dict[str, int]:
+    """How many convolutions and matrix products of the session's optimized graph are in int8, and how many are not."""
+    import onnx
+
+    names = [node.op_type for node in onnx.load(path).graph.node]
+    found = [name for name in names if name.endswith(("Conv", "Gemm", "MatMul"))]
+    return dict(Counter("int8" if name.startswith("Q") else "fp32" for name in found))
 
 
 def nodes_by_provider(session) -> dict[str, int]:
@@ -134,13 +151,3 @@ def nodes_by_provider(session) -> dict[str, int]:
     for part in session.get_provider_graph_assignment_info():
         count[part.ep_name] += len(part.get_nodes())
     return dict(count)
-
-
-def export(model: nn.Module, images: torch.Tensor):
-    """The model as an ONNX `ModelProto` in the images' data type, with their fixed shape."""
-    half = {"opset_version": BF16_OPSET} if images.dtype == torch.bfloat16 else {}
-    # The exporter folds BatchNorm by itself, but leaves biases of float32 in a graph of bf16.
-    placed = rewrites.fold_batch_norm(model) if half else copy.deepcopy(model)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own deprecations, nothing a reader can act on
-        return torch.onnx.export(placed.to(images.dtype), (images,), dynamo=True, verbose=False, **half).model_proto

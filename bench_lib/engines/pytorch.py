@@ -18,7 +18,11 @@ Count = Annotated[int, Field(ge=1, le=1024)]
 
 
 def check(precision: str) -> None:
-    """Raise `Unavailable` where this machine has no such arithmetic."""
+    """Raise `Unavailable` where this machine or this engine has no such arithmetic."""
+    if precision == "int8":
+        raise Unavailable("PyTorch has no int8 convolutions for a model as it is; torchao would have to rewrite it",
+                          "PyTorch не считает свёртки в int8 без переписывания модели (torchao); "
+                          "здесь это не сделано")  # fmt: skip
     check_precision(precision)
 
 

@@ -31,6 +31,10 @@ def check(precision: str) -> None:
     except (RuntimeError, OSError) as error:
         raise Unavailable(f"Torch-TensorRT is installed but does not load: {error}",
                           f"Torch-TensorRT установлен, но не загружается: {error}") from None  # fmt: skip
+    if precision == "int8":
+        raise Unavailable("Torch-TensorRT takes int8 from a model that NVIDIA's ModelOpt has quantized: not done here",
+                          "для int8 Torch-TensorRT нужна модель, квантованная в NVIDIA ModelOpt; "
+                          "здесь это не сделано")  # fmt: skip
     check_precision(precision)
 
 
