@@ -31,8 +31,10 @@ audit: .venv/.installed
 	$(PIP) pip-audit
 	$(BIN)/pip-audit --strict --no-deps --disable-pip --progress-spinner off --requirement constraints.txt
 
-# Where there is an NVIDIA GPU, Torch-TensorRT too; without it the report still comes, and says why it is absent.
-install: .venv/.installed $(if $(shell nvidia-smi -L 2>/dev/null),.venv/.installed-$(TENSORRT))
+# Where there is an NVIDIA GPU, Torch-TensorRT too, elsewhere OpenVINO (60 MB); without it the report still comes, and says
+# why it is absent.
+EXTRA := $(if $(shell nvidia-smi -L 2>/dev/null),$(TENSORRT),openvino)
+install: .venv/.installed .venv/.installed-$(EXTRA)
 
 .venv/.installed: pyproject.toml constraints.txt
 	$(if $(PYTHON),,$(error Python 3.11 or newer is needed; install it, or name it: make PYTHON=/path/to/python3.12))
@@ -45,5 +47,5 @@ install: .venv/.installed $(if $(shell nvidia-smi -L 2>/dev/null),.venv/.install
 	$(PIP) --editable '.[dev]'
 	@touch $@
 
-.venv/.installed-$(TENSORRT): .venv/.installed
-	$(PIP) --editable '.[$(TENSORRT)]' && touch $@ || echo "$(TENSORRT) was not installed; its rows will say so"
+.venv/.installed-$(EXTRA): .venv/.installed
+	$(PIP) --editable '.[$(EXTRA)]' && touch $@ || echo "$(EXTRA) was not installed; its rows will say so"

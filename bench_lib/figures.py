@@ -7,7 +7,9 @@ from bench_lib import ceilings, statistics, trouble
 from bench_lib.records import Memory, Record
 
 # Of the engines; a variant's name follows in brackets, see `labelled`.
-LABELS = {"pytorch": "PyTorch", "onnx_runtime": "ONNX Runtime", "torch_tensorrt": "Torch-TensorRT"}
+LABELS = {
+    "pytorch": "PyTorch", "onnx_runtime": "ONNX Runtime", "torch_tensorrt": "Torch-TensorRT", "openvino": "OpenVINO",
+}  # fmt: skip
 MIB = 2**20
 LAUNCH_BOUND = 0.8  # enqueue time as a share of latency: from here on the GPU waits for the host
 NUMBERS = (

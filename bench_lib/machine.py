@@ -11,8 +11,8 @@ from typing import Any
 import psutil
 
 PACKAGES = ("torch", "torchvision", "onnx", "onnxscript", "onnxruntime-gpu", "onnxruntime",
-            "onnxruntime-ep-nv-tensorrt-rtx-cu13", "torch-tensorrt",
-            "torch-tensorrt-rtx", "tensorrt", "tensorrt-rtx", "numpy", "papermill")  # fmt: skip
+            "onnxruntime-ep-nv-tensorrt-rtx-cu13", "torch-tensorrt", "torch-tensorrt-rtx", "tensorrt", "tensorrt-rtx",
+            "openvino", "numpy", "papermill")  # fmt: skip
 
 
 def describe() -> dict[str, Any]:

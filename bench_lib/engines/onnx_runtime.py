@@ -94,8 +94,9 @@ def build(
     `provider` is CUDA by default on a GPU and may be TensorRT or TensorRT-RTX there. `cudnn_conv_algo_search`,
     `prefer_nhwc` and `fuse_conv_bias` are the CUDA provider's own, see ONNX Runtime's documentation of it. `cuda_graph`
     records the launches in the first calls and replays them. `intra_op_threads` are those of the CPU provider, 0 for as
-    many as PyTorch uses. For int8 the model is quantized after training, see `onnx_model.quantized`. Raise `Unavailable` where a provider or what an option needs is missing, and `RuntimeError` if
-    the session reports another provider than the one asked for.
+    many as PyTorch uses. For int8 the model is quantized after training, see `onnx_model.quantized`. Raise
+    `Unavailable` where a provider or what an option needs is missing, and `RuntimeError` if the session reports another
+    provider than the one asked for.
     """
     import onnxruntime
 
