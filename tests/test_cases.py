@@ -30,7 +30,7 @@ def test_each_grid_names_the_engines_of_the_original_report(name):
     ("change", "words"),
     [
         (("precisions", "precision"), ["unknown key 'precision'", "did you mean 'precisions'"]),
-        (("[pytorch]", "[pytorhc]"), ["unknown engine 'pytorhc'", "onnx_runtime, pytorch, torch_tensorrt"]),
+        (("[pytorch]", "[pytorhc]"), ["unknown engine 'pytorhc'", "onnx_runtime, openvino, pytorch, torch_tensorrt"]),
         (("[pytorch]", "[]"), ["engines", "empty"]),
         (("[pytorch]", "pytorch"), ["must be a list", "[pytorch]"]),
         (("[fp32]", "[fp23]"), ["'fp23'", "fp32", "fp16"]),

@@ -139,7 +139,7 @@ def test_the_notebook_measures_and_shows_a_case(tmp_path, engine):
     ("parameters", "words"),
     [
         ({"bach_size": 8}, "unknown key 'bach_size'.*did you mean 'batch_size'"),
-        ({"engine": "tensorflow"}, "unknown engine 'tensorflow'; known engines: onnx_runtime, pytorch"),
+        ({"engine": "tensorflow"}, "unknown engine 'tensorflow'; known engines: onnx_runtime, openvino, pytorch"),
         ({"image_size": 0}, "image_size is 0; it must be at least 1"),
         ({"batch_size": "33"}, "batch_size is '33'; it must be a whole number"),
         ({"model": "resnet81"}, "unknown model 'resnet81'"),

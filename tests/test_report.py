@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import nbformat
 import pytest
@@ -9,7 +10,9 @@ from bs4 import BeautifulSoup
 from here import CHROMIUM, NEEDS_CHROMIUM, NEEDS_PANGO
 
 from bench_lib import cli
+from bench_lib.cases import Precision
 from bench_lib.runs import Run
+from bench_lib.summary import LABELS
 
 SECTIONS = [
     "1. Цель и обоснование", "2. Подход и условия эксперимента", "3. Результаты", "4. Интерпретация результатов",
@@ -154,8 +157,8 @@ def test_bad_input_is_one_sentence_and_exit_2(tmp_path, capsys, arguments, words
 def test_doctor_names_every_engine_and_precision(capsys):
     assert cli.main(["doctor"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    answers = [line for line in lines if line.split()[0] in ("pytorch", "onnx_runtime", "torch_tensorrt")]
-    assert len(answers) == 9
+    answers = [line for line in lines if line.split()[0] in LABELS]
+    assert len(answers) == len(LABELS) * len(get_args(Precision))
     assert all(line.split()[2].rstrip(":") in ("yes", "no") for line in answers)
     assert any(line.split() == ["pytorch", "fp32", "yes"] for line in answers)
 
