@@ -1,8 +1,11 @@
 """A grid read from YAML, and one clear sentence for everything that can be wrong in it."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 
+from bench_lib import cli
 from bench_lib.cases import Case, Grid, InputError, engine_names, read_grid
 
 AXES = {"engines": ["pytorch"], "precisions": ["fp32"], "image_sizes": [224], "batch_sizes": [1]}
@@ -24,6 +27,11 @@ def test_the_seed_grid_has_48_different_cases():
 def test_each_grid_names_the_engines_of_the_original_report(name):
     assert read_grid(f"params/{name}.yaml").engines == ["pytorch", "onnx_runtime", "torch_tensorrt"]
     assert {"pytorch", "onnx_runtime", "torch_tensorrt"} <= set(engine_names())
+
+
+@pytest.mark.parametrize("path", sorted(Path("params").glob("*.yaml")), ids=lambda path: path.stem)
+def test_each_grid_s_options_are_those_of_the_engines(path):
+    cli.check(read_grid(path), path)
 
 
 @pytest.mark.parametrize(

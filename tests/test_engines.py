@@ -126,7 +126,7 @@ def test_the_installed_torch_tensorrt_takes_our_options():
         import torch_tensorrt as installed
     except (ImportError, RuntimeError, OSError) as error:
         pytest.skip(f"torch_tensorrt does not import here: {error}")
-    options = torch_tensorrt.settings("fp32", "/tmp/x")
+    options = torch_tensorrt.settings("fp32", "/tmp/x", optimization_level=5)
     assert set(options) - set(torch_tensorrt.accepted(installed.dynamo.compile, options)) <= torch_tensorrt.DROPPED
 
 

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from bench_lib import accuracy, ceilings, checks, clockcheck, engines, statistics
+from bench_lib import accuracy, ceilings, checks, clockcheck, engines, fused, models, onnx_providers, statistics
 from bench_lib.cases import Case, Grid, Limits
+from bench_lib.engines import onnx_runtime, pytorch
 from bench_lib.measure import measure
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU here")]
@@ -38,6 +39,81 @@ def test_strict_fp32_is_orders_closer_to_fp64_than_tf32():
 
 def test_onnx_runtime_runs_every_node_on_the_gpu():
     assert set(measured("onnx_runtime", "fp32").ran["nodes_by_provider"]) == {"CUDAExecutionProvider"}
+
+
+NHWC = {"channels_last": True, "cudnn_benchmark": True}
+FROZEN = {"channels_last": True, "compile": "default", "freezing": True}
+TUNED = [
+    {"fold_batch_norm": True, **NHWC},
+    {"fuse_conv_relu": True, **NHWC},
+    {"cuda_graph": True},
+    {"cuda_graph": True, "fuse_conv_relu": True, "first_conv": "pad4", **NHWC},
+    {"cuda_graph": True, "fuse_conv_relu": True, "first_conv": "space_to_depth", **NHWC},
+    {"cuda_graph": True, "graph_parts": 2, "graph_streams": 2, "fold_batch_norm": True, **NHWC},
+    {"compile": "default"},
+    {**FROZEN, "first_conv": "pad8", "inductor": "conv_1x1_as_mm"},
+    {**FROZEN, "compile": "reduce-overhead"},
+    {**FROZEN, "cuda_graph": True},
+    {**FROZEN, "cuda_graph": True, "fuse_conv_relu": True, "first_conv": "space_to_depth"},
+]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
+@pytest.mark.parametrize("options", TUNED, ids=lambda options: "+".join(options))
+def test_each_way_to_tune_pytorch_is_measured_and_computes_as_asked(options, precision):
+    record = measured("pytorch", precision, options=options)
+    assert record.status == "ok", record.detail
+    assert record.accuracy.actual_precision == precision
+    compiled = record.ran.get("compiled", {"graphs": 1, "inputs": 1, "cudagraph_skips": 0})
+    assert (compiled["graphs"], compiled["cudagraph_skips"]) == (1, 0)
+    assert compiled["inputs"] == 1 or not options.get("freezing")
+    assert record.ran["fused_convolutions"] == (16 + ("first_conv" in options)) * ("fuse_conv_relu" in options)
+
+
+@pytest.mark.parametrize(
+    ("engine", "options"),
+    [
+        (pytorch, {"cuda_graph": True}),
+        (pytorch, {**FROZEN, "cuda_graph": True}),
+        (pytorch, {**FROZEN, "compile": "reduce-overhead"}),
+        (onnx_runtime, {"cuda_graph": True}),
+        (onnx_runtime, {"cuda_graph": True, "prefer_nhwc": True, "fuse_conv_bias": True}),
+    ],
+    ids=str,
+)
+def test_a_replayed_graph_computes_from_what_the_images_hold_now(engine, options):
+    torch.cuda.set_stream(torch.cuda.Stream())
+    model = models.network("resnet18", 0)
+    images = models.images(Case(engine="pytorch", image_size=64, batch_size=2), 0, engines.device())
+    built = engine.build(model, images, "fp32", **options)
+    for sign in (1, -1):
+        built._images.copy_(sign * images)
+        built.run()
+        built.synchronize()
+        expected, name = accuracy.reference(model, sign * images, engines.device())
+        assert accuracy.compare(built.output(), expected, name, "fp32").max_relative_error < accuracy.FP32_BELOW
+
+
+def test_cudnn_s_fused_kernels_compute_what_the_steps_do():
+    images, added, kernel, bias = (
+        torch.randn(*shape, device="cuda").half().to(memory_format=torch.channels_last)
+        for shape in ((2, 16, 9, 9), (2, 8, 9, 9), (8, 16, 3, 3), (1, 8, 1, 1))
+    )
+    for other in (None, added):
+        step = fused.conv_relu(images, kernel, bias.flatten(), other, [1, 1], [1, 1])
+        expected = fused._by_steps(images.double(), kernel.double(), bias.flatten().double(), other, [1, 1], [1, 1])
+        torch.testing.assert_close(step.double(), expected, rtol=2e-3, atol=1e-2)
+
+
+@pytest.mark.parametrize("provider", ["tensorrt", "tensorrt_rtx"])
+@pytest.mark.parametrize("graph", [False, True])
+def test_tensorrt_s_providers_run_or_say_why_not(provider, graph):
+    record = measured("onnx_runtime", "fp16", options={"provider": provider, "cuda_graph": graph})
+    if record.status == "skipped":
+        pytest.skip(record.detail)
+    assert record.status == "ok", record.detail
+    assert record.ran["provider"] == onnx_providers.NAMES[provider]
+    assert set(record.ran["nodes_by_provider"]) == {record.ran["provider"]}
 
 
 def test_torch_tensorrt_leaves_nothing_in_pytorch_with_and_without_cuda_graphs():

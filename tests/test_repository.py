@@ -1,5 +1,6 @@
 """The repository's own promises: clean notebooks, pins in one place, imports that point one way."""
 
+import inspect
 import json
 import re
 import subprocess
@@ -11,6 +12,8 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
+from bench_lib import engines
+from bench_lib.cases import engine_names
 from bench_lib.summary import Summary
 from bench_lib.tables import results_table
 
@@ -75,6 +78,14 @@ def test_readme_names_commands_and_files_that_exist():
     assert {"report", "test"} <= set(re.findall(r"^make (\w+)", readme, re.MULTILINE)) <= targets
     for path in re.findall(r"\]\(([^)#:]+)\)", readme):
         assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("name", engine_names())
+def test_readme_tells_every_option_of_the_engines(name):
+    parameters = inspect.signature(engines.load(name).build).parameters.values()
+    options = {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
+    table = (ROOT / "README.md").read_text().partition(f"| Option of `{name}` |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`(\w+): ?", table)) == options
 
 
 def test_each_fault_in_readme_has_its_test():

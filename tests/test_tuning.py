@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from bench_lib import compiling, engines, graphs, models, rewrites
-from bench_lib.cases import Case, InputError
+from bench_lib.cases import Case, InputError, read_grid
 from bench_lib.engines import pytorch
 
+BEST = read_grid("params/best.yaml")
 CPU = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 
 
@@ -269,6 +270,22 @@ def test_what_only_a_gpu_has_is_a_reason_on_a_cpu(options):
     with pytest.raises(engines.Unavailable, match="needs an NVIDIA GPU") as raised:
         pytorch.build(Small().eval(), IMAGES.float(), "fp32", **options)
     assert next(iter(options)) in raised.value.reason
+
+
+@CPU
+@pytest.mark.parametrize("name", [name for name, variant in BEST.variants.items() if variant.engine == "pytorch"])
+def test_each_variant_of_best_yaml_computes_what_the_network_does(name, monkeypatch):
+    """As far as a machine without a GPU can show: what is compiled and recorded is called as it is."""
+    FakeGpu(monkeypatch)
+    monkeypatch.setattr(pytorch, "check_gpu_options", lambda _: None)
+    monkeypatch.setattr(compiling, "wrapped", lambda network, _: network)
+    monkeypatch.setattr(
+        compiling, "cold", lambda _, settings: contextlib.nullcontext(compiling.read_settings(settings))
+    )
+    network = drawn(Small()).float()
+    built = pytorch.build(network, IMAGES.float(), "fp32", **BEST.variants[name].options)
+    built.run()
+    torch.testing.assert_close(built.output(), network(IMAGES.float()), rtol=1e-4, atol=1e-4)
 
 
 def test_the_output_is_a_copy_that_the_next_run_does_not_overwrite():

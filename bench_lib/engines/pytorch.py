@@ -85,12 +85,14 @@ def build(
                        f"compile: {compile}": compile in compiling.RECORDS_GRAPHS})  # fmt: skip
     allow_tf32(precision == "tf32")
     torch.backends.cudnn.benchmark, torch.backends.cudnn.benchmark_limit = cudnn_benchmark, 0
+    own = model
     if first_conv:
-        model, images = rewrites.first_convolution(model, images, first_conv)
+        own, images = rewrites.first_convolution(own, images, first_conv)
     if fuse_conv_relu or fold_batch_norm:
-        model = (rewrites.fuse_conv_relu if fuse_conv_relu else rewrites.fold_batch_norm)(model)
+        own = (rewrites.fuse_conv_relu if fuse_conv_relu else rewrites.fold_batch_norm)(own)
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    placed = copy.deepcopy(model).to(device(), dtype(precision), memory_format=layout)
+    own = copy.deepcopy(model) if own is model else own
+    placed = own.to(device(), dtype(precision), memory_format=layout)
     images = images.to(device(), dtype(precision), memory_format=layout)
     ran = facts(placed, images)
     network = compiling.wrapped(placed, compile) if compile else placed

@@ -7,8 +7,10 @@ import tempfile
 import warnings
 from importlib import metadata
 from pathlib import Path
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import nn
 
 from bench_lib import imports
@@ -92,13 +94,14 @@ class TorchTensorRTEngine:
         return self._output
 
 
-def settings(precision: str, cache_folder: str) -> dict:
+def settings(precision: str, cache_folder: str, optimization_level: int | None = None) -> dict:
     """Options of `torch_tensorrt.dynamo.compile`, named as there.
 
     Typing is strong: the model's own data types decide the precision. The timing cache is always on, so a fresh path
     makes the build time that of a cold build.
     """
-    return {
+    level = {} if optimization_level is None else {"optimization_level": optimization_level}
+    return level | {
         "disable_tf32": precision != "tf32",
         "require_full_compilation": True,
         "min_block_size": 1,
@@ -141,10 +144,12 @@ def build(
     precision: str,
     *,
     cuda_graphs: bool = False,
+    optimization_level: Annotated[int, Field(ge=0, le=5)] | None = None,
 ) -> TorchTensorRTEngine:
     """Export the model in the precision asked for and compile it whole into a TensorRT engine.
 
     `cuda_graphs` records the launches once and replays them; the runtime then copies input and output.
+    `optimization_level` is TensorRT's, from 0 to 5: how long it looks for the fastest kernels.
     """
     torch_tensorrt = runtime()
     placed = copy.deepcopy(model).to(device(), dtype(precision))
@@ -152,7 +157,7 @@ def build(
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as cache, torch.no_grad():
         warnings.simplefilter("ignore")
         program = torch.export.export(placed, (images,))
-        options = accepted(torch_tensorrt.dynamo.compile, settings(precision, cache))
+        options = accepted(torch_tensorrt.dynamo.compile, settings(precision, cache, optimization_level))
         module = torch_tensorrt.dynamo.compile(program, arg_inputs=[images], **options)
         left = left_in_pytorch(module)
         if cuda_graphs:
