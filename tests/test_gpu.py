@@ -158,3 +158,14 @@ def test_all_clocks_time_a_case_alike():
 
 def test_the_device_is_the_gpu():
     assert engines.device().type == "cuda"
+
+
+@pytest.mark.parametrize("engine", [*ENGINES, "openvino"])
+def test_int8_is_a_row_with_its_reason(engine):
+    record = measured(engine, "int8")
+    assert record.status == "skipped"
+    assert record.reason
+
+
+def test_openvino_leaves_the_gpu_to_the_others():
+    assert measured("openvino", "fp32").reason == "OpenVINO считает на процессоре, а здесь сравнивается работа на GPU"
