@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 import torch
 
-from bench_lib import accuracy, engines, models, onnx_providers
+from bench_lib import accuracy, engines, models, onnx_model, onnx_providers
 from bench_lib.cases import Case, InputError
 from bench_lib.engines import onnx_runtime
 
@@ -75,7 +75,7 @@ def test_what_only_a_gpu_has_is_a_reason_on_a_cpu(options):
 def test_a_provider_that_does_not_load_says_why_in_its_own_words(capfd):
     if "TensorrtExecutionProvider" not in onnxruntime.get_available_providers():
         pytest.skip("this build of ONNX Runtime has no TensorRT provider")
-    model = onnx_runtime.export(models.network("resnet18", 0), models.images(CASE, 0, torch.device("cpu")))
+    model = onnx_model.export(models.network("resnet18", 0), models.images(CASE, 0, torch.device("cpu")))
     with pytest.raises(engines.Unavailable, match=r"TensorrtExecutionProvider cannot run .*TensorRT libraries"):
         onnx_providers.session(model.SerializeToString(), "tensorrt", {}, onnxruntime.SessionOptions())
     assert "Falling back" not in capfd.readouterr().out
@@ -125,7 +125,7 @@ def test_tensorrt_rtx_is_a_package_that_is_registered_and_given_its_device(monke
 
 def test_a_network_in_bf16_is_exported_in_bf16_alone():
     images = models.images(CASE, 0, torch.device("cpu")).bfloat16()
-    proto = onnx_runtime.export(models.network("resnet18", 0), images)
+    proto = onnx_model.export(models.network("resnet18", 0), images)
     onnx.checker.check_model(proto, full_check=True)
     floats = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
     types = {tensor.data_type for tensor in proto.graph.initializer} & set(floats)
