@@ -233,9 +233,21 @@ def test_compiling_is_part_of_the_build_cold_and_said(freezing, tmp_path, monkey
 
 
 @CPU
-def test_a_machine_without_a_compiler_is_a_reason(monkeypatch):
-    monkeypatch.setattr(torch._inductor.config.cpp, "cxx", (None, "no-such-compiler"))
-    with pytest.raises(engines.Unavailable, match="finds no compiler") as raised:
+def test_a_fused_convolution_is_one_step_of_what_is_compiled(monkeypatch):
+    monkeypatch.setattr(pytorch, "check_gpu_options", lambda _: None)  # on a CPU it is computed by steps
+    network = drawn(Small()).float()
+    options = {"fuse_conv_relu": True, "first_conv": "space_to_depth", "channels_last": True, "freezing": True}
+    built = pytorch.build(network, IMAGES.float(), "fp32", compile="default", **options)
+    assert built.ran["fused_convolutions"] == 2
+    assert (built.ran["compiled"]["graphs"], built.ran["compiled"]["inputs"]) == (1, 1)
+    built.run()
+    torch.testing.assert_close(built.output(), network(IMAGES.float()), rtol=1e-4, atol=1e-4)
+
+
+@CPU
+def test_a_machine_without_a_compiler_is_a_reason():
+    absent = torch._inductor.config.patch({"cpp.cxx": (None, "no-such-compiler")})
+    with absent, pytest.raises(engines.Unavailable, match="finds no compiler") as raised:
         pytorch.build(Small().eval(), IMAGES.float(), "fp32", compile="default", freezing=True)
     assert raised.value.command == "apt-get install g++"
 
