@@ -85,5 +85,5 @@ def read_settings(text: str) -> dict[str, Any]:
     for name in given:
         if name not in known:
             near = ", ".join(difflib.get_close_matches(name, known, 4)) or "none"
-            raise InputError(f"inductor: torch._inductor.config has no {name!r}; nearest: {near}; correct or remove it")
+            raise InputError(f"options.pytorch.inductor: torch._inductor.config has no {name!r}; nearest: {near}")
     return {name: yaml.safe_load(value) if value else True for name, value in given.items()}

@@ -8,14 +8,18 @@ WARM_UP = 3  # passes before the capture: libraries load, cuDNN chooses its kern
 Network = Callable[[torch.Tensor], torch.Tensor]
 
 
-def capture(network: Network, images: torch.Tensor, parts: int = 1, streams: int = 1) -> Callable[[], torch.Tensor]:
-    """Record the network's pass over `images`, which stay where they are; the result replays it.
+def cut(images: torch.Tensor, parts: int) -> tuple[torch.Tensor, ...]:
+    """The batch in so many parts (fewer, if it has fewer images), each a view."""
+    return images.chunk(parts) if parts > 1 else (images,)
 
-    A replay computes from what `images` hold by then and returns the same tensor each time, with that pass's output.
-    `parts` cuts the batch into so many (fewer, if it has fewer images), one after another, or at once on so many
-    `streams`. The warm-up is on a side stream, as CUDA graphs need it.
+
+def capture(network: Network, pieces: tuple[torch.Tensor, ...], streams: int = 1) -> Callable[[], torch.Tensor]:
+    """Record the network's pass over a batch in `pieces`, which stay where they are; the result replays it.
+
+    A replay computes from what the pieces hold by then and returns the same tensor each time, with that pass's output.
+    The pieces follow one another, or go by turns to so many `streams`. The warm-up is on a side stream, as CUDA graphs
+    need it.
     """
-    pieces = images.chunk(parts)
     sides = [torch.cuda.Stream() for _ in range(min(streams, len(pieces)))] if streams > 1 else []
     outer, stream = torch.cuda.current_stream(), torch.cuda.Stream()
     stream.wait_stream(outer)

@@ -90,6 +90,7 @@ def test_a_replayed_graph_computes_from_what_the_images_hold_now(engine, options
         built._images.copy_(sign * images)
         built.run()
         built.synchronize()
+        assert engine is pytorch or built.ran["cuda_graph"] == "1"
         expected, name = accuracy.reference(model, sign * images, engines.device())
         assert accuracy.compare(built.output(), expected, name, "fp32").max_relative_error < accuracy.FP32_BELOW
 

@@ -177,7 +177,7 @@ class FakeGpu:
 
 def test_a_pass_is_warmed_up_on_a_side_stream_recorded_once_and_replayed(monkeypatch):
     gpu, images = FakeGpu(monkeypatch), torch.randn(3, 3, 2, 2)
-    replay = graphs.capture(gpu.network, images)
+    replay = graphs.capture(gpu.network, graphs.cut(images, 1))
     assert gpu.log == ["s1 waits for outer", *["3 images on s1"] * 3, "outer waits for s1",
                        "capture on s1", "3 images on s1", "captured"]  # fmt: skip
     gpu.log.clear()
@@ -189,7 +189,7 @@ def test_a_pass_is_warmed_up_on_a_side_stream_recorded_once_and_replayed(monkeyp
 
 def test_a_batch_is_cut_into_parts_on_streams_that_are_forked_and_joined(monkeypatch):
     gpu, images = FakeGpu(monkeypatch), torch.randn(33, 3, 2, 2)
-    output = graphs.capture(gpu.network, images, parts=3, streams=2)()
+    output = graphs.capture(gpu.network, graphs.cut(images, 3), streams=2)()
     captured = gpu.log[gpu.log.index("capture on s3") + 1 : gpu.log.index("captured")]
     assert captured == [
         "s1 waits for s3", "s2 waits for s3", "11 images on s1", "11 images on s2", "11 images on s1",
@@ -197,7 +197,7 @@ def test_a_batch_is_cut_into_parts_on_streams_that_are_forked_and_joined(monkeyp
     ]  # fmt: skip
     assert torch.equal(output, images.sum((1, 2, 3))[:, None])
     gpu = FakeGpu(monkeypatch)
-    assert graphs.capture(gpu.network, images[:1], parts=4, streams=2)().shape == (1, 1)  # one image is one part
+    assert graphs.capture(gpu.network, graphs.cut(images[:1], 4), streams=2)().shape == (1, 1)  # one image, one part
     assert {line for line in gpu.log if "images" in line} == {"1 images on s1"}
 
 
@@ -269,9 +269,12 @@ def test_settings_of_inductor_are_read_by_name():
         ({"inductor": "conv_1x1_as_mm"}, "set compile too"),
         ({"graph_parts": 2}, "set cuda_graph too"),
         ({"cuda_graph": True, "compile": "reduce-overhead"}, "records CUDA graphs itself"),
+        ({"compile": "default", "inductor": "epilog_fusion=0"}, "nearest: epilogue_fusion"),
     ],
 )
 def test_options_that_contradict_each_other_are_told(options, words):
+    with pytest.raises(InputError, match=words):
+        engines.check_options(Case(engine="pytorch", options=options))
     with pytest.raises(InputError, match=words):
         pytorch.build(Small().eval(), IMAGES.float(), "fp32", **options)
 

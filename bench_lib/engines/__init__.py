@@ -4,7 +4,8 @@ An engine's file has
 - `IMPORTS`, the modules whose import takes most of the time that importing the runtime takes;
 - `check(precision)`, which raises `Unavailable` where the case cannot run on this machine;
 - `build(model, images, precision, *, <options>)`, which puts both, given in fp32 on the host, on the device and returns
-  an `Engine` bound to them.
+  an `Engine` bound to them; it raises `Unavailable` for an option that cannot be had here;
+- `check_options(**options)`, if there are options that contradict each other: it raises `InputError`.
 """
 
 import importlib
@@ -74,6 +75,7 @@ def check_options(case: Case) -> None:
     given = {name: value for name, value in case.options.items() if name != SLOWDOWN}
     model = create_model("Options", __config__=ConfigDict(strict=True, extra="forbid"), **options)
     validated(model, given, f"options.{case.engine}")
+    getattr(load(case.engine), "check_options", lambda **_: None)(**given)
 
 
 def device() -> torch.device:

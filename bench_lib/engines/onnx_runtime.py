@@ -123,14 +123,15 @@ def build(
         session = onnx_providers.session(proto.SerializeToString(), kind, given, options)
         kernels = int8_kernels(options.optimized_model_filepath) if quantization else {}
     name = session.get_providers()[0]
+    told = session.get_provider_options().get(name, {})
     engine = OnnxRuntimeEngine(session, images, {
         "device": str(images.device), "dtype": str(images.dtype).removeprefix("torch."), "provider": name,
         "version": onnxruntime.__version__,
         "nodes_by_provider": nodes_by_provider(session),
-        "provider_options": session.get_provider_options().get(name, {}), "export_s": export_s,
+        "provider_options": told, "export_s": export_s,
         "opset": proto.opset_import[0].version, "exported_nodes": len(proto.graph.node),
-        "threads": options.intra_op_num_threads, "cuda_graph": cuda_graph,
-        "kernels": kernels, **quantization,
+        "threads": options.intra_op_num_threads, "kernels": kernels, **quantization,
+        "cuda_graph": told.get("enable_cuda_graph", told.get("trt_cuda_graph_enable")),  # None: it does not tell
     })  # fmt: skip
     for _ in range(GRAPH_CALLS if cuda_graph else 0):
         engine.run()

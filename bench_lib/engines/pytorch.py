@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
@@ -74,17 +74,17 @@ def build(
 ) -> PyTorchEngine:
     """Put a copy of the model on the device in the precision asked for, rewritten, compiled and recorded as told.
 
-    `channels_last` keeps tensors as NHWC; `cudnn_benchmark` lets cuDNN choose among all its kernels by timing them;
+    `channels_last` keeps tensors as NHWC; `cudnn_benchmark` lets cuDNN choose kernels by timing them;
     `fold_batch_norm`, `first_conv` and `fuse_conv_relu` (a GPU's) are `bench_lib.rewrites`; `compile` is a mode of
     `torch.compile`, with `freezing` and other settings of `inductor`, see `bench_lib.compiling`; `cuda_graph` (a GPU's)
     records one pass, `graph_parts` and `graph_streams` cut it, see `bench_lib.graphs`. Raise `InputError` for options
-    that contradict each other, and `Unavailable` for those that this machine or network has no use for.
+    that contradict each other, and `Unavailable` for those that cannot be had on this machine or with this network.
     """
-    check_options(compile, freezing or inductor, cuda_graph, graph_parts > 1 or graph_streams > 1)
+    check_options(compile, freezing, inductor, cuda_graph, graph_parts, graph_streams)
     check_gpu_options({"fuse_conv_relu": fuse_conv_relu, "cuda_graph": cuda_graph,
                        f"compile: {compile}": compile in compiling.RECORDS_GRAPHS})  # fmt: skip
     allow_tf32(precision == "tf32")
-    torch.backends.cudnn.benchmark, torch.backends.cudnn.benchmark_limit = cudnn_benchmark, 0
+    torch.backends.cudnn.benchmark = cudnn_benchmark
     own = model
     if first_conv:
         own, images = rewrites.first_convolution(own, images, first_conv)
@@ -95,27 +95,38 @@ def build(
     placed = own.to(device(), dtype(precision), memory_format=layout)
     images = images.to(device(), dtype(precision), memory_format=layout)
     ran = facts(placed, images)
-    network = compiling.wrapped(placed, compile) if compile else placed
+    network, pieces = placed, graphs.cut(images, graph_parts)
     if compile:
+        network = compiling.wrapped(placed, compile)
         with compiling.cold(freezing, inductor) as seen:
-            compiling.first_calls(network, images.chunk(graph_parts), compile)
+            compiling.first_calls(network, pieces, compile)
         ran["compiled"] = {"mode": compile, **seen}
     if cuda_graph:
         with torch.inference_mode():
-            replay = graphs.capture(network, images, graph_parts, graph_streams)
-        ran["cuda_graph"] = {"parts": graph_parts, "streams": graph_streams}
+            replay = graphs.capture(network, pieces, graph_streams)
+        ran["cuda_graph"] = {"parts": len(pieces), "streams": graph_streams}
         return PyTorchEngine(replay, images, ran)
     return PyTorchEngine(partial(network, images), images, ran)
 
 
-def check_options(compile: str | None, for_compile: bool | str, cuda_graph: bool, for_graph: bool) -> None:
-    """Raise `InputError` for options that have no meaning together."""
-    if for_compile and not compile:
+def check_options(
+    compile: str | None = None,
+    freezing: bool = False,
+    inductor: str = "",
+    cuda_graph: bool = False,
+    graph_parts: int = 1,
+    graph_streams: int = 1,
+    **_others: Any,
+) -> None:
+    """Raise `InputError` for options that have no meaning together, and for settings that Inductor does not have."""
+    if (freezing or inductor) and not compile:
         raise InputError("options.pytorch: freezing and inductor are of torch.compile; set compile too, or remove them")
-    if for_graph and not cuda_graph:
+    if max(graph_parts, graph_streams) > 1 and not cuda_graph:
         raise InputError("options.pytorch: graph_parts and graph_streams are of a CUDA graph; set cuda_graph too")
     if cuda_graph and compile in compiling.RECORDS_GRAPHS:
         raise InputError(f"options.pytorch: compile: {compile} records CUDA graphs itself; remove cuda_graph")
+    if inductor:
+        compiling.read_settings(inductor)
 
 
 def check_gpu_options(given: dict[str, bool]) -> None:
