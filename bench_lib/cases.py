@@ -17,6 +17,8 @@ from bench_lib.faults import InputError, reason, required, validated
 
 ENGINES_FOLDER = Path(__file__).parent / "engines"
 Precision = Literal["fp32", "tf32", "fp16", "bf16", "int8"]
+AUTO = "auto"  # the precision that stands for the best of them, see `bench_lib.auto`
+Asked = Precision | Literal["auto"]
 Word = Annotated[str, Field(max_length=200)]
 Option = bool | int | float | Word
 Pixels = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -68,7 +70,7 @@ class Case(_Strict):
     """
 
     engine: str
-    precision: Precision = "fp32"
+    precision: Asked = "fp32"
     image_size: Pixels = 224
     batch_size: Images = 1
     model: Word = "resnet18"
@@ -105,7 +107,8 @@ class Limits(_Strict):
     seconds have passed, but no longer than `warmup_max_s`. Latency and throughput are then each sampled until both
     `min_s` seconds and `min_count` samples are reached, and further until the 95 % interval of the median is no wider
     than ±`max_noise` of it (0.5 %, as in NVIDIA's nvbench) or `max_s` seconds, by default thrice `min_s`, have passed.
-    `case_timeout_s` ends a case that hangs.
+    `case_timeout_s` ends a case that hangs. `auto_max_error` is the largest relative error, see `bench_lib.accuracy`,
+    of a precision that `precision: auto` may take.
     """
 
     warmup_min_count: int = Field(3, ge=1, le=1_000_000)
@@ -116,6 +119,7 @@ class Limits(_Strict):
     max_s: float | None = Field(None, gt=0, le=LONGEST_S)
     max_noise: float = Field(0.005, ge=0, le=1)
     case_timeout_s: float = Field(900.0, gt=0, le=LONGEST_S)
+    auto_max_error: float = Field(0.01, gt=0, le=1)
 
     @property
     def longest_s(self) -> float:
@@ -158,7 +162,7 @@ class Variant(_Strict):
 
     engine: str
     options: dict[Word, Option] = {}
-    precisions: Annotated[list[Precision], Field(min_length=1)] | None = None
+    precisions: Annotated[list[Asked], Field(min_length=1)] | None = None
 
     _engine = field_validator("engine")(_known_engine)
     _options = field_validator("options")(_no_slowdown)
@@ -174,7 +178,7 @@ class Grid(_Strict):
     title: Word = "ResNet-18"
     model: Word = "resnet18"
     engines: Annotated[list[str], Field(min_length=1)]
-    precisions: Annotated[list[Precision], Field(min_length=1)]
+    precisions: Annotated[list[Asked], Field(min_length=1)]
     image_sizes: Annotated[list[Pixels], Field(min_length=1)]
     batch_sizes: Annotated[list[Images], Field(min_length=1)]
     options: dict[Word, dict[Word, Option]] = {}

@@ -5,7 +5,7 @@ from pandas.io.formats.style import Styler
 
 from bench_lib.narrative import at, bullets
 from bench_lib.russian import NBSP, counted, listed_few, number, percent, plain
-from bench_lib.statistics import ROPE
+from bench_lib.statistics import PAIRED_FROM, ROPE
 from bench_lib.summary import BASELINE_NAME, VERDICTS, Summary
 from bench_lib.tables import styled
 
@@ -37,6 +37,7 @@ def source(report: Summary) -> str:
         return (
             f"Он взят из медиан {counted(repeats, 'процесса', 'процессов', 'процессов')} с отдельной сборкой в каждом, "
             "измеренных вперемешку с остальными: разброс от сборки к сборке и от запуска к запуску в него входит."
+            f"{paired(repeats)}"
         )
     sd = percent(report.process_sd)
     origin = (
@@ -49,6 +50,16 @@ def source(report: Summary) -> str:
         f"запуск не показывает; к разбросу внутри процесса добавлен разброс между процессами — он {origin}. У строк, "
         "где GPU ждёт процессора (батч 1), он может быть во много раз больше: чтобы измерить его, запустите с "
         "`repeats: 5`."
+    )
+
+
+def paired(repeats: int) -> str:
+    """That ratios are taken within rounds, where there are enough of them."""
+    if repeats < PAIRED_FROM:
+        return ""
+    return (
+        " Отношение двух конфигураций берётся внутри каждого круга, в котором обе измерены по разу, поэтому медленные "
+        "изменения скорости самой машины на вердикты не влияют."
     )
 
 

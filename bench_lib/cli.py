@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--clock", action="store_true", help="time each case of the grid by other clocks beside ours")
     counts = {
         "rounds": "with --clock: how often each clock times a case (12)",
-        "processes": "how many processes measure the case, and as many the case slowed down (20)",
+        "processes": "how many processes measure the case, and as many the case slowed down (40)",
         "pairs": "how many pairs of groups of them are compared (200)",
     }
     for name, words in counts.items():

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench_lib import ceilings, statistics, trouble
+from bench_lib.cases import AUTO
 from bench_lib.records import Memory, Record
 
 # Of the engines; a variant's name follows in brackets, see `labelled`.
@@ -32,6 +33,8 @@ def row(records: Sequence[Record], process_sd: float) -> dict[str, Any]:
     case = shown.case
     actual = shown.accuracy.actual_precision if shown.accuracy else case.precision
     precision = case.precision if actual == case.precision else f"{case.precision} (факт.: {actual.upper()})"
+    if case.precision == AUTO and shown.accuracy:
+        precision = f"{AUTO}: {actual}"
     label = labelled(case.engine, case.variant)
     base = {
         "case": case.model_copy(update={"repeat": 1}).id,

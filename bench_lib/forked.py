@@ -42,8 +42,11 @@ def why_not() -> str:
 
 
 def start_child(function: Callable, *arguments: Any) -> Any:
-    """Fork a child that calls the function, without first importing this program's main module, as it would."""
-    child, main = CONTEXT.Process(target=function, args=arguments), sys.modules["__main__"]
+    """Fork a child that calls the function, without first importing this program's main module, as it would.
+
+    Where there is no fork server, it starts from nothing.
+    """
+    child, main = (CONTEXT or multiprocessing).Process(target=function, args=arguments), sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     try:
         child.start()
@@ -77,15 +80,15 @@ def become_kernel(arguments: list[str], environment: dict[str, str], folder: str
     os.environ.update(environment)
     if folder:
         os.chdir(folder)
-    threading.Thread(target=_end_with_the_sweep, daemon=True).start()
+    threading.Thread(target=end_with_the_parent, daemon=True).start()
     sys.argv = ["ipykernel_launcher", *arguments, f"--IPKernelApp.parent_handle={os.getppid()}"]
     from ipykernel.kernelapp import launch_new_instance
 
     launch_new_instance()
 
 
-def _end_with_the_sweep() -> None:
-    """Jupyter's own watch is on the parent, here the fork server, which its children keep alive."""
+def end_with_the_parent() -> None:
+    """End this child once the process that asked for it does; Jupyter's own watch is on the fork server instead."""
     multiprocessing.parent_process().join()
     os._exit(1)
 

@@ -4,6 +4,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from bench_lib import findings, roofline
+from bench_lib.cases import AUTO
 from bench_lib.narrative import bullets, few, leadership
 from bench_lib.russian import NBSP, between, counted, listed, number, percent, plural, scientific, span, times
 from bench_lib.summary import BASELINE_NAME, VERDICTS, Summary
@@ -186,7 +187,7 @@ def accuracy(report: Summary) -> Markdown:
             f"эталонным {agreement}."
         )
     lines += quantization(report)
-    relabelled = cases[cases.precision_label != cases.precision]
+    relabelled = cases[(cases.precision_label != cases.precision) & (cases.precision != AUTO)]
     for (label, asked, shown), rows in relabelled.groupby(["label", "precision", "precision_label"], sort=False):
         count = counted(len(rows), "конфигурации", "конфигурациях", "конфигурациях")
         lines.append(

@@ -1,13 +1,10 @@
-"""One `Case` → one `Record`: what `notebooks/measure.ipynb` calls."""
+"""One `Case` → one `Record`."""
 
-import ast
 import multiprocessing
 import re
 import time
 import traceback
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from bench_lib import imports  # isort: skip  # before torch, whose import it times
@@ -15,55 +12,30 @@ from bench_lib import imports  # isort: skip  # before torch, whose import it ti
 import torch
 
 from bench_lib import accuracy, ceilings, energy, engines, machine, memory, models, work
-from bench_lib.cases import Case, InputError, Limits
-from bench_lib.faults import unknown_key, validated
-from bench_lib.records import Energy, Memory, Record, Timing, write_record
+from bench_lib.cases import Case, Limits
+from bench_lib.records import Energy, Memory, Record, Timing
 from bench_lib.statistics import median
 from bench_lib.timing import Clock, time_engine
 
-SINGLE = Path(__file__).parents[1] / "outputs" / "single"
-CASE_PARAMETERS = ["engine", "precision", "image_size", "batch_size", "model", "options", "variant", "repeat"]
-PARAMETERS = [*CASE_PARAMETERS, "limits", "seed", "record_path"]
 OUT_OF_MEMORY = re.compile(
     r"out of memory|tried to allocate|failed to allocate|bad allocation|bad_alloc", re.IGNORECASE
 )
 
 
-def measure_notebook(namespace: dict[str, Any], cells: Sequence[str]) -> tuple[Record, Path]:
-    """Measure the case that a notebook's parameters name, write its record, and return both record and path.
-
-    `namespace` is the notebook's `globals()`, `cells` its `In`. Raise `InputError` before anything runs if a
-    parameter is wrong or papermill was given one that does not exist.
-    """
-    refuse_unknown_parameters(cells)
-    given = {name: namespace[name] for name in PARAMETERS}
-    limits = validated(Limits, given.pop("limits"), "limits")
-    seed, path = given.pop("seed"), given.pop("record_path")
-    if not isinstance(seed, int) or seed < 0:
-        raise InputError(f"seed is {seed!r}; it must be a whole number of at least 0")
-    case = validated(Case, given, "parameters of the notebook")
-    engines.check_options(case)
-    models.check_model(case.model)
-    target = Path(path) if path else SINGLE / f"{case.id}-{datetime.now():%Y%m%d-%H%M%S-%f}.json"
-    record = measure(case, limits, seed)
-    write_record(record, target)
-    return record, target
-
-
-def refuse_unknown_parameters(cells: Sequence[str]) -> None:
-    """Raise `InputError` if papermill injected a parameter that the notebook does not know: it only logs a line."""
-    for cell in cells:
-        if not cell.startswith("# Parameters"):  # the first line of the cell that papermill injects
-            continue
-        for statement in ast.parse(cell).body:
-            for target in getattr(statement, "targets", []):
-                if target.id not in PARAMETERS:
-                    raise InputError(f"parameters of the notebook: {unknown_key(target.id, PARAMETERS)}")
-
-
 def measure(case: Case, limits: Limits, seed: int = 0, clock: Clock = time.perf_counter) -> Record:
     """Build, warm up, time and check the case on this machine. Failures are in the record, never raised."""
-    base = {
+    base = attempted(case, limits, seed)
+    try:
+        return Record(**base, **run_case(case, limits, seed, clock))
+    except engines.Unavailable as error:
+        return Record(**base, status="skipped", reason=error.reason, detail=str(error))
+    except Exception as error:  # a runtime may raise anything; the sweep goes on and the record keeps it
+        return Record(**base, status="failed", reason=failure_reason(error), detail=traceback.format_exc())
+
+
+def attempted(case: Case, limits: Limits, seed: int) -> dict[str, Any]:
+    """The fields of a record that do not depend on what comes of it."""
+    return {
         "case": case,
         "limits": limits,
         "seed": seed,
@@ -71,12 +43,6 @@ def measure(case: Case, limits: Limits, seed: int = 0, clock: Clock = time.perf_
         "machine": machine.describe(),
         "process": "forked" if multiprocessing.parent_process() else "plain",
     }
-    try:
-        return Record(**base, **run_case(case, limits, seed, clock))
-    except engines.Unavailable as error:
-        return Record(**base, status="skipped", reason=error.reason, detail=str(error))
-    except Exception as error:  # a runtime may raise anything; the sweep goes on and the record keeps it
-        return Record(**base, status="failed", reason=failure_reason(error), detail=traceback.format_exc())
 
 
 def run_case(case: Case, limits: Limits, seed: int, clock: Clock) -> dict[str, Any]:

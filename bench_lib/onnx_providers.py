@@ -16,7 +16,8 @@ NAMES = {
 }
 # What a provider says where it does not load or lacks an operation of the network in this precision.
 LACKS = re.compile(
-    r"Please install|Failed to load library|NOT_IMPLEMENTED|INVALID_GRAPH|has been explicitly disabled|Provider type for .* is not set"
+    r"Please install|Failed to load library|NOT_IMPLEMENTED|INVALID_GRAPH|has been explicitly disabled"
+    r"|Provider type for .* is not set"
 )
 PLUGIN = "onnxruntime-ep-nv-tensorrt-rtx-cu13"
 

@@ -102,6 +102,15 @@ class Work(_Noun):
     bytes_least: Bytes
 
 
+class Trial(_Noun):
+    """What `precision: auto` found at one precision: its speed and error, and why it was not taken (Russian)."""
+
+    precision: Precision
+    latency_ms: Milliseconds | None = None  # None: it does not run here
+    max_relative_error: float | None = None
+    reason: str = ""
+
+
 class Record(_Noun):
     """One attempted case: figures where `status` is `ok`, otherwise a `reason` for the report's (Russian) reader.
 
@@ -127,6 +136,7 @@ class Record(_Noun):
     work: Work | None = None
     gpu_idle: GpuState | None = None  # `machine.gpu_state` before anything is sent to the GPU
     gpu_busy: GpuState | None = None  # and while it works
+    trials: list[Trial] = []  # where the case's precision is "auto"
     process: Literal["plain", "forked"] = "plain"  # started from nothing, or forked from a preloaded one
     ran: Ran = {}
     machine: Machine = {}

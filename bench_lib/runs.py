@@ -17,6 +17,10 @@ def _identity(data: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in data.items() if key != "memory_bytes"}
 
 
+def _written(grid: Grid) -> dict[str, Any]:
+    return json.loads(grid.model_dump_json())
+
+
 class Run:
     """A folder of one grid's records from one machine: `grid.json`, `machine.json`, `records/`, `notebooks/`."""
 
@@ -38,11 +42,14 @@ class Run:
 
         Without a machine (on a cluster), the first task claims the folder for its own, by `claim_machine`.
         """
-        wanted = {self.grid_path: json.loads(grid.model_dump_json())}
+        wanted = {self.grid_path: _written(grid)}
         if machine is not None:
             wanted[self.machine_path] = machine
         for path, data in wanted.items():
-            if path.exists() and _identity(read_dict(path)) != _identity(data):
+            if not path.exists():
+                continue
+            found = _written(self.grid()) if path == self.grid_path else read_dict(path)  # of an older version, whole
+            if _identity(found) != _identity(data):
                 raise InputError(
                     f"{self.folder}: holds a run of another {path.stem} ({path.name} differs); "
                     "give a new folder with --output, or the same grid and machine to go on with that run"

@@ -15,7 +15,7 @@ from bench_lib.sweep import can_fork, measure_case, now, show_progress
 SLOWED_BY = 0.05
 
 
-def check_verdicts(grid: Grid, folder: Path, processes: int = 20, pairs: int = 200) -> SelfCheck:
+def check_verdicts(grid: Grid, folder: Path, processes: int = 40, pairs: int = 200) -> SelfCheck:
     """Measure the grid's one case, plain and slowed down, in `processes` fresh processes each, and compare groups.
 
     Write `selfcheck.json`.
@@ -87,19 +87,24 @@ def measure(case: Case, grid: Grid, run: Run, fork: bool) -> Record:
 def compare(plain: Sequence[Record], slowed: Sequence[Record], repeats: int, pairs: int, seed: int) -> tuple[int, int]:
     """Of `pairs` drawn pairs of groups: how many of plain ones are called different, in how many slowed is slower.
 
-    The groups of a pair have no process in common; the pairs have, so they are not independent.
+    A group is of `repeats` processes, and the n-th of one group was measured beside the n-th of the other, as in a
+    round of a sweep. The groups of a pair have no process in common; the pairs have, so they are not independent.
     """
     draw, extra_sd = random.Random(seed), 0.0
     if repeats == 1:
         extra_sd = relative_sd(list(map(median_ms, plain)))
+    alike, unlike = list(zip(plain[::2], plain[1::2], strict=False)), list(zip(slowed, plain, strict=True))
     false_alarms = found = 0
     for _ in range(pairs):
-        both = draw.sample(plain, 2 * repeats)
-        one, other = times(both[:repeats]), times(both[repeats:])
-        false_alarms += statistics.verdict(one, other, extra_sd) in ("faster", "slower")
-        slow, other = (times(draw.sample(kind, repeats)) for kind in (slowed, plain))
-        found += statistics.verdict(slow, other, extra_sd) == "slower"
+        couples = (draw.sample(couple, 2) for couple in draw.sample(alike, repeats))
+        false_alarms += judged(*zip(*couples, strict=True), extra_sd) in ("faster", "slower")
+        found += judged(*zip(*draw.sample(unlike, repeats), strict=True), extra_sd) == "slower"
     return false_alarms, found
+
+
+def judged(one: Sequence[Record], other: Sequence[Record], extra_sd: float) -> statistics.Verdict:
+    """The verdict on two groups of processes, as the report would give it."""
+    return statistics.verdict(*statistics.within_rounds(times(one), times(other), extra_sd), extra_sd)
 
 
 def times(records: Sequence[Record]) -> list[float]:

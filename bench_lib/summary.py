@@ -7,16 +7,16 @@ from typing import Any
 import pandas as pd
 
 from bench_lib import checks, figures, statistics
-from bench_lib.cases import Grid, InputError
+from bench_lib.cases import AUTO, Grid, InputError
 from bench_lib.figures import LABELS, MIB
 from bench_lib.records import Record
 from bench_lib.runs import Run
+from bench_lib.statistics import ASSUMED_SD
 
 __all__ = ["BASELINE_NAME", "LABELS", "MIB", "STATUS", "Summary", "compared", "summarize", "tally"]
 STATUS = {"ok": "измерено", "skipped": "пропущено", "failed": "не удалось"}
 VERDICTS = {"faster": "БЫСТРЕЕ", "slower": "МЕДЛЕННЕЕ", "same": "ОДИНАКОВО", "undecided": "НЕ РЕШЕНО"}
 BASELINE_NAME = f"{LABELS['pytorch']} fp32"
-ASSUMED_SD = 0.03  # relative, from process to process, where no check measured it
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def place_in_block(rows: list[dict[str, Any]]) -> None:
     best = min(measured, key=lambda row: row["latency_ms"], default=None)
     for row in rows:
         is_measured = row["status"] == "ok"
-        as_asked = is_measured and row["precision"] == row["precision_label"]
+        as_asked = is_measured and row["precision"] in (row["precision_label"], AUTO)
         row["leads"] = is_measured and (row is best or compared(row, best) != "slower")
         row |= dict.fromkeys(("speedup", "speedup_low", "speedup_high"), float("nan")) | {"verdict": ""}
         if baseline and as_asked:
@@ -99,7 +99,8 @@ def speedup(row: dict[str, Any], baseline: dict[str, Any]) -> dict[str, Any]:
     if row is baseline:
         return {"speedup": value}
     sd = max(row["extra_sd"], baseline["extra_sd"])
-    interval = statistics.ratio(baseline["latency_values"], row["latency_values"], extra_sd=sd)
+    values = statistics.within_rounds(baseline["latency_values"], row["latency_values"], sd)
+    interval = statistics.ratio(*values, extra_sd=sd)
     scale = value / interval.value
     low, high = interval.low * scale, interval.high * scale
     return {"speedup": value, "speedup_low": low, "speedup_high": high, "verdict": compared(row, baseline)}
@@ -108,8 +109,8 @@ def speedup(row: dict[str, Any], baseline: dict[str, Any]) -> dict[str, Any]:
 def compared(row, other, figure: str = "latency") -> statistics.Verdict:
     """Whether a row of `cases` is faster than another by `latency` or by `fps`."""
     ours, theirs = row[f"{figure}_values"], other[f"{figure}_values"]
-    pair = (ours, theirs) if figure == "latency" else (theirs, ours)
-    return statistics.verdict(*pair, extra_sd=max(row["extra_sd"], other["extra_sd"]))
+    pair, sd = (ours, theirs) if figure == "latency" else (theirs, ours), max(row["extra_sd"], other["extra_sd"])
+    return statistics.verdict(*statistics.within_rounds(*pair, sd), extra_sd=sd)
 
 
 def tally(report: Summary) -> str:

@@ -5,7 +5,7 @@ import time
 
 import torch
 
-from bench_lib.cases import Case, Grid, Limits
+from bench_lib.cases import Case, Grid, Limits, Variant
 from bench_lib.checks import OURS, TIMER, CaseClock, Clock, SelfCheck
 from bench_lib.records import Accuracy, Memory, Record, Timing, Window
 from bench_lib.summary import Summary, summarize
@@ -111,7 +111,8 @@ def report(*records: Record, gpu=None, sd=None) -> Summary:
     """A summary of the records, whose grid is just what they hold; `sd` is the measured one from process to process."""
     cases = [r.case for r in records]
     grid = Grid(
-        engines=list(dict.fromkeys(c.engine for c in cases)),
+        engines=list(dict.fromkeys(c.variant or c.engine for c in cases)),
+        variants={c.variant: Variant(engine=c.engine, options=c.options) for c in cases if c.variant},
         precisions=list(dict.fromkeys(c.precision for c in cases)),
         image_sizes=sorted({c.image_size for c in cases}),
         batch_sizes=sorted({c.batch_size for c in cases}),

@@ -10,7 +10,7 @@ from bench_lib import certainty, claims, figures, parts, tables
 from bench_lib.cases import Grid
 from bench_lib.records import Energy
 from bench_lib.russian import NBSP
-from bench_lib.summary import ASSUMED_SD
+from bench_lib.statistics import ASSUMED_SD
 from bench_lib.sweep import shuffled
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from made import FakeClock, NoOpEngine
 
-from bench_lib import accuracy, engines, measure, timing
+from bench_lib import accuracy, engines, measure, notebook, timing
 from bench_lib.cases import Case, InputError, Limits
 from bench_lib.records import read_record
 from bench_lib.sweep import NOTEBOOKS, execute
@@ -155,6 +155,6 @@ def test_a_wrong_parameter_of_the_notebook_is_refused_before_anything_runs(tmp_p
 
 
 def test_cells_of_the_notebook_itself_are_not_taken_for_injected_parameters():
-    measure.refuse_unknown_parameters(["x = 1", "# Parameters\nengine = 'pytorch'\n"])
+    notebook.refuse_unknown_parameters(["x = 1", "# Parameters\nengine = 'pytorch'\n"])
     with pytest.raises(InputError):
-        measure.refuse_unknown_parameters(["# Parameters\nx = 1\n"])
+        notebook.refuse_unknown_parameters(["# Parameters\nx = 1\n"])

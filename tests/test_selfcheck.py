@@ -80,6 +80,15 @@ def test_of_200_pairs_at_most_one_percent_are_false_alarms_and_a_slowdown_of_5_p
     assert found >= least_found
 
 
+def test_groups_of_a_pair_were_measured_side_by_side_so_a_machine_that_drifts_hides_nothing():
+    drift = [10 * 1.03**number for number in range(20)]
+    plain, slowed = [timed([ms]) for ms in drift], [timed([1.05 * ms * 1.001 ** (n % 3)]) for n, ms in enumerate(drift)]
+    false_alarms, found = check.compare(plain, slowed, 8, pairs=200, seed=0)
+    assert false_alarms <= 2
+    assert found == 200
+    assert check.compare(plain, slowed, 7, pairs=200, seed=0)[1] == 0  # not paired
+
+
 def test_a_difference_within_the_noise_is_rarely_found():
     plain, slowed = drawn(20, 0, seed=1), drawn(20, 0.003, seed=2)
     assert check.compare(plain, slowed, 5, pairs=200, seed=3)[1] <= 20

@@ -28,6 +28,7 @@ from bench_lib.statistics import (
     throughput_ips,
     verdict,
     window_ips,
+    within_rounds,
 )
 from bench_lib.timing import time_engine
 
@@ -275,3 +276,23 @@ def test_measuring_loads_no_scipy():
         "sys.exit(any(name.startswith('scipy') for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1]).returncode == 0
+
+
+def test_from_eight_rounds_on_ratios_within_the_rounds_decide_so_that_drift_does_not_hide_a_difference():
+    drift = [1.0, 1.05, 1.1, 1.2, 1.25, 1.3, 1.4, 1.5]
+    noise = [1.0, 1.001, 0.999, 1.0, 1.001, 0.999, 1.0, 1.0]
+    a, b = [10 * x for x in drift], [10.5 * x * n for x, n in zip(drift, noise, strict=True)]
+    assert verdict(b, a) == "undecided"
+    assert verdict(*within_rounds(b, a)) == "slower"
+    found, plain = ratio(*within_rounds(b, a)), ratio(b, a)
+    assert found.value == pytest.approx(plain.value)
+    logs = [math.log(1.05 * n) for n in noise]
+    low, high = stats.t.interval(0.95, 7, np.mean(logs), stats.sem(logs))
+    assert (found.low, found.high) == pytest.approx((math.exp(low), math.exp(high)))
+
+
+def test_fewer_rounds_unlike_counts_and_single_processes_are_not_paired():
+    a, b = [1.0] * 7, [2.0] * 7
+    assert within_rounds(a, b) == (a, b)
+    assert within_rounds([1.0] * 8, [2.0] * 9) == ([1.0] * 8, [2.0] * 9)
+    assert within_rounds([1.0] * 20, [2.0] * 20, extra_sd=0.03) == ([1.0] * 20, [2.0] * 20)

@@ -1,0 +1,82 @@
+"""`precision: auto`: every precision is tried here, and the fastest that is accurate enough is measured."""
+
+import multiprocessing
+import os
+import threading
+from typing import Any, get_args
+
+from bench_lib import forked
+from bench_lib import measure as measuring
+from bench_lib.cases import AUTO, Case, Limits, Precision
+from bench_lib.records import Record, Trial
+from bench_lib.russian import percent
+from bench_lib.statistics import by_chance, median
+
+TRIAL_S = 0.3  # how long a figure is sampled in a trial
+
+
+def measure(case: Case, limits: Limits, seed: int = 0) -> Record:
+    """`measure.measure`, for a case whose precision may be "auto": then the record tells its trials as well."""
+    if case.precision != AUTO:
+        return measuring.measure(case, limits, seed)
+    brief = limits.model_copy(update={"min_s": min(limits.min_s, TRIAL_S), "max_s": min(limits.longest_s, TRIAL_S)})
+    found = [try_precision(case, precision, brief, seed) for precision in get_args(Precision)]
+    taken = fastest(found)
+    if taken is None:
+        reasons = "; ".join(f"{trial.precision}: {trial.reason}" for trial in found)
+        record = Record(**measuring.attempted(case, limits, seed), status="skipped",
+                        reason=f"ни одна точность не подошла ({reasons})",
+                        detail="no precision runs natively here within auto_max_error")  # fmt: skip
+    else:
+        record = measuring.measure(case.model_copy(update={"precision": taken.precision}), limits, seed)
+    trials = [trial if trial is taken or trial.reason else passed_over(trial, taken) for trial in found]
+    return record.model_copy(update={"case": case, "trials": trials})
+
+
+def fastest(trials: list[Trial]) -> Trial | None:
+    """The trial to take, None if none may be: of those that may be as fast as the fastest the most accurate one."""
+    eligible = [trial for trial in trials if not trial.reason]
+    least_ms = min((trial.latency_ms for trial in eligible), default=0)
+    level = [trial for trial in eligible if trial.latency_ms <= by_chance() * least_ms]
+    return min(level, key=lambda trial: trial.max_relative_error, default=None)
+
+
+def passed_over(trial: Trial, taken: Trial | None) -> Trial:
+    """The trial with the reason why another was taken (Russian)."""
+    slower = trial.latency_ms > by_chance() * taken.latency_ms
+    return trial.model_copy(update={"reason": "медленнее" if slower else "быстрее ли, не решено, а погрешность больше"})
+
+
+def judged(record: Record, precision: Precision, max_error: float) -> Trial:
+    """A trial from its record: eligible, without a `reason`, if it computed as asked and within the error allowed."""
+    if record.status != "ok":
+        return Trial(precision=precision, reason=record.reason)
+    actual, error = record.accuracy.actual_precision, record.accuracy.max_relative_error
+    reason = ""
+    if actual != precision:
+        reason = f"на деле посчитано в {actual.upper()}"
+    elif error > max_error:
+        reason = f"погрешность {percent(error)} больше допуска {percent(max_error)}"
+    return Trial(precision=precision, latency_ms=median(record.timing.latency_ms), max_relative_error=error,
+                 reason=reason)  # fmt: skip
+
+
+def try_precision(case: Case, precision: Precision, limits: Limits, seed: int) -> Trial:
+    """Measure the case at a precision in a process of its own, so that nothing of it stays in this one."""
+    reader, writer = multiprocessing.Pipe(duplex=False)
+    case = case.model_copy(update={"precision": precision})
+    child = forked.start_child(_try, writer, case, limits, seed, dict(os.environ))
+    writer.close()
+    try:
+        return judged(Record.model_validate_json(reader.recv()), precision, limits.auto_max_error)
+    except EOFError:
+        return Trial(precision=precision, reason="процесс измерения аварийно завершился")
+    finally:
+        child.join()
+
+
+def _try(writer: Any, case: Case, limits: Limits, seed: int, environment: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    threading.Thread(target=forked.end_with_the_parent, daemon=True).start()
+    writer.send(measuring.measure(case, limits, seed).model_dump_json())
