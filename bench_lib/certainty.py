@@ -5,7 +5,7 @@ from pandas.io.formats.style import Styler
 
 from bench_lib.narrative import at, bullets
 from bench_lib.russian import NBSP, counted, listed_few, number, percent, plain
-from bench_lib.statistics import PAIRED_FROM, ROPE
+from bench_lib.statistics import ASSUMED_SD, PAIRED_FROM, ROPE
 from bench_lib.summary import BASELINE_NAME, VERDICTS, Summary
 from bench_lib.tables import styled
 
@@ -39,17 +39,28 @@ def source(report: Summary) -> str:
             "измеренных вперемешку с остальными: разброс от сборки к сборке и от запуска к запуску в него входит."
             f"{paired(repeats)}"
         )
-    sd = percent(report.process_sd)
-    origin = (
-        f"взят из проверки выводов (раздел 2): {sd}"
-        if report.sd_is_measured
-        else f"не измерен (его измеряет `bench selfcheck`) и принят равным {sd}"
-    )
     return (
         "Каждая конфигурация измерена в одном процессе, так что разброс от сборки к сборке и от запуска к запуску этот "
-        f"запуск не показывает; к разбросу внутри процесса добавлен разброс между процессами — он {origin}. У строк, "
-        "где GPU ждёт процессора (батч 1), он может быть во много раз больше: чтобы измерить его, запустите с "
-        "`repeats: 5`."
+        f"запуск не показывает; к разбросу внутри процесса добавлен разброс между процессами — он {origin(report)}. "
+        "Чтобы измерить его у каждой конфигурации, запустите с `repeats: 5`."
+    )
+
+
+def origin(report: Summary) -> str:
+    """Where the spread between processes is taken from, of which rows."""
+    sd, assumed = percent(report.process_sd), percent(ASSUMED_SD)
+    if report.check is None:
+        return (
+            f"не измерен (его измеряет `bench selfcheck`) и принят равным {sd}; у строк, где GPU ждёт процессора "
+            "(батч 1), он может быть во много раз больше"
+        )
+    measured = f"взят из проверки выводов (раздел 2): {sd}"
+    if report.checked_pace is None:
+        return measured
+    host, device = "темп задаёт процессор (отправка занимает не меньше половины задержки)", "темп задаёт GPU"
+    here, rest = (host, device) if report.checked_pace else (device, host)
+    return (
+        f"у строк, где {here}, как у проверенной, {measured}; у строк, где {rest}, не измерен и принят равным {assumed}"
     )
 
 

@@ -12,6 +12,7 @@ LABELS = {
     "pytorch": "PyTorch", "onnx_runtime": "ONNX Runtime", "torch_tensorrt": "Torch-TensorRT", "openvino": "OpenVINO",
 }  # fmt: skip
 MIB = 2**20
+HOST_PACED = 0.5  # enqueue time as a share of latency: from here on launches, and so the host, set the pace
 LAUNCH_BOUND = 0.8  # enqueue time as a share of latency: from here on the GPU waits for the host
 NUMBERS = (
     "latency_ms", "latency_low", "latency_high", "per_image_ms", "fps", "fps_low", "fps_high", "p90_ms", "p99_ms",
@@ -47,6 +48,13 @@ def row(records: Sequence[Record], process_sd: float) -> dict[str, Any]:
         "disturbed": ", ".join(dict.fromkeys(words for record in measured for words in disturbances(record))),
     }  # fmt: skip
     return base | ABSENT | (of_measured(measured, base["extra_sd"]) if measured else {})
+
+
+def host_paced(records: Sequence[Record]) -> bool:
+    """Whether the host's launches rather than the device set the pace of a case, in half of its processes or more."""
+    timings = [record.timing for record in records if record.timing and record.timing.enqueue_ms]
+    shares = [statistics.median(timing.enqueue_ms) / statistics.median(timing.latency_ms) for timing in timings]
+    return bool(shares) and statistics.median(shares) >= HOST_PACED
 
 
 def labelled(engine: str, variant: str = "") -> str:

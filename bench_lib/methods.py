@@ -3,7 +3,7 @@
 from IPython.display import Markdown
 
 from bench_lib import roofline
-from bench_lib.narrative import bullets, grid_label, place
+from bench_lib.narrative import bullets, engines_of, place
 from bench_lib.russian import NBSP, counted, listed_few, number, percent, plain, plural, quoted, span
 from bench_lib.summary import BASELINE_NAME, MIB, Summary
 
@@ -19,7 +19,7 @@ def conditions(report: Summary) -> Markdown:
         f"**Размер изображения:** {', '.join(map(str, grid.image_sizes))} "
         f"{plural(grid.image_sizes[-1], 'пиксель', 'пикселя', 'пикселей')}.",
         f"**Батч:** {', '.join(map(str, grid.batch_sizes))}.",
-        f"**Оптимизация:** {', '.join(grid_label(grid, name) for name in grid.engines)}.",
+        f"**Оптимизация:** {', '.join(engines_of(grid))}.",
         f"**Точность:** {', '.join(grid.precisions)}.",
         f"**Машина:** {place(report)}.",
     ]

@@ -1,13 +1,12 @@
-"""Tables → Russian sentences: why this was measured, and the answer in short."""
+"""Tables → Russian sentences: why this was measured, and words that the other chapters share."""
 
-import pandas as pd
-from IPython.display import HTML, Markdown
+from IPython.display import Markdown
 
 from bench_lib import findings
 from bench_lib.cases import Grid
 from bench_lib.figures import labelled
-from bench_lib.russian import NBSP, counted, listed, number, plural, quoted, span, spread_out
-from bench_lib.summary import BASELINE_NAME, STATUS, Summary, tally
+from bench_lib.russian import NBSP, counted, listed, plural, quoted, spread_out
+from bench_lib.summary import Summary
 
 MOST_SENTENCES = 12
 
@@ -36,36 +35,26 @@ def place(report: Summary) -> str:
     return f"процессор {quoted(report.machine['cpu'])} ({cores}), без GPU"
 
 
-def grid_label(grid: Grid, name: str) -> str:
-    """What a name in the grid's `engines` is called in the report."""
-    return labelled(grid.variant(name).engine, name if name in grid.variants else "")
+def engines_of(grid: Grid) -> list[str]:
+    """The grid's engines as the report calls them; of the variants of one, how many there are."""
+    found: dict[str, list[str]] = {}
+    for name in grid.engines:
+        found.setdefault(grid.variant(name).engine, []).append(name)
+    return [f"{labelled(engine)}{variants_among(names, grid)}" for engine, names in found.items()]
+
+
+def variants_among(names: list[str], grid: Grid) -> str:
+    """In brackets: the variants among the names, or of many how many they are."""
+    variants = [name for name in names if name in grid.variants]
+    if not variants:
+        return ""
+    words = counted(len(variants), "вариант", "варианта", "вариантов") if len(variants) > 2 else ", ".join(variants)
+    return f" ({'и ' if len(names) > len(variants) else ''}{words})"
 
 
 def at(row) -> str:
     """Where a figure was measured: engine, precision, image size and batch."""
     return f"{row['name']}, {row['image_size']}×{row['image_size']}, батч {row['batch_size']}"
-
-
-def abstract(report: Summary) -> HTML:
-    """The answer in short, before anything else."""
-    cases = report.measured
-    lines = [
-        f"<b>Где и что.</b> {quoted(report.grid.title)}; {place(report)}. "
-        f"Конфигураций {len(report.cases)}: {tally(report)}."
-    ]
-    if cases.empty:
-        lines.append("<b>Ответа нет:</b> ни одна конфигурация не измерена, причины перечислены в разделе 3.")
-    else:
-        most, least = cases.loc[cases.fps.idxmax()], cases.loc[cases.latency_ms.idxmin()]
-        lines += [
-            f"<b>Кто быстрее.</b> {leadership(findings.blocks(cases))} {advantage(cases)}",
-            f"<b>Наибольшая пропускная способность:</b> {number(most.fps)} FPS ({at(most)}).",
-            f"<b>Наименьшее время на батч:</b> {number(least.latency_ms)}{NBSP}мс ({at(least)}).",
-        ]
-    if absent := unmeasured(report):
-        lines.append(f"<b>Без результата:</b> {'; '.join(absent)}.")
-    items = "".join(f"<li>{line}</li>" for line in lines)
-    return HTML(f'<div class="summary"><ul>{items}</ul></div>')
 
 
 def leadership(blocks: list[findings.Block]) -> str:
@@ -83,29 +72,10 @@ def leadership(blocks: list[findings.Block]) -> str:
     return text.strip()
 
 
-def advantage(cases: pd.DataFrame) -> str:
-    """How much faster than the baseline is the one that leads most often."""
-    leader = next(iter(findings.wins(findings.blocks(cases))), BASELINE_NAME)
-    speedups = cases[cases.name == leader].speedup.dropna()
-    if leader == BASELINE_NAME or speedups.empty:
-        return ""
-    return f"Ускорение {leader} относительно {BASELINE_NAME} — {span(speedups.min(), speedups.max(), '×')}."
-
-
-def unmeasured(report: Summary) -> list[str]:
-    """Engines and precisions without a single figure, and why; those of one engine and reason together."""
-    lines = []
-    for (label, reason), rows in report.cases[report.cases.status != "ok"].groupby(["label", "reason"], sort=False):
-        measured = set(report.measured[report.measured.label == label].precision)
-        if without := [precision for precision in rows.precision.unique() if precision not in measured]:
-            lines.append(f"{label} {listed(without)} ({STATUS[rows.status.iloc[0]]}: {quoted(reason)})")
-    return lines
-
-
 def aim(report: Summary) -> Markdown:
     """Why this was measured."""
     grid = report.grid
-    engines = listed([grid_label(grid, name) for name in grid.engines])
+    engines = listed(engines_of(grid))
     compared = "сравнить время инференса" if len(grid.engines) > 1 else "измерить время инференса"
     return Markdown(
         f"Задача — {compared} сети {quoted(grid.title)} на этой машине: {engines}, точность {listed(grid.precisions)}, "

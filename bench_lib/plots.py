@@ -23,32 +23,55 @@ STYLE = {"font.sans-serif": ["DejaVu Sans"], "svg.fonttype": "path", "svg.hashsa
 WIDE_RANGE = 10  # FPS that differ by more than this go on a logarithmic scale
 MOST_PANELS = 6  # more would be too small to read
 MOST_TICKS = 9
+MOST_LINES = 12  # more cannot be told apart
 
 
 @dataclass(frozen=True)
 class Line:
-    """How a name is drawn in every figure: an engine has its colour, a precision its marker and dashes."""
+    """How a name is drawn in every figure: an engine has its colour, a precision its marker and dashes.
+
+    The marker of a variant is hollow.
+    """
 
     colour: tuple[float, float, float]
     marker: str
     dashes: str
+    is_variant: bool = False
 
     @property
     def style(self) -> dict:
         """As Matplotlib's keyword arguments."""
-        return {"color": self.colour, "marker": self.marker, "linestyle": self.dashes, "markersize": 6}
+        hollow = {"markerfacecolor": "white"} if self.is_variant else {}
+        return {"color": self.colour, "marker": self.marker, "linestyle": self.dashes, "markersize": 6, **hollow}
 
 
 def styles(cases: pd.DataFrame) -> dict[str, Line]:
     """The line of each name; colours are told apart by the colour-blind too."""
-    labels, precisions = (list(dict.fromkeys(cases[column])) for column in ("label", "precision_label"))
-    colours = sns.color_palette("colorblind", max(10, len(labels)))
+    engines, precisions = (list(dict.fromkeys(cases[column])) for column in ("engine", "precision_label"))
+    colours = sns.color_palette("colorblind", max(10, len(engines)))
     markers, dashes = itertools.cycle("osD^vPX*"), itertools.cycle(["-", "--", ":", "-."])
     marks = {precision: (next(markers), next(dashes)) for precision in precisions}
-    pairs = dict(zip(cases["name"], zip(cases.label, cases.precision_label, strict=True), strict=True))
     return {
-        name: Line(tuple(colours[labels.index(label)]), *marks[precision]) for name, (label, precision) in pairs.items()
+        row.name: Line(tuple(colours[engines.index(row.engine)]), *marks[row.precision_label], row.variant != "")
+        for row in cases[["name", "engine", "variant", "precision_label"]].drop_duplicates().itertuples(index=False)
     }
+
+
+def drawn(report: Summary) -> tuple[pd.DataFrame, str]:
+    """The measured cases that figures show, and a note on what they leave out (Russian).
+
+    Of more names than `MOST_LINES` only those without a variant are shown, and of each engine and precision the variant
+    that is most often its fastest.
+    """
+    table = report.measured
+    if table["name"].nunique() <= MOST_LINES:
+        return table, ""
+    tuned = table[table.variant != ""]
+    places = ["engine", "precision_label", "image_size", "batch_size"]
+    fastest = tuned.loc[tuned.groupby(places).fps.idxmax()]
+    most_often = fastest.groupby(["engine", "precision_label"])["name"].agg(lambda names: names.value_counts().index[0])
+    note = ". Из вариантов показан лучший у каждого рантайма и точности"
+    return table[(table.variant == "") | table["name"].isin(most_often)], note
 
 
 def legend(figure: Figure, panels: Iterable[plt.Axes]) -> None:
@@ -76,15 +99,14 @@ def fps_vs_batch(report: Summary, png: str | Path) -> HTML:
 
 def fps_figure(report: Summary, x: str, panel: str, x_label: str, title: str, caption: str, png: str | Path) -> HTML:
     """Lines of FPS over `x`, one an engine and precision, in panels by `panel`."""
-    table = report.measured
+    table, note = drawn(report)
     if table[x].nunique() < 2:
         return HTML(f"<p>График «{caption}» не построен: для него нужны хотя бы два измеренных значения.</p>")
-    note = ""
     every = sorted(table[panel].unique())
     panels = spread_out(every, MOST_PANELS)
     table = table[table[panel].isin(panels)]
     if len(panels) < len(every):
-        note = f". Показаны {len(panels)} из {len(every)}: {listed([title.format(value) for value in panels])}"
+        note += f". Показаны {len(panels)} из {len(every)}: {listed([title.format(value) for value in panels])}"
     lines = styles(report.cases)
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)

@@ -38,23 +38,30 @@ class Summary:
     the share is of throughput; lost (records of repeats that failed where others did not). Figures that are not known
     are NaN.
 
-    `process_sd` is the relative sd from process to process that `extra_sd` is taken from; `sd_is_measured` tells
-    whether a check measured it or it is `ASSUMED_SD`.
+    `check` is what `bench selfcheck` found there, if it ran. The relative sd from process to process that `extra_sd` is
+    taken from, `process_sd`, is the one that it measured, or else `ASSUMED_SD`. A check tells of cases like the one it
+    measured: where `checked_pace` is not None, only of those that the host paces (True) or the device does (False),
+    see `bench_lib.figures.host_paced`; `extra_sd` of the others is `ASSUMED_SD`.
     """
 
     grid: Grid
     machine: dict[str, Any]
     records: list[Record]
     cases: pd.DataFrame
-    process_sd: float = ASSUMED_SD
-    sd_is_measured: bool = False
+    check: checks.SelfCheck | None = None
+    checked_pace: bool | None = None
 
     @staticmethod
     def read(folder: str | Path) -> "Summary":
         """Read a run's folder; raise `InputError` if it holds none or a broken record."""
         run = Run(folder)
         check = checks.read_selfcheck(folder)
-        return summarize(run.grid(), run.records(), check.process_sd if check else None)
+        return summarize(run.grid(), run.records(), check)
+
+    @property
+    def process_sd(self) -> float:
+        """The relative sd from process to process."""
+        return self.check.process_sd if self.check else ASSUMED_SD
 
     @property
     def measured(self) -> pd.DataFrame:
@@ -62,21 +69,24 @@ class Summary:
         return self.cases[self.cases.status == "ok"]
 
 
-def summarize(grid: Grid, records: list[Record], measured_sd: float | None = None) -> Summary:
+def summarize(grid: Grid, records: list[Record], check: checks.SelfCheck | None = None) -> Summary:
     """Tables of the records; all are from one machine. Raise `InputError` if they do not tell which."""
     if not records[0].machine:
         raise InputError("the records do not tell what machine they are from; measure again with `bench sweep`")
-    sd = ASSUMED_SD if measured_sd is None else measured_sd
     by_case: dict[str, list[Record]] = {}
     for record in records:
         by_case.setdefault(record.case.model_copy(update={"repeat": 1}).id, []).append(record)
-    rows = [figures.row(processes, sd) for processes in by_case.values()]
+    paces = {name: figures.host_paced(processes) for name, processes in by_case.items()}
+    checked_pace = paces.get(check.case.id) if check and len(set(paces.values())) > 1 else None
+    measured_sd = check.process_sd if check else ASSUMED_SD
+    sds = {name: measured_sd if checked_pace in (None, pace) else ASSUMED_SD for name, pace in paces.items()}
+    rows = [figures.row(processes, sds[name]) for name, processes in by_case.items()]
     blocks: dict[tuple[int, int], list[dict[str, Any]]] = {}
     for row in rows:
         blocks.setdefault((row["image_size"], row["batch_size"]), []).append(row)
     for block in blocks.values():
         place_in_block(block)
-    return Summary(grid, records[0].machine, records, pd.DataFrame(rows), sd, measured_sd is not None)
+    return Summary(grid, records[0].machine, records, pd.DataFrame(rows), check, checked_pace)
 
 
 def place_in_block(rows: list[dict[str, Any]]) -> None:

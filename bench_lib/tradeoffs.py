@@ -17,7 +17,7 @@ from bench_lib.summary import BASELINE_NAME, Summary
 
 def latency_vs_throughput(report: Summary, png: str | Path) -> HTML:
     """What a larger batch gains in FPS and costs in latency: a line over batches, a panel an image size."""
-    table, caption = report.measured, "Задержка против пропускной способности: точки — батчи"
+    (table, note), caption = plots.drawn(report), "Задержка против пропускной способности: точки — батчи"
     if table.batch_size.nunique() < 2:
         return HTML(f"<p>График «{caption}» не построен: для него нужны хотя бы два измеренных батча.</p>")
     sizes = spread_out(sorted(table.image_size.unique()), plots.MOST_PANELS)
@@ -41,13 +41,13 @@ def latency_vs_throughput(report: Summary, png: str | Path) -> HTML:
                     FuncFormatter(lambda value, _: number(value, 0) if value >= 1 else plain(value))
                 )
         plots.legend(figure, grid.flat)
-    return plots.shown(figure, caption, plots.alternative(table, "batch_size", caption), png)
+    return plots.shown(figure, f"{caption}{note}", plots.alternative(table, "batch_size", caption), png)
 
 
 def speedup_map(report: Summary, png: str | Path) -> HTML:
     """Speedup over PyTorch fp32 at each image size and batch size, a panel an engine and precision."""
-    table, caption = report.measured.dropna(subset="speedup"), "Ускорение относительно PyTorch fp32: размер и батч"
-    table = table[table["name"] != BASELINE_NAME]
+    (table, note), caption = plots.drawn(report), "Ускорение относительно PyTorch fp32: размер и батч"
+    table = table[(table["name"] != BASELINE_NAME) & table.speedup.notna()]
     if table.empty or table.image_size.nunique() * table.batch_size.nunique() < 2:
         return HTML(f"<p>График «{caption}» не построен: для него нужны хотя бы два измеренных сочетания.</p>")
     names = spread_out(sorted(table["name"].unique()), plots.MOST_PANELS)
@@ -79,5 +79,5 @@ def speedup_map(report: Summary, png: str | Path) -> HTML:
         f"{words} {number(row.speedup, 2)}× — {at(row)}" for words, row in (("наибольшее", best), ("наименьшее", least))
     ]
     return plots.shown(
-        figure, f"{caption}. Синее — быстрее, красное — медленнее", f"{caption}: {'; '.join(ends)}.", png
+        figure, f"{caption}. Синее — быстрее, красное — медленнее{note}", f"{caption}: {'; '.join(ends)}.", png
     )

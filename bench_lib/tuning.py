@@ -9,7 +9,7 @@ from pandas.io.formats.style import Styler
 
 from bench_lib.figures import LABELS
 from bench_lib.narrative import at, bullets, few
-from bench_lib.russian import NBSP, listed_few, number, percent, quoted, scientific, times
+from bench_lib.russian import NBSP, counted, listed_few, number, percent, quoted, scientific, times
 from bench_lib.summary import BASELINE_NAME, VERDICTS, Summary, compared
 from bench_lib.tables import styled
 
@@ -96,16 +96,18 @@ def dearest(found: list[Pair]) -> list[str]:
     most = max(gained, key=lambda pair: pair.best.build_s - pair.default.build_s)
     return [
         f"**Цена настройки — сборка:** дороже всего она у {at(most.best)} — {number(most.best.build_s)}{NBSP}с вместо "
-        f"{number(most.default.build_s)}{NBSP}с; окупается она через "
-        f"{payback(most)} изображений."
+        f"{number(most.default.build_s)}{NBSP}с; "
+        f"{payback(most)}."
     ]
 
 
 def payback(pair: Pair) -> str:
-    """After how many images the time that the build took more is saved, by throughput."""
+    """After how many images the time that the build took more is saved, by throughput, in words."""
     saved_s = 1 / pair.default.fps - 1 / pair.best.fps
     more_s = max(0.0, pair.best.build_s - pair.default.build_s)
-    return number(more_s / saved_s, 0) if saved_s > 0 else "сколько угодно"
+    if saved_s <= 0:
+        return "не окупается: пропускная способность не больше"
+    return f"окупается через {counted(round(more_s / saved_s), 'изображение', 'изображения', 'изображений')}"
 
 
 def frugal(cases: pd.DataFrame) -> list[str]:

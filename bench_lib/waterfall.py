@@ -5,9 +5,10 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import seaborn as sns
 from IPython.display import HTML
+from matplotlib.ticker import FuncFormatter
 
 from bench_lib import plots, tuning
-from bench_lib.russian import number, percent, spread_out
+from bench_lib.russian import number, percent, plain, spread_out
 from bench_lib.summary import Summary
 
 CAPTION = "Что даёт каждый шаг: от PyTorch fp32 до самого быстрого"
@@ -51,6 +52,7 @@ def draw(axes: plt.Axes, steps: list[tuning.Step]) -> None:
     axes.set_yticks(range(len(steps)), [step.added for step in steps], fontsize=8)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.25 * max(times))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
     axes.set(title=f"{row.image_size}×{row.image_size}, батч {row.batch_size}: {row['name']}", xlabel="Время/батч (мс)")
     axes.spines[["top", "right"]].set_visible(False)
 

@@ -1,5 +1,6 @@
 """Records with chosen figures, a clock that only calls move, and an engine that takes a known time."""
 
+import math
 import threading
 import time
 
@@ -108,7 +109,7 @@ def skipped(engine, precision="fp32", size=224, batch=1, reason="нет GPU"):
 
 
 def report(*records: Record, gpu=None, sd=None) -> Summary:
-    """A summary of the records, whose grid is just what they hold; `sd` is the measured one from process to process."""
+    """A summary of the records, whose grid is just what they hold; `sd` is what a check of PyTorch fp32 measured."""
     cases = [r.case for r in records]
     grid = Grid(
         engines=list(dict.fromkeys(c.variant or c.engine for c in cases)),
@@ -119,7 +120,8 @@ def report(*records: Record, gpu=None, sd=None) -> Summary:
         repeats=max(c.repeat for c in cases),
     )
     machine = MACHINE | {"gpu": gpu}
-    return summarize(grid, [r.model_copy(update={"machine": machine}) for r in records], sd)
+    check = selfcheck(plain_ms=[10.0, 10.0 * math.exp(sd * math.sqrt(2))]) if sd else None
+    return summarize(grid, [r.model_copy(update={"machine": machine}) for r in records], check)
 
 
 def clock(ratios=(1.0,) * 8, batch=1, ours_ms=10.0, **fields) -> Clock:

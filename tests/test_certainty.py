@@ -65,6 +65,26 @@ def test_one_process_takes_the_spread_between_processes_from_elsewhere_and_says_
     assert "взят из проверки выводов (раздел 2): 0,10 %" in text(certainty.reading(known))
 
 
+def paced(engine, enqueue_ms, **fields):
+    """A record of a case that takes 10 ms, of which sending takes `enqueue_ms`."""
+    made = record(engine, **fields)
+    return made.model_copy(update={"timing": made.timing.model_copy(update={"enqueue_ms": [enqueue_ms] * 4})})
+
+
+@pytest.mark.parametrize(("checked_ms", "like"), [(9.0, "темп задаёт процессор"), (1.0, "темп задаёт GPU")])
+def test_a_check_tells_the_spread_of_cases_that_are_paced_alike(checked_ms, like):
+    data = report(paced("pytorch", checked_ms), paced("onnx_runtime", 9.0), paced("torch_tensorrt", 1.0), sd=0.13)
+    spreads = data.cases.set_index("engine").extra_sd
+    assert spreads["onnx_runtime"] == pytest.approx(0.13 if checked_ms == 9 else ASSUMED_SD)
+    assert spreads["torch_tensorrt"] == pytest.approx(ASSUMED_SD if checked_ms == 9 else 0.13)
+    told = text(certainty.reading(data))
+    assert f"у строк, где {like}" in told
+    assert "как у проверенной, взят из проверки выводов (раздел 2): 13 %" in told
+    assert "не измерен и принят равным 3,0 %" in told
+    alike = report(paced("pytorch", checked_ms), paced("onnx_runtime", checked_ms), sd=0.13)
+    assert set(alike.cases.extra_sd.round(6)) == {0.13}
+
+
 @pytest.mark.parametrize(
     ("ms", "verdict"), [(9.0, "БЫСТРЕЕ"), (11.0, "МЕДЛЕННЕЕ"), (10.1, "ОДИНАКОВО"), (10.3, "НЕ РЕШЕНО")]
 )

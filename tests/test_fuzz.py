@@ -18,8 +18,10 @@ from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from bench_lib import (
+    abstract,
     certainty,
     checks,
+    choices,
     claims,
     cli,
     conclusions,
@@ -30,6 +32,7 @@ from bench_lib import (
     plots,
     tables,
     trust,
+    tuning,
 )  # fmt: skip
 from bench_lib.cases import Case, Grid, InputError, read_grid
 from bench_lib.export import ReportHTMLExporter, ReportPDFExporter
@@ -204,11 +207,12 @@ def written(folder: Path, texts) -> Run:
 def everything(report: Summary):
     """All that report.ipynb shows, save the figures."""
     sections = (
-        narrative.abstract, narrative.aim, methods.conditions, tables.machine_table, methods.method,
+        abstract.abstract, narrative.aim, methods.conditions, tables.machine_table, methods.method,
         methods.how_to_read, tables.results_table, certainty.reading, certainty.intervals_table, certainty.quality,
         parts.reading, parts.table, tables.absent_table, parts.start_table, interpretation.engines,
         interpretation.image_sizes, interpretation.batch_sizes, interpretation.memory, interpretation.accuracy,
-        conclusions.choice, claims.claims_table, claims.seed_rows, conclusions.advice,
+        conclusions.choice, claims.claims_table, claims.seed_rows, conclusions.advice, choices.choices, tuning.reading,
+        tuning.table, tuning.variants_table,
     )  # fmt: skip
     return [section(report) for section in sections] + [tables.card(record) for record in report.records]
 

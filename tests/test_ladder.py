@@ -61,7 +61,7 @@ def test_the_text_tells_the_gain_the_price_and_the_accuracy():
     assert "по умолчанию — ONNX Runtime fp16, 4,00\u00a0мс: настройка быстрее в\u00a02\u00a0раза" in text
     assert "Погрешность 1,0·10⁻⁶, первый класс совпал у всех изображений" in text
     # 20 s more to build, by 1/125 - 1/1000 s an image
-    assert "21,0\u00a0с вместо 1,00\u00a0с; окупается она через 2\u00a0857 изображений" in text
+    assert "21,0\u00a0с вместо 1,00\u00a0с; окупается через 2\u00a0857\u00a0изображений" in text
     slower = tuning.reading(report(record(ms=1.0), variant("nhwc", NHWC, 3.0))).data
     assert "быстрее всех PyTorch fp32" in slower
     assert "настройка быстрее" not in slower

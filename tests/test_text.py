@@ -3,7 +3,19 @@
 import pytest
 from made import ALL, GPU, MIB, record, report, skipped
 
-from bench_lib import certainty, claims, conclusions, interpretation, methods, narrative, parts, tables
+from bench_lib import (
+    abstract,
+    certainty,
+    choices,
+    claims,
+    conclusions,
+    interpretation,
+    methods,
+    narrative,
+    parts,
+    tables,
+    tuning,
+)
 from bench_lib.records import Memory
 from bench_lib.russian import NBSP, between, counted, listed, number, scientific, times
 from bench_lib.summary import Summary
@@ -16,10 +28,10 @@ def text(markdown):
 def everything(data: Summary) -> str:
     """All text of the report."""
     sections = [
-        narrative.abstract, narrative.aim, methods.conditions, methods.method, methods.how_to_read,
+        abstract.abstract, narrative.aim, methods.conditions, methods.method, methods.how_to_read,
         interpretation.engines, interpretation.image_sizes, interpretation.batch_sizes, interpretation.memory,
         interpretation.accuracy, conclusions.choice, conclusions.advice, certainty.reading, certainty.quality,
-        parts.reading,
+        parts.reading, choices.choices, tuning.reading,
     ]  # fmt: skip
     return "\n".join(text(section(data)) for section in sections)
 
@@ -56,18 +68,42 @@ def test_the_best_figures_stand_in_the_abstract():
     data = report(
         record(ms=4), record(batch=33, ms=66), record("onnx_runtime", ms=5), record("onnx_runtime", batch=33, ms=33)
     )
-    abstract = text(narrative.abstract(data))
-    assert "Наибольшая пропускная способность:</b> 1 000 FPS (ONNX Runtime fp32, 224×224, батч 33)" in abstract
-    assert "Наименьшее время на батч:</b> 4,00 мс (PyTorch fp32, 224×224, батч 1)" in abstract
+    told = text(abstract.abstract(data))
+    assert "Наибольшая пропускная способность:</b> 1 000 FPS — ONNX Runtime fp32, 224×224, батч 33." in told
+    assert "Это в 2 раза больше, чем у PyTorch fp32 там же." in told
+    assert "Наименьшее время на батч:</b> 4,00 мс — PyTorch fp32, 224×224, батч 1.</li>" in told
+    assert "ONNX Runtime fp32, батч 33: погрешность 1,0·10⁻⁶, первый класс совпал у всех изображений; память" in told
+    assert "На конфигурацию — 1 процесс; как часто выводы ошибаются, на этой машине не проверено" in told
+
+
+@pytest.mark.parametrize(
+    ("ms", "told"),
+    [
+        (5, "Это в 2 раза быстрее, чем PyTorch fp32 там же (95 %: 1,84–2,17×)."),
+        (
+            9.8,
+            "Быстрее ли это, чем PyTorch fp32 там же, не решено (95 %: 0,939–1,11×). Данные не отличают: PyTorch fp32.",
+        ),
+    ],
+)
+def test_the_abstract_calls_faster_only_what_is_decided(ms, told):
+    assert told in text(abstract.abstract(report(record(ms=10), record("onnx_runtime", ms=ms))))
+
+
+def test_the_abstract_tells_how_sure_the_verdicts_are_and_reasons_in_short():
+    told = text(abstract.abstract(report(record(), skipped("onnx_runtime", reason="слово " * 40), sd=0.01)))
+    assert "одинаковое названо разным в 0,50 % пар, а намеренное замедление на 5 % найдено в 100 %" in told
+    assert "слово…)." in told
+    assert len(told) < 1500
 
 
 def test_the_abstract_says_how_much_faster_the_leader_is():
     data = report(
         record(ms=20), record(size=448, ms=60), record("onnx_runtime", ms=10), record("onnx_runtime", size=448, ms=20)
     )
-    assert "Ускорение ONNX Runtime fp32 относительно PyTorch fp32 — 2,00–3,00×." in text(narrative.abstract(data))
-    assert "Ускорение" not in text(narrative.abstract(pair(10, 20)))
-    assert "Ускорение" not in text(narrative.abstract(pair(10, 10)))
+    assert "Ускорение ONNX Runtime fp32 относительно PyTorch fp32 — 2,00–3,00×." in text(abstract.abstract(data))
+    assert "Ускорение" not in text(abstract.abstract(pair(10, 20)))
+    assert "Ускорение" not in text(abstract.abstract(pair(10, 10)))
 
 
 def test_the_spread_names_its_worst_row_and_the_limits_read_as_written():
@@ -105,7 +141,7 @@ def test_a_dropped_engine_leaves_the_text():
 
 def test_an_absent_engine_is_told_with_its_reason():
     data = report(record(ms=20), skipped("torch_tensorrt"))
-    assert "Torch-TensorRT fp32 (пропущено: нет GPU)" in text(narrative.abstract(data))
+    assert "Torch-TensorRT fp32 (пропущено: нет GPU)" in text(abstract.abstract(data))
 
 
 def test_without_the_baseline_no_speedup_is_claimed():

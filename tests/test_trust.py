@@ -147,10 +147,10 @@ def test_the_report_of_a_run_shows_its_checks(run):
 def test_a_report_of_one_process_a_case_takes_the_spread_between_processes_from_its_check(run, tmp_path):
     for name in ("grid.json", "machine.json", "records"):
         (tmp_path / name).symlink_to(run / name)
-    assert not Summary.read(tmp_path).sd_is_measured
+    assert Summary.read(tmp_path).check is None
     checks.write_check(selfcheck(), tmp_path)
     read = Summary.read(tmp_path)
-    assert read.sd_is_measured
+    assert read.check
     assert read.process_sd == selfcheck().process_sd
 
 
