@@ -2,10 +2,13 @@
 
 import copy
 from collections.abc import Mapping
+from functools import partial
 
 import torch
-from torch import nn
 
+from bench_lib import models, onnx_file
+from bench_lib.engines import Engine
+from bench_lib.onnx_file import OnnxFile
 from bench_lib.records import Accuracy
 
 # Largest error allowed, relative to the reference's largest value. Roundings are 2^-24 in fp32, 2^-11 in TF32 and fp16,
@@ -21,13 +24,38 @@ FP32_BELOW = 5e-5
 BF16_FROM = 2e-3
 
 
-def reference(model: nn.Module, images: torch.Tensor, device: torch.device) -> tuple[torch.Tensor, str]:
-    """PyTorch's output, and how it was computed: fp32 on a CPU, fp64 on a GPU, where TF32 must be told from fp32."""
-    name, precision = ("fp64", torch.float64) if device.type == "cuda" else ("fp32", torch.float32)
-    placed = copy.deepcopy(model).to(device, precision)
+def reference(
+    model: models.Network, images: torch.Tensor, device: torch.device, batch_size: int = 0
+) -> tuple[torch.Tensor, str]:
+    """The output that others are compared with, `[images, classes]`, and how it was computed.
+
+    PyTorch's, fp32 on a CPU and fp64 on a GPU, where TF32 must be told from fp32; of an ONNX file ONNX Runtime's on the
+    CPU. The images go through whole or, to take no more memory than the case does, in batches of `batch_size`.
+    """
+    if isinstance(model, OnnxFile):
+        name, compute = onnx_file.REFERENCE, partial(onnx_file.reference, model)
+    else:
+        name, precision = ("fp64", torch.float64) if device.type == "cuda" else ("fp32", torch.float32)
+        name, placed = f"PyTorch {name}", copy.deepcopy(model).to(device, precision)
+
+        def compute(batch: torch.Tensor) -> torch.Tensor:
+            return placed(batch.to(device, precision)).cpu()
+
     with torch.inference_mode():
-        output = placed(images.to(device, precision)).cpu()
-    return output, f"PyTorch {name}"
+        outputs = [compute(batch) for batch in (models.batches(images, batch_size) if batch_size else [images])]
+    return torch.cat(outputs)[: len(images)], name
+
+
+def answers(engine: Engine, images: torch.Tensor, batch_size: int) -> torch.Tensor:
+    """The engine's output for other images than it was built with, `[images, classes]`, on the host."""
+    outputs = []
+    for batch in models.batches(images, batch_size):
+        engine.fill(batch)
+        engine.synchronize()
+        engine.run()
+        engine.synchronize()
+        outputs.append(engine.output().cpu().clone())
+    return torch.cat(outputs)[: len(images)]
 
 
 def compare(

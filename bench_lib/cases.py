@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bench_lib.faults import InputError, reason, required, validated
+from bench_lib.origins import plain_name
 
 ENGINES_FOLDER = Path(__file__).parent / "engines"
 Precision = Literal["fp32", "tf32", "fp16", "bf16", "int8"]
 AUTO = "auto"  # the precision that stands for the best of them, see `bench_lib.auto`
 Asked = Precision | Literal["auto"]
 Word = Annotated[str, Field(max_length=200)]
+Model = Annotated[Word, AfterValidator(plain_name)]
+Location = Annotated[Word, Field(exclude_if=lambda path: not path)]  # left out of ids and files where there is none
 Option = bool | int | float | Word
 Pixels = Annotated[int, Field(ge=1, le=1_000_000)]
 Images = Annotated[int, Field(ge=1, le=10**10)]
@@ -64,16 +67,19 @@ class _Strict(BaseModel):
 class Case(_Strict):
     """One configuration to measure once. Equal cases have equal `id`s.
 
-    `image_size` is the side of a square image in pixels, `batch_size` the number of images in a batch, `options`
-    the keyword-only options of the engine's `build`, `variant` the name that a grid gave them, `repeat` which of the
-    grid's repeats this is.
+    `image_size` is the side of a square image in pixels, `batch_size` the number of images in a batch, `model` a name
+    that `bench_lib.origins` explains, `weights` a file of them, `data` a folder of images (empty: both are random),
+    `options` the keyword-only options of the engine's `build`, `variant` the name that a grid gave them, `repeat` which
+    of the grid's repeats this is. Paths are relative to the folder that a command runs in.
     """
 
     engine: str
     precision: Asked = "fp32"
     image_size: Pixels = 224
     batch_size: Images = 1
-    model: Word = "resnet18"
+    model: Model = "resnet18"
+    weights: Location = ""
+    data: Location = ""
     options: dict[Word, Option] = {}
     variant: Word = ""
     repeat: Repeat = 1
@@ -84,16 +90,19 @@ class Case(_Strict):
     def id(self) -> str:
         """A file name for the case, for example `resnet18-pytorch-fp32-224px-b33`; another case has another one.
 
-        Where the model or an option cannot stand in a file name as it is, the name is made safe and short, and a hash
-        of the case tells it from others.
+        Where the model, an option or a path cannot stand in a file name as it is, the name is made safe and short, and
+        a hash of the case tells it from others.
         """
         engine = f"{self.engine}+{self.variant}" if self.variant else self.engine
         parts = [self.model, engine, self.precision, f"{self.image_size}px", f"b{self.batch_size}"]
+        files = {"weights": self.weights, "data": self.data}
+        parts += [f"{key}={Path(value).name}" for key, value in files.items() if value]
         parts += [f"{key}={value}" for key, value in sorted(self.options.items())]
         parts += [f"r{self.repeat}"] if self.repeat > 1 else []
         name = "-".join(parts)
         words = filter(None, (self.model, self.variant))
-        if all(map(_is_plain, words)) and all(map(_is_plain_option, self.options.items())) and len(name) <= LONGEST_ID:
+        is_plain = all(map(_is_plain, words)) and all(map(_is_plain_option, self.options.items()))
+        if is_plain and not any(files.values()) and len(name) <= LONGEST_ID:
             return name
         whole = json.dumps(self.model_dump(), sort_keys=True)
         readable = re.sub(r"[^A-Za-z0-9_.=+-]", "_", name)[:LONGEST_ID].lstrip(".-")
@@ -168,6 +177,11 @@ class Variant(_Strict):
     _options = field_validator("options")(_no_slowdown)
 
 
+def _title(given: dict[str, str]) -> str:
+    model = given.get("model", "")  # absent where it is refused
+    return "ResNet-18" if model == "resnet18" else model
+
+
 class Grid(_Strict):
     """Every combination of engines, precisions, image sizes and batch sizes; one YAML file is one grid.
 
@@ -175,8 +189,10 @@ class Grid(_Strict):
     builds.
     """
 
-    title: Word = "ResNet-18"
-    model: Word = "resnet18"
+    model: Model = "resnet18"
+    title: Word = Field(default_factory=_title)
+    weights: Location = ""
+    data: Location = ""
     engines: Annotated[list[str], Field(min_length=1)]
     precisions: Annotated[list[Asked], Field(min_length=1)]
     image_sizes: Annotated[list[Pixels], Field(min_length=1)]
@@ -228,7 +244,8 @@ class Grid(_Strict):
         axes = itertools.product(repeats, self.engines, self.precisions, self.image_sizes, self.batch_sizes)
         return [
             Case(engine=variant.engine, precision=precision, image_size=size, batch_size=batch, model=self.model,
-                 options=variant.options, variant=name if name in self.variants else "", repeat=repeat)
+                 weights=self.weights, data=self.data, options=variant.options,
+                 variant=name if name in self.variants else "", repeat=repeat)
             for repeat, name, precision, size, batch in axes
             if precision in ((variant := self.variant(name)).precisions or [precision])
         ]  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 from pandas.io.formats.style import Styler
 
-from bench_lib import findings
+from bench_lib import findings, inputs
 from bench_lib.findings import against, pick
 from bench_lib.interpretation import change, span
 from bench_lib.russian import counted, listed, number
@@ -125,11 +125,11 @@ def fp16_falls_less(report: Summary) -> Claim:
     )
 
 
-def best_size(_: Summary) -> Claim:
+def best_size(report: Summary) -> Claim:
     """256 (or 256–384) is the best balance of speed and accuracy."""
     text = "Оптимальный размер по балансу скорости и точности — 256 (в выводах — 256–384)"
-    data = "Точность распознавания от размера не измерялась: веса случайные, изображения синтетические."
-    return Claim(text, data, UNTESTED)
+    why = ", ".join(inputs.unknown(report.grid))
+    return Claim(text, f"Точность распознавания от размера не измерялась: {why}.", UNTESTED)
 
 
 def batch_saturates(report: Summary) -> Claim:

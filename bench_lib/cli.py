@@ -112,16 +112,19 @@ def sweep(params: Path, output: Path | None, plain: bool, retry_failed: bool, sl
 
 def check(grid: Grid, params: Path) -> None:
     """Raise `InputError` for what only the engines and the models know: their options and names."""
-    from bench_lib import engines, models
+    from bench_lib import engines, models, real_images
 
     if idle := [name for name in grid.options if name not in grid.engines]:
         raise InputError(
             f"{params}: options are given for {idle[0]}, which engines does not list; add it or remove them"
         )
     try:
-        models.check_model(grid.model)
+        models.check_model(grid.model, grid.weights)
+        if grid.data:
+            real_images.check_folder(grid.data)
         for case in grid.cases():
             engines.check_options(case)
+        models.try_out(grid)
     except InputError as error:
         raise InputError(f"{params}: {error}") from None
 

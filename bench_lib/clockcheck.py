@@ -196,7 +196,7 @@ def time_case(case: Case, limits: Limits, seed: int, rounds: int) -> tuple[CaseC
         torch.cuda.set_stream(torch.cuda.Stream())  # as a measured case does
     else:
         torch.set_num_threads(max(1, torch.get_num_threads() - 1))
-    engine = engines.build(case, models.network(case.model, seed), models.images(case, seed, device))
+    engine = engines.build(case, models.network(case.model, seed, case.weights), models.images(case, seed, device))
     subject = Subject(engine, limits, figures(engine, limits)["latency"])
     absent = why_absent()
     present = [name for name in CLOCKS if name not in absent]

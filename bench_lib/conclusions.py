@@ -3,6 +3,7 @@
 import pandas as pd
 from IPython.display import Markdown
 
+from bench_lib import inputs
 from bench_lib.narrative import MOST_SENTENCES, at, bullets, few
 from bench_lib.russian import NBSP, listed, listed_few, number, quoted, spread_out
 from bench_lib.summary import Summary, compared
@@ -40,7 +41,7 @@ def latency(rows: pd.DataFrame, batch: int) -> str:
 
 def advice(report: Summary) -> Markdown:
     """The original report's recommendations as they stand here, and the limits of these data."""
-    return bullets([fp16(report), real_data(), load(report), repeats(report)])
+    return bullets([fp16(report), inputs.real_data(report), load(report), repeats(report)])
 
 
 def fp16(report: Summary) -> str:
@@ -57,15 +58,6 @@ def fp16(report: Summary) -> str:
     absent = rows[rows.status != "ok"]
     rest = f" Не измерено: {listed(sorted(set(absent['name'])))} — причины в разделе 3." if len(absent) else ""
     return f"{head} В fp16 измерены: {labels}.{rest}"
-
-
-def real_data() -> str:
-    """Profile real models on real data."""
-    return (
-        "**Реальные модели и данные.** Здесь изображения синтетические, а веса случайные: на скорость сети это не "
-        "влияет, но чтение, декодирование и подготовка изображений в неё не входят. Перед выбором измерьте свою сеть "
-        "(параметр `model`) вместе с подготовкой данных."
-    )
 
 
 def load(report: Summary) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from bench_lib import ceilings, statistics, trouble
 from bench_lib.cases import AUTO
-from bench_lib.records import Memory, Record
+from bench_lib.records import Memory, RealData, Record
 
 # Of the engines; a variant's name follows in brackets, see `labelled`.
 LABELS = {
@@ -17,7 +17,7 @@ LAUNCH_BOUND = 0.8  # enqueue time as a share of latency: from here on the GPU w
 NUMBERS = (
     "latency_ms", "latency_low", "latency_high", "per_image_ms", "fps", "fps_low", "fps_high", "p90_ms", "p99_ms",
     "spread", "enqueue_ms", "device_ms", "joules", "memory_mib", "import_s", "build_s", "first_ms", "settle_s",
-    "error", "top1", "roofline",
+    "error", "top1", "roofline", "decode_ms", "preprocess_ms", "copy_ms",
 )  # fmt: skip
 ABSENT = dict.fromkeys(NUMBERS, float("nan")) | {
     "latency_values": [], "fps_values": [], "bound": "", "launch_bound": False, "noisy": False, "trouble": [],
@@ -96,9 +96,19 @@ def of_measured(records: Sequence[Record], extra_sd: float) -> dict[str, Any]:
         found["joules"] = statistics.median([record.energy.joules / record.energy.images for record in records])
     if all(record.import_s for record in records):
         found["import_s"] = statistics.median([sum(record.import_s.values()) for record in records])
+    if all(record.data for record in records):
+        found |= preparation([record.data for record in records])
     if top:
         found |= {"roofline": top.ms * fps.value / (1e3 * case.batch_size), "bound": top.bound}
     return found
+
+
+def preparation(data: Sequence[RealData]) -> dict[str, float]:
+    """What decoding and preprocessing take an image, and copying to the GPU a batch: medians over the processes."""
+    figures = ("decode_ms", "preprocess_ms") + ("copy_ms",) * all(one.copy_ms for one in data)
+    return {
+        name: statistics.median([statistics.median(getattr(one, name)) for one in data]) for name in figures
+    }  # fmt: skip
 
 
 def replicates(processes: Sequence[Sequence[float]]) -> list[float]:

@@ -3,7 +3,7 @@
 import pandas as pd
 from IPython.display import Markdown
 
-from bench_lib import findings, roofline
+from bench_lib import findings, inputs, roofline
 from bench_lib.cases import AUTO
 from bench_lib.narrative import bullets, few, leadership
 from bench_lib.russian import NBSP, between, counted, listed, number, percent, plural, scientific, span, times
@@ -53,8 +53,8 @@ def image_sizes(report: Summary) -> Markdown:
     small, large = cases.image_size.min(), cases.image_size.max()
     lines = [falling(falls, small, large), *few(pixel_rates(cases)), *few(fp16_falls(falls))]
     lines.append(
-        "Точность распознавания от размера изображения здесь не измерялась (веса случайные), поэтому «оптимальный "
-        "баланс скорости и точности» из этих данных не следует."
+        f"Точность распознавания от размера изображения здесь не измерялась ({inputs.unknown(report.grid)[0]}), "
+        "поэтому «оптимальный баланс скорости и точности» из этих данных не следует."
     )
     return bullets(lines)
 
@@ -186,7 +186,7 @@ def accuracy(report: Summary) -> Markdown:
             f"**{name}:** наибольшая относительная ошибка {scientific(rows.error.max())}, первый класс совпадает с "
             f"эталонным {agreement}."
         )
-    lines += quantization(report)
+    lines += inputs.compared(report) + inputs.quantization(report)
     relabelled = cases[(cases.precision_label != cases.precision) & (cases.precision != AUTO)]
     for (label, asked, shown), rows in relabelled.groupby(["label", "precision", "precision_label"], sort=False):
         count = counted(len(rows), "конфигурации", "конфигурациях", "конфигурациях")
@@ -199,17 +199,3 @@ def accuracy(report: Summary) -> Markdown:
         count = counted(len(inexact), "конфигурация", "конфигурации", "конфигураций")
         lines.append(f"{count} — вне допуска; скорость для них не показана: {listed(sorted(set(inexact.name)))}.")
     return bullets(lines)
-
-
-def quantization(report: Summary) -> list[str]:
-    """How int8 came about, and what its error does not tell."""
-    ran = [record.ran for record in report.records if record.status == "ok" and record.case.precision == "int8"]
-    counts = [one["calibration_images"] for one in ran if "calibration_images" in one]
-    if not counts:
-        return []
-    return [
-        "**int8** — квантование после обучения: диапазоны взяты с синтетических случайных изображений (их "
-        f"{span(min(counts), max(counts), digits=0)}), таких же, как те, на которых измерена ошибка. Веса тоже "
-        "случайные, поэтому о цене int8 для распознавания эти строки не говорят: проверьте её на своей обученной сети, "
-        "калибруя своими изображениями."
-    ]

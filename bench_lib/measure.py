@@ -11,7 +11,7 @@ from bench_lib import imports  # isort: skip  # before torch, whose import it ti
 
 import torch
 
-from bench_lib import accuracy, ceilings, energy, engines, machine, memory, models, work
+from bench_lib import accuracy, ceilings, energy, engines, machine, memory, models, real_images, work
 from bench_lib.cases import Case, Limits
 from bench_lib.records import Energy, Memory, Record, Timing
 from bench_lib.statistics import median
@@ -56,12 +56,13 @@ def run_case(case: Case, limits: Limits, seed: int, clock: Clock) -> dict[str, A
         torch.cuda.set_stream(torch.cuda.Stream())  # creates the context; on the default one some runtimes wait
         torch.cuda.synchronize()
         memory_steps["device_context_bytes"] = memory.device_bytes()
-    images = models.images(case, seed, device)
-    model = models.network(case.model, seed)
+    real = real_images.read(case, device, clock) if case.data else None
+    images = models.batches(real.pixels, case.batch_size)[0] if real else models.images(case, seed, device)
+    model = models.network(case.model, seed, case.weights)
     memory_steps["host_before_build_bytes"] = memory.host_bytes()
     memory.reset_host_peak()
     start = clock()
-    engine = engines.build(case, model, images)
+    engine = engines.build(case, model, images, real.pixels if real else None)
     engine.synchronize()
     build_s = clock() - start
     if on_gpu:
@@ -71,8 +72,12 @@ def run_case(case: Case, limits: Limits, seed: int, clock: Clock) -> dict[str, A
     memory_steps["device_peak_bytes"] = memory.device_bytes()  # runtimes keep what they took, so this is the peak
     memory_steps["host_peak_bytes"] = memory.host_peak_bytes()
     joules, joules_absent = count_energy(engine, case, timing, on_gpu)
-    expected, name = accuracy.reference(model, images, device)  # last, so that its memory is not the case's
-    compared = accuracy.compare(engine.output(), expected, name, case.precision, engine.ran.get("kernels"))
+    if real:  # from here on, memory is not the case's
+        output = accuracy.answers(engine, real.pixels, case.batch_size)
+        expected, name = accuracy.reference(model, real.pixels, device, case.batch_size)
+    else:
+        output, (expected, name) = engine.output(), accuracy.reference(model, images, device)
+    compared = accuracy.compare(output, expected, name, case.precision, engine.ran.get("kernels"))
     counted = work.count(case, model)
     fields = {
         "import_s": {name: imports.SECONDS[name] for name in runtime.IMPORTS if name in imports.SECONDS},
@@ -83,12 +88,14 @@ def run_case(case: Case, limits: Limits, seed: int, clock: Clock) -> dict[str, A
         "energy": joules,
         "energy_absent": joules_absent,
         "work": counted,
+        "data": real.facts(real_images.copy_ms(images, case.precision, device, clock)) if real else None,
         "gpu_idle": gpu_idle,
         "gpu_busy": gpu_busy,
         "ran": engine.ran,
     }
     if accuracy.is_acceptable(compared):
-        reason = ceilings.impossible(counted, timing, compared.actual_precision, machine.gpu(), case.batch_size)
+        gpu = machine.gpu() if counted else None
+        reason = ceilings.impossible(counted, timing, compared.actual_precision, gpu, case.batch_size)
     else:
         reason = inaccuracy(compared)
     return {"status": "failed" if reason else "ok", "reason": reason, **fields}

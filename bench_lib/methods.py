@@ -2,8 +2,9 @@
 
 from IPython.display import Markdown
 
-from bench_lib import roofline
+from bench_lib import inputs, roofline
 from bench_lib.narrative import bullets, engines_of, place
+from bench_lib.origins import kind
 from bench_lib.russian import NBSP, counted, listed_few, number, percent, plain, plural, quoted, span
 from bench_lib.summary import BASELINE_NAME, MIB, Summary
 
@@ -12,10 +13,8 @@ def conditions(report: Summary) -> Markdown:
     """The grid, and what went into the network."""
     grid = report.grid
     lines = [
-        f"**Сеть:** {quoted(grid.title)} (<code>{quoted(grid.model)}</code> из torchvision) со случайными "
-        f"весами (зерно {grid.seed}): скорость от значений весов не зависит.",
-        f"**Формат данных:** синтетический — случайные изображения ~{NBSP}N(0,{NBSP}1), одинаковые для всех. "
-        "Чтение и подготовка изображений не измеряются.",
+        inputs.network(grid),
+        inputs.images(report),
         f"**Размер изображения:** {', '.join(map(str, grid.image_sizes))} "
         f"{plural(grid.image_sizes[-1], 'пиксель', 'пикселя', 'пикселей')}.",
         f"**Батч:** {', '.join(map(str, grid.batch_sizes))}.",
@@ -76,13 +75,20 @@ def method(report: Summary) -> Markdown:
         f"{plain(limits.warmup_min_s)}{NBSP}с и не больше {plain(limits.warmup_max_s)}{NBSP}с. Затем не меньше "
         f"{least} и не меньше {plain(limits.min_s)}{NBSP}с для каждой величины{until_settled(report)}. Сборка "
         "(экспорт, компиляция) измерена отдельно и в скорость не входит.",
-        "**Выход сверен** с эталоном — PyTorch fp32 на процессоре или fp64 на GPU; при ошибке больше допустимой "
+        f"**Выход сверен** с эталоном — {reference(report)}; при ошибке больше допустимой "
         "скорость не публикуется. Все исходные измерения лежат в `records/` рядом с отчётом.",
     ]
     if restless:
         names = listed_few([f"`{record.case.id}`" for record in restless])
         lines.append(f"Прогрев не стал устойчивым за отведённое время, поэтому цифры ненадёжны: {names}.")
     return bullets(lines)
+
+
+def reference(report: Summary) -> str:
+    """What outputs are compared with."""
+    if kind(report.grid.model) == "onnx":
+        return "ONNX Runtime fp32 на процессоре, без оптимизации графа"
+    return "PyTorch fp32 на процессоре или fp64 на GPU"
 
 
 def until_settled(report: Summary) -> str:

@@ -6,14 +6,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bench_lib import auto, engines, models
+from bench_lib import auto, engines, models, real_images
 from bench_lib.cases import Case, InputError, Limits
 from bench_lib.faults import unknown_key, validated
 from bench_lib.records import Record, write_record
 
 SINGLE = Path(__file__).parents[1] / "outputs" / "single"
-CASE_PARAMETERS = ["engine", "precision", "image_size", "batch_size", "model", "options", "variant", "repeat"]
-PARAMETERS = [*CASE_PARAMETERS, "limits", "seed", "record_path"]
+PARAMETERS = [*Case.model_fields, "limits", "seed", "record_path"]
 
 
 def measure_notebook(namespace: dict[str, Any], cells: Sequence[str]) -> tuple[Record, Path]:
@@ -30,7 +29,9 @@ def measure_notebook(namespace: dict[str, Any], cells: Sequence[str]) -> tuple[R
         raise InputError(f"seed is {seed!r}; it must be a whole number of at least 0")
     case = validated(Case, given, "parameters of the notebook")
     engines.check_options(case)
-    models.check_model(case.model)
+    models.check_model(case.model, case.weights)
+    if case.data:
+        real_images.check_folder(case.data)
     target = Path(path) if path else SINGLE / f"{case.id}-{datetime.now():%Y%m%d-%H%M%S-%f}.json"
     record = auto.measure(case, limits, seed)
     write_record(record, target)

@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
-from bench_lib import rewrites
+from bench_lib import onnx_file, rewrites
+from bench_lib.models import Network, batches
+from bench_lib.onnx_file import OnnxFile
 
 BF16_OPSET = 22  # the first whose convolutions and pooling take bf16
 CALIBRATION_IMAGES = 32  # at least; whole batches
 CALIBRATION_SEED = 2**32 - 1  # the last that PyTorch tells from others, so hardly that of the images measured
 
 
-def export(model: nn.Module, images: torch.Tensor):
+def export(model: Network, images: torch.Tensor):
     """The model as an ONNX `ModelProto` in the images' data type, with their fixed shape."""
+    if isinstance(model, OnnxFile):
+        return onnx_file.placed(model, images)
     half = {"opset_version": BF16_OPSET} if images.dtype == torch.bfloat16 else {}
     # The exporter folds BatchNorm by itself, but leaves biases of float32 in a graph of bf16.
     placed = rewrites.fold_batch_norm(model) if half else copy.deepcopy(model)
@@ -28,18 +31,19 @@ def export(model: nn.Module, images: torch.Tensor):
         return torch.onnx.export(placed.to(images.dtype), (images,), dynamo=True, verbose=False, **half).model_proto
 
 
-def quantized(proto, images: torch.Tensor) -> tuple[Any, dict[str, Any]]:
+def quantized(proto, images: torch.Tensor, given: torch.Tensor | None = None) -> tuple[Any, dict[str, Any]]:
     """The model quantized to int8 after training, and how: QDQ nodes around each operation, ranges from calibration.
 
     Weights are signed, a scale for each output channel; activations are unsigned: with signed ones, OpenVINO computes
-    convolutions in fp32. Ranges are the least and the largest value over synthetic images of the kind that is measured;
-    real images have other ranges.
+    convolutions in fp32. Ranges are the least and the largest value over the `given` images (`[count, 3, height,
+    width]`), or over synthetic ones, which real images are not like.
     """
     import onnx
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
+    kind = "synthetic" if given is None else "real"
     settings = {"per_channel": True, "reduce_range": needs_reduced_range(torch.cpu.get_capabilities())}
-    data = Calibration(proto.graph.input[0].name, images.shape)
+    data = Calibration(proto.graph.input[0].name, images.shape, given)
     logging.disable(logging.WARNING)  # advice to fold and infer shapes first, which PyTorch's exporter has done
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -52,24 +56,31 @@ def quantized(proto, images: torch.Tensor) -> tuple[Any, dict[str, Any]]:
     finally:
         logging.disable(logging.NOTSET)
     return model, settings | {
-        "activations": "u8", "weights": "s8", "calibration": "min-max, synthetic images",
+        "activations": "u8", "weights": "s8", "calibration": f"min-max, {kind} images",
         "calibration_images": data.images,
     }  # fmt: skip
 
 
 class Calibration:
-    """Synthetic images ~ N(0, 1) in batches of `shape`, the same each time, read as ONNX Runtime's calibration does."""
+    """Batches of `shape`, read as ONNX Runtime's calibration does, of the `given` images or of synthetic ones.
 
-    def __init__(self, name: str, shape: torch.Size) -> None:
-        self._name, self._shape = name, shape
-        self._left = math.ceil(CALIBRATION_IMAGES / shape[0])
-        self.images = self._left * shape[0]
-        self._generator = torch.Generator().manual_seed(CALIBRATION_SEED)
+    Those are ~ N(0, 1), and the same each time. `images` counts either.
+    """
+
+    def __init__(self, name: str, shape: torch.Size, given: torch.Tensor | None = None) -> None:
+        if given is None:
+            generator = torch.Generator().manual_seed(CALIBRATION_SEED)
+            count = math.ceil(CALIBRATION_IMAGES / shape[0])
+            self.images = count * shape[0]
+            self._left = (torch.randn(shape, generator=generator) for _ in range(count))
+        else:
+            self.images, self._left = len(given), iter(batches(given, shape[0]))
+        self._name = name
 
     def get_next(self) -> dict[str, Any] | None:
         """The next batch by the input's name; None after the last."""
-        self._left -= 1
-        return {self._name: torch.randn(self._shape, generator=self._generator).numpy()} if self._left >= 0 else None
+        batch = next(self._left, None)
+        return None if batch is None else {self._name: batch.numpy()}
 
 
 def needs_reduced_range(capabilities: dict[str, Any]) -> bool:

@@ -4,6 +4,7 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 from pandas.io.formats.style import Styler
 
+from bench_lib import inputs
 from bench_lib.figures import LAUNCH_BOUND
 from bench_lib.narrative import at, bullets
 from bench_lib.russian import NBSP, counted, listed_few, number, percent, quoted
@@ -49,7 +50,7 @@ def reading(report: Summary) -> Markdown:
             "**Отправка** — сколько процессор отправляет вызов: столько занимает возврат из него без ожидания."
         )
         lines += launches(cases)
-    return bullets(lines + energy(report))
+    return bullets(lines + energy(report) + inputs.preparation(report))
 
 
 def launches(cases: pd.DataFrame) -> list[str]:

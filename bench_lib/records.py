@@ -90,6 +90,20 @@ class Accuracy(_Noun):
     actual_precision: Precision
 
 
+class RealData(_Noun):
+    """What came of a folder of images, see `bench_lib.real_images`: `found` in it, and `used` in the case.
+
+    `decode_ms` and `preprocess_ms` hold a figure for each of those, in one thread; `copy_ms`, on a GPU, one for each of
+    some copies of a batch to it.
+    """
+
+    found: Count
+    used: Count
+    decode_ms: list[Milliseconds] = Field(min_length=1)
+    preprocess_ms: list[Milliseconds] = Field(min_length=1)
+    copy_ms: list[Milliseconds] | None = Field(None, min_length=1)
+
+
 class Work(_Noun):
     """What one batch takes, counted by `bench_lib.work`, whatever the machine.
 
@@ -134,6 +148,7 @@ class Record(_Noun):
     energy: Energy | None = None
     energy_absent: str = ""  # why there is none (Russian)
     work: Work | None = None
+    data: RealData | None = None  # None: the images were synthetic
     gpu_idle: GpuState | None = None  # `machine.gpu_state` before anything is sent to the GPU
     gpu_busy: GpuState | None = None  # and while it works
     trials: list[Trial] = []  # where the case's precision is "auto"

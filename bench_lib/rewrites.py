@@ -38,11 +38,22 @@ def first_convolution(model: nn.Module, images: torch.Tensor, how: FirstConv) ->
     """
     model = copy.deepcopy(model)
     name, layer = first_of(model, images.shape[1])
+    new, images = widened(layer, images, how)
+    model.set_submodule(name, new)
+    return model, images
+
+
+def arranged(model: nn.Module, images: torch.Tensor, how: FirstConv | None) -> torch.Tensor:
+    """The images as the model with that first convolution takes them; as they are, where it is None."""
+    return widened(first_of(model, images.shape[1])[1], images, how)[1] if how else images
+
+
+def widened(layer: nn.Conv2d, images: torch.Tensor, how: FirstConv) -> tuple[nn.Conv2d, torch.Tensor]:
+    """The convolution with more channels, and the images as it takes them."""
     new, images = space_to_depth(layer, images) if how == "space_to_depth" else (layer, images)
     multiple = TENSOR_CORES if how == "space_to_depth" else int(how.removeprefix("pad"))
-    more = -new.in_channels % multiple
-    model.set_submodule(name, convolution(F.pad(new.weight.data, (0, 0, 0, 0, 0, more)), new))
-    return model, F.pad(images, (0, 0, 0, 0, 0, more))
+    more = (0, 0, 0, 0, 0, -new.in_channels % multiple)
+    return convolution(F.pad(new.weight.data, more), new), F.pad(images, more)
 
 
 def first_of(model: nn.Module, channels: int) -> tuple[str, nn.Conv2d]:
@@ -85,7 +96,7 @@ def space_to_depth(layer: nn.Conv2d, images: torch.Tensor) -> tuple[nn.Conv2d, t
         blocks = (side + 2 * p - k) // s + (before + k + behind) // s
         kernel_pads += [before, behind]
         image_pads += [p + before, s * blocks - side - p - before]
-    new = copy.copy(layer)
+    new = copy.deepcopy(layer)
     new.in_channels, new.stride, new.padding = layer.in_channels * s * s, (1, 1), (0, 0)
     new.weight = nn.Parameter(F.pixel_unshuffle(F.pad(layer.weight.data, kernel_pads), s), requires_grad=False)
     return new, F.pixel_unshuffle(F.pad(images, image_pads), s)

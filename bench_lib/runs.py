@@ -1,6 +1,7 @@
 """A run: a folder of one grid's records from one machine."""
 
 import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import Any
 
 from bench_lib.cases import Case, Grid, InputError
 from bench_lib.faults import read_dict, read_text, validated
+from bench_lib.origins import kind
 from bench_lib.records import Record, read_record, write_text
 
 
@@ -21,13 +23,24 @@ def _written(grid: Grid) -> dict[str, Any]:
     return json.loads(grid.model_dump_json())
 
 
+def digests(grid: Grid) -> dict[str, str]:
+    """SHA-256 of the grid's ONNX file or file of weights, so that a run does not go on with another of that name."""
+    named = [grid.weights, grid.model if kind(grid.model) == "onnx" else ""]
+    paths = [path for path in named if os.path.isfile(path)]
+    return {path: hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths}
+
+
 class Run:
-    """A folder of one grid's records from one machine: `grid.json`, `machine.json`, `records/`, `notebooks/`."""
+    """A folder of one grid's records from one machine: `grid.json`, `machine.json`, `records/`, `notebooks/`.
+
+    `model.json` holds the digests of the files that the network was read from, where there are any.
+    """
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self.grid_path = self.folder / "grid.json"
         self.machine_path = self.folder / "machine.json"
+        self.model_path = self.folder / "model.json"
 
     def record_path(self, case: Case) -> Path:
         """Where the case's record is kept."""
@@ -45,6 +58,8 @@ class Run:
         wanted = {self.grid_path: _written(grid)}
         if machine is not None:
             wanted[self.machine_path] = machine
+        if files := digests(grid):
+            wanted[self.model_path] = files
         for path, data in wanted.items():
             if not path.exists():
                 continue

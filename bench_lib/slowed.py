@@ -33,6 +33,10 @@ class Slowed:
             pass
         self._sent_at = None
 
+    def fill(self, images: Any) -> None:
+        """Put another batch where the next calls read their input."""
+        self._engine.fill(images)
+
     def output(self) -> Any:
         """The last call's output, `[batch_size, classes]`."""
         return self._engine.output()

@@ -35,8 +35,8 @@ class Summary:
     disturbed the GPU, in words), joules (per image), memory_mib, import_s, build_s, first_ms (the first call), settle_s
     (warm-up), error, top1, roofline (the ceiling's share that `fps` reaches) and bound (what sets the ceiling:
     "compute", "memory" or ""), see `bench_lib.ceilings`: a ceiling is a rate, and a latency holds waiting as well, so
-    the share is of throughput; lost (records of repeats that failed where others did not). Figures that are not known
-    are NaN.
+    the share is of throughput; decode_ms and preprocess_ms (an image of a folder) and copy_ms (a batch to the GPU);
+    lost (records of repeats that failed where others did not). Figures that are not known are NaN.
 
     `check` is what `bench selfcheck` found there, if it ran. The relative sd from process to process that `extra_sd` is
     taken from, `process_sd`, is the one that it measured, or else `ASSUMED_SD`. A check tells of cases like the one it

@@ -108,10 +108,24 @@ def card(record: Record) -> Styler:
             "Память (МиБ)": number(figures["memory_mib"], 0),
             "% от потолка": "" if pd.isna(figures["roofline"]) else percent(figures["roofline"]),
             "Сборка (с)": number(figures["build_s"]),
+            **of_images(record, figures),
             "Наибольшая относительная ошибка": scientific(figures["error"]),
         }
     rows = {name: value for name, value in rows.items() if value}
     return styled(pd.DataFrame({"Показатель": list(rows), "Значение": list(rows.values())}), "Результат измерения")
+
+
+def of_images(record: Record, figures: dict) -> dict[str, str]:
+    """What real images cost beside inference; nothing where they were synthetic."""
+    if not record.data:
+        return {}
+    return {
+        "Изображений взято (в папке)": f"{number(record.data.used, 0)} ({number(record.data.found, 0)})",
+        "Совпадение первого класса": percent(figures["top1"]),
+        "Декодирование (мс/изобр.)": number(figures["decode_ms"]),
+        "Подготовка (мс/изобр.)": number(figures["preprocess_ms"]),
+        "Копирование на GPU (мс/батч)": "" if pd.isna(figures["copy_ms"]) else number(figures["copy_ms"]),
+    }
 
 
 def styled(table: pd.DataFrame, caption: str) -> Styler:

@@ -14,14 +14,24 @@ from bench_lib.records import Work
 TILE = 4  # F(4×4, 3×3), the largest tile that cuDNN's Winograd algorithms are known to use
 
 
-def count(case: Case, network: nn.Module) -> Work:
-    """Work of one batch of the case.
+def count(case: Case, network: models.Network) -> Work | None:
+    """Work of one batch of the case; None where it cannot be counted: for an ONNX file, or if the network fails there.
 
     One image goes through the network on PyTorch's meta device, where tensors have a shape and no data: nothing is
     computed, and a batch takes as many operations as its images together. A multiplication and an addition are two
     operations. Only those of convolutions and matrix products are counted: the rest (normalisation, activations,
     pooling) is far less, and runtimes fuse it away.
     """
+    if not isinstance(network, nn.Module):
+        return None
+    try:
+        return counted(case, network)
+    except Exception:  # a network of a person's own may do what the meta device cannot
+        return None
+
+
+def counted(case: Case, network: nn.Module) -> Work:
+    """Work of one batch of a PyTorch network."""
     tensors = {name: like(tensor) for name, tensor in [*network.named_parameters(), *network.named_buffers()]}
     image = torch.empty(1, models.CHANNELS, case.image_size, case.image_size, device="meta")
     direct = FlopCounterMode(display=False)

@@ -108,8 +108,11 @@ def skipped(engine, precision="fp32", size=224, batch=1, reason="нет GPU"):
     return record(engine, precision, size, batch, status="skipped", reason=reason)
 
 
-def report(*records: Record, gpu=None, sd=None) -> Summary:
-    """A summary of the records, whose grid is just what they hold; `sd` is what a check of PyTorch fp32 measured."""
+def report(*records: Record, gpu=None, sd=None, **given) -> Summary:
+    """A summary of the records, whose grid is just what they hold; `sd` is what a check of PyTorch fp32 measured.
+
+    `given` are more of the grid's fields.
+    """
     cases = [r.case for r in records]
     grid = Grid(
         engines=list(dict.fromkeys(c.variant or c.engine for c in cases)),
@@ -118,6 +121,7 @@ def report(*records: Record, gpu=None, sd=None) -> Summary:
         image_sizes=sorted({c.image_size for c in cases}),
         batch_sizes=sorted({c.batch_size for c in cases}),
         repeats=max(c.repeat for c in cases),
+        **given,
     )
     machine = MACHINE | {"gpu": gpu}
     check = selfcheck(plain_ms=[10.0, 10.0 * math.exp(sd * math.sqrt(2))]) if sd else None

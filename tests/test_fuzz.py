@@ -42,8 +42,9 @@ from bench_lib.russian import quoted
 from bench_lib.summary import Summary, summarize
 
 GOOD = {
-    "title": "ResNet-18", "model": "resnet18", "engines": ["pytorch"], "precisions": ["fp32"], "image_sizes": [224],
-    "batch_sizes": [1], "options": {"pytorch": {"channels_last": True}}, "limits": {"min_s": 0.5}, "seed": 0,
+    "title": "ResNet-18", "model": "resnet18", "weights": "", "data": "", "engines": ["pytorch"],
+    "precisions": ["fp32"], "image_sizes": [224], "batch_sizes": [1],
+    "options": {"pytorch": {"channels_last": True}}, "limits": {"min_s": 0.5}, "seed": 0,
 }  # fmt: skip
 NASTY = [
     "<img src=x onerror=alert(1)>", "</td></tr></table><script>alert(1)</script>", "[x](javascript:alert(1))", "`a`",
@@ -193,6 +194,7 @@ RECORD = json.loads(record(
     case=Case(engine="pytorch", options=GOOD["options"]["pytorch"]),
     ran={"flavour": "tensorrt", "tensorrt_version": "10", "documented_support": True},
     work={"flops": 10**9, "flops_least": 10**9, "bytes_least": 10**6},
+    data={"found": 9, "used": 3, "decode_ms": [3.0], "preprocess_ms": [2.0], "copy_ms": [0.5]},
 ).model_dump_json())  # fmt: skip
 
 
@@ -323,7 +325,7 @@ def hostile(word: str, on_gpu: bool) -> Summary:
     records[1] = records[1].model_copy(update=restless | {"case": case})
     grid = Grid(engines=["pytorch", "onnx_runtime", "torch_tensorrt"], precisions=["fp32", "fp16"],
                 image_sizes=[224, 448], batch_sizes=[1])  # fmt: skip
-    grid = grid.model_copy(update={"title": word, "model": word})
+    grid = grid.model_copy(update={"title": word, "model": word, "weights": word, "data": word})
     return summarize(grid, [r.model_copy(update={"machine": machine}) for r in records])
 
 

@@ -1,9 +1,22 @@
 """What only a real GPU can show: run there with `pytest -m gpu`."""
 
+import pictures
 import pytest
 import torch
 
-from bench_lib import accuracy, ceilings, checks, clockcheck, engines, fused, models, onnx_providers, statistics
+from bench_lib import (
+    accuracy,
+    ceilings,
+    checks,
+    clockcheck,
+    engines,
+    fused,
+    models,
+    onnx_file,
+    onnx_providers,
+    real_images,
+    statistics,
+)
 from bench_lib.cases import Case, Grid, Limits
 from bench_lib.engines import onnx_runtime, pytorch
 from bench_lib.measure import measure
@@ -74,6 +87,7 @@ def test_each_way_to_tune_pytorch_is_measured_and_computes_as_asked(options, pre
     ("engine", "options"),
     [
         (pytorch, {"cuda_graph": True}),
+        (pytorch, {"cuda_graph": True, "first_conv": "space_to_depth", **NHWC}),
         (pytorch, {**FROZEN, "cuda_graph": True}),
         (pytorch, {**FROZEN, "compile": "reduce-overhead"}),
         (onnx_runtime, {"cuda_graph": True}),
@@ -87,12 +101,35 @@ def test_a_replayed_graph_computes_from_what_the_images_hold_now(engine, options
     images = models.images(Case(engine="pytorch", image_size=64, batch_size=2), 0, engines.device())
     built = engine.build(model, images, "fp32", **options)
     for sign in (1, -1):
-        built._images.copy_(sign * images)
+        built.fill(sign * images)
+        built.synchronize()
         built.run()
         built.synchronize()
         assert engine is pytorch or built.ran["cuda_graph"] == "1"
         expected, name = accuracy.reference(model, sign * images, engines.device())
         assert accuracy.compare(built.output(), expected, name, "fp32").max_relative_error < accuracy.FP32_BELOW
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_real_images_are_compared_and_their_copying_is_timed(tmp_path, engine, precision):
+    pictures.write(tmp_path, 5)
+    record = measured(engine, precision, data=str(tmp_path))
+    assert record.status == "ok", record.detail
+    assert record.data.used == 5
+    assert len(record.data.copy_ms) == real_images.COPIES
+    assert max(record.data.copy_ms) < 1000  # of 48 KiB
+
+
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "fp16"])
+def test_an_onnx_file_computes_as_asked(tmp_path, precision):
+    path, image = str(tmp_path / "net.onnx"), torch.zeros(2, 3, 64, 64)
+    torch.onnx.export(models.network("resnet18", 0), (image,), path, dynamo=True, verbose=False,
+                      dynamic_shapes=({0: "batch", 2: "height", 3: "width"},))  # fmt: skip
+    record = measured("onnx_runtime", precision, model=path)
+    assert record.status == "ok", record.detail
+    assert (record.accuracy.reference, record.accuracy.actual_precision) == (onnx_file.REFERENCE, precision)
+    assert set(record.ran["nodes_by_provider"]) == {"CUDAExecutionProvider"}
 
 
 def test_cudnn_s_fused_kernels_compute_what_the_steps_do():

@@ -305,7 +305,7 @@ def test_each_variant_of_best_yaml_computes_what_the_network_does(name, monkeypa
 
 def test_the_output_is_a_copy_that_the_next_run_does_not_overwrite():
     static = torch.zeros(1)
-    engine = pytorch.PyTorchEngine(lambda: static.add_(1), torch.zeros(1), {})
+    engine = pytorch.PyTorchEngine(lambda: static.add_(1), torch.zeros(1), {}, torch.clone)
     engine.run()
     first = engine.output()
     engine.run()

@@ -4,7 +4,9 @@ An engine's file has
 - `IMPORTS`, the modules whose import takes most of the time that importing the runtime takes;
 - `check(precision)`, which raises `Unavailable` where the case cannot run on this machine;
 - `build(model, images, precision, *, <options>)`, which puts both, given in fp32 on the host, on the device and returns
-  an `Engine` bound to them; it raises `Unavailable` for an option that cannot be had here;
+  an `Engine` bound to them; it raises `Unavailable` for an option that cannot be had here. One that computes in int8
+  takes, after `precision`, the images to calibrate on (None: synthetic ones);
+- `TAKES_ONNX`, if it is true that `model` may be a `bench_lib.onnx_file.OnnxFile`;
 - `check_options(**options)`, if there are options that contradict each other: it raises `InputError`.
 """
 
@@ -40,6 +42,9 @@ class Engine(Protocol):
     def output(self) -> torch.Tensor:
         """The last call's output, `[batch_size, classes]`."""
 
+    def fill(self, images: torch.Tensor) -> None:
+        """Put another batch, as `build` was given one, where the next calls read their input."""
+
 
 class Unavailable(Exception):
     """This case cannot run here. `reason` is for the report's reader (Russian), `str()` in English for the terminal.
@@ -60,11 +65,20 @@ def load(name: str) -> ModuleType:
     return importlib.import_module(f"bench_lib.engines.{name}")
 
 
-def build(case: Case, model: nn.Module, images: torch.Tensor) -> Engine:
-    """The case's engine, built by its runtime; slowed down on purpose if the case says so."""
-    options = dict(case.options)
+def build(case: Case, model: Any, images: torch.Tensor, calibration: torch.Tensor | None = None) -> Engine:
+    """The case's engine, built by its runtime; slowed down on purpose if the case says so.
+
+    `model` is a `bench_lib.models.Network`, `calibration` the images (`[count, 3, height, width]`) for int8. Raise
+    `Unavailable` for an ONNX file if the engine takes none.
+    """
+    runtime, options = load(case.engine), dict(case.options)
+    if not isinstance(model, nn.Module) and not getattr(runtime, "TAKES_ONNX", False):
+        raise Unavailable("the model is an ONNX file, and this engine takes PyTorch networks alone",
+                          "сеть задана ONNX-файлом, а этот способ принимает только сети PyTorch "
+                          "(например, model: модуль:функция)")  # fmt: skip
     share = options.pop(SLOWDOWN, 0)
-    engine = load(case.engine).build(model, images, case.precision, **options)
+    more = (calibration,) if case.precision == "int8" else ()
+    engine = runtime.build(model, images, case.precision, *more, **options)
     return Slowed(engine, share) if share else engine
 
 

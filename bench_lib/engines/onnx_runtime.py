@@ -8,12 +8,13 @@ from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
-from torch import nn
 
 from bench_lib import imports, onnx_model, onnx_providers
 from bench_lib.engines import Unavailable, check_precision, device, dtype
+from bench_lib.models import Network
 
 IMPORTS = ("onnxruntime",)
+TAKES_ONNX = True
 COMMAND = "pip install -c constraints.txt onnxruntime-gpu"
 ONNX_TYPES = {torch.float32: 1, torch.float16: 10, torch.bfloat16: 16}  # of onnx.TensorProto.DataType
 GRAPH_CALLS = 3  # ONNX Runtime records a CUDA graph in one of the first calls, after its own warm-up
@@ -72,15 +73,20 @@ class OnnxRuntimeEngine:
         if self._images.is_cuda:
             torch.cuda.synchronize()
 
+    def fill(self, images: torch.Tensor) -> None:
+        """Put another batch where the next calls read their input."""
+        self._images.copy_(images)
+
     def output(self) -> torch.Tensor:
         """The last output, `[batch_size, classes]`."""
         return self._output
 
 
 def build(
-    model: nn.Module,
+    model: Network,
     images: torch.Tensor,
     precision: str,
+    calibration: torch.Tensor | None = None,
     *,
     provider: onnx_providers.Provider | None = None,
     cudnn_conv_algo_search: Literal["EXHAUSTIVE", "HEURISTIC", "DEFAULT"] = "EXHAUSTIVE",
@@ -111,7 +117,7 @@ def build(
     start = time.perf_counter()
     proto = onnx_model.export(model, images)
     export_s = time.perf_counter() - start
-    proto, quantization = onnx_model.quantized(proto, images) if precision == "int8" else (proto, {})
+    proto, quantization = onnx_model.quantized(proto, images, calibration) if precision == "int8" else (proto, {})
     images = images.to(device())
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
@@ -129,13 +135,18 @@ def build(
         "version": onnxruntime.__version__,
         "nodes_by_provider": nodes_by_provider(session),
         "provider_options": told, "export_s": export_s,
-        "opset": proto.opset_import[0].version, "exported_nodes": len(proto.graph.node),
+        "opset": opset(proto), "exported_nodes": len(proto.graph.node),
         "threads": options.intra_op_num_threads, "kernels": kernels, **quantization,
         "cuda_graph": told.get("enable_cuda_graph", told.get("trt_cuda_graph_enable")),  # None: it does not tell
     })  # fmt: skip
     for _ in range(GRAPH_CALLS if cuda_graph else 0):
         engine.run()
     return engine
+
+
+def opset(proto) -> int:
+    """The version of ONNX's own operators; a file may import others as well."""
+    return next(one.version for one in proto.opset_import if one.domain in ("", "ai.onnx"))
 
 
 def int8_kernels(path: str) -> dict[str, int]:

@@ -6,12 +6,13 @@ from collections import Counter
 from typing import Literal
 
 import torch
-from torch import nn
 
 from bench_lib import imports, onnx_model
 from bench_lib.engines import Unavailable, check_precision, device, dtype
+from bench_lib.models import Network
 
 IMPORTS = ("openvino",)
+TAKES_ONNX = True
 COMMAND = "pip install -c constraints.txt -e '.[openvino]'"
 TYPES = {torch.float32: "f32", torch.float16: "f16", torch.bfloat16: "bf16"}
 PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "i8": "int8"}
@@ -64,6 +65,10 @@ class OpenVINOEngine:
     def synchronize(self) -> None:
         """Nothing: `run` returns when it is done."""
 
+    def fill(self, images: torch.Tensor) -> None:
+        """Put another batch where the next calls read their input."""
+        self._images.copy_(images)
+
     def output(self) -> torch.Tensor:
         """The last output, `[batch_size, classes]`."""
         return self._output
@@ -78,9 +83,10 @@ def shared(tensor: torch.Tensor):
 
 
 def build(
-    model: nn.Module,
+    model: Network,
     images: torch.Tensor,
     precision: str,
+    calibration: torch.Tensor | None = None,
     *,
     performance_hint: Literal["LATENCY", "THROUGHPUT"] = "LATENCY",
     streams: int = 1,
@@ -98,7 +104,7 @@ def build(
     start = time.perf_counter()
     proto = onnx_model.export(model, images)
     export_s = time.perf_counter() - start
-    proto, quantization = onnx_model.quantized(proto, images) if precision == "int8" else (proto, {})
+    proto, quantization = onnx_model.quantized(proto, images, calibration) if precision == "int8" else (proto, {})
     core = openvino.Core()
     compiled = core.compile_model(with_input_of(kind, core.read_model(proto.SerializeToString())), "CPU", {
         "INFERENCE_PRECISION_HINT": kind, "PERFORMANCE_HINT": performance_hint, "NUM_STREAMS": streams,

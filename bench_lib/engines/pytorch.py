@@ -33,10 +33,13 @@ def allow_tf32(allowed: bool) -> None:
 
 
 class PyTorchEngine:
-    """A pass over one batch, `call`, and its input on the device."""
+    """A pass over one batch, `call`, and its input on the device, as `arranged` makes it from images."""
 
-    def __init__(self, call: Callable[[], torch.Tensor], images: torch.Tensor, ran: dict) -> None:
-        self._call, self._images = call, images
+    def __init__(
+        self, call: Callable[[], torch.Tensor], images: torch.Tensor, ran: dict,
+        arranged: Callable[[torch.Tensor], torch.Tensor],
+    ) -> None:  # fmt: skip
+        self._call, self._images, self._arranged = call, images, arranged
         self._output = torch.empty(0)
         self.ran = ran
 
@@ -49,6 +52,10 @@ class PyTorchEngine:
         """Wait for the GPU; a CPU is done when `run` returns."""
         if self._images.is_cuda:
             torch.cuda.synchronize()
+
+    def fill(self, images: torch.Tensor) -> None:
+        """Put another batch where the next calls read their input."""
+        self._images.copy_(self._arranged(images))
 
     def output(self) -> torch.Tensor:
         """A copy of the last output, `[batch_size, classes]`: a CUDA graph's own is overwritten by the next run."""
@@ -85,7 +92,7 @@ def build(
                        f"compile: {compile}": compile in compiling.RECORDS_GRAPHS})  # fmt: skip
     allow_tf32(precision == "tf32")
     torch.backends.cudnn.benchmark = cudnn_benchmark
-    own = model
+    own, arranged = model, partial(rewrites.arranged, model, how=first_conv)
     if first_conv:
         own, images = rewrites.first_convolution(own, images, first_conv)
     if fuse_conv_relu or fold_batch_norm:
@@ -105,8 +112,8 @@ def build(
         with torch.inference_mode():
             replay = graphs.capture(network, pieces, graph_streams)
         ran["cuda_graph"] = {"parts": len(pieces), "streams": graph_streams}
-        return PyTorchEngine(replay, images, ran)
-    return PyTorchEngine(partial(network, images), images, ran)
+        return PyTorchEngine(replay, images, ran, arranged)
+    return PyTorchEngine(partial(network, images), images, ran, arranged)
 
 
 def check_options(

@@ -89,6 +89,10 @@ class TorchTensorRTEngine:
         """Wait for the GPU."""
         torch.cuda.synchronize()
 
+    def fill(self, images: torch.Tensor) -> None:
+        """Put another batch where the next calls read their input."""
+        self._images.copy_(images)
+
     def output(self) -> torch.Tensor:
         """The last output, `[batch_size, classes]`."""
         return self._output
