@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import re
+import warnings
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -47,23 +48,27 @@ def cold(freezing: bool, settings: str) -> Iterator[dict[str, Any]]:
 
     `freezing` takes the weights as constants. `settings` names others of `torch._inductor.config`: `conv_1x1_as_mm
     epilogue_fusion=false`. The dict that is yielded holds at the end what was seen: `graphs` compiled, their `inputs`
-    (the images alone, where the weights are constants) and `cudagraph_skips`, passes that were not recorded though
-    asked for. Raise `InputError` for an unknown setting, and `Unavailable` where there is no compiler to use.
+    (the images alone, where the weights are constants), `cudagraph_skips`, passes that were not recorded though asked
+    for, and `steps`, the names of the graphs' functions. Raise `InputError` for an unknown setting, and `Unavailable`
+    where there is no compiler to use.
     """
     from torch._dynamo.utils import counters
     from torch._inductor import async_compile, config
     from torch._inductor.utils import fresh_cache
 
     inputs: list[int] = []
+    steps: list[str] = []
 
     def look(graph: torch.fx.Graph) -> None:
         inputs.append(sum(node.op == "placeholder" for node in graph.nodes))
+        steps.extend(str(node.target) for node in graph.nodes if node.op == "call_function")
 
     seen: dict[str, Any] = {}
     counters.clear()
     chosen = read_settings(settings) | {"freezing": freezing, "post_grad_custom_post_pass": look}
     try:
-        with fresh_cache(), config.patch(chosen):
+        with fresh_cache(), config.patch(chosen), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch's own, about its own code
             yield seen
     except Exception as error:
         if NO_COMPILER.search(f"{type(error).__name__} {error}"):
@@ -73,7 +78,8 @@ def cold(freezing: bool, settings: str) -> Iterator[dict[str, Any]]:
     finally:
         async_compile.shutdown_compile_workers()  # nothing of it is left to disturb what is measured
     skips = counters["inductor"]["cudagraph_skips"]
-    seen |= {"graphs": len(inputs), "inputs": sum(inputs), "cudagraph_skips": skips, "settings": settings}
+    seen |= {"graphs": len(inputs), "inputs": sum(inputs), "cudagraph_skips": skips, "settings": settings,
+             "steps": steps}  # fmt: skip
 
 
 def read_settings(text: str) -> dict[str, Any]:

@@ -2,21 +2,19 @@
 
 import copy
 import logging
-import math
 import tempfile
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from bench_lib import onnx_file, rewrites
-from bench_lib.models import Network, batches
+from bench_lib import calibration, onnx_file, rewrites
+from bench_lib.models import Network
 from bench_lib.onnx_file import OnnxFile
 
 BF16_OPSET = 22  # the first whose convolutions and pooling take bf16
-CALIBRATION_IMAGES = 32  # at least; whole batches
-CALIBRATION_SEED = 2**32 - 1  # the last that PyTorch tells from others, so hardly that of the images measured
 
 
 def export(model: Network, images: torch.Tensor):
@@ -41,9 +39,8 @@ def quantized(proto, images: torch.Tensor, given: torch.Tensor | None = None) ->
     import onnx
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-    kind = "synthetic" if given is None else "real"
     settings = {"per_channel": True, "reduce_range": needs_reduced_range(torch.cpu.get_capabilities())}
-    data = Calibration(proto.graph.input[0].name, images.shape, given)
+    data = Calibration(proto.graph.input[0].name, calibration.read(images.shape, given))
     logging.disable(logging.WARNING)  # advice to fold and infer shapes first, which PyTorch's exporter has done
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -56,26 +53,16 @@ def quantized(proto, images: torch.Tensor, given: torch.Tensor | None = None) ->
     finally:
         logging.disable(logging.NOTSET)
     return model, settings | {
-        "activations": "u8", "weights": "s8", "calibration": f"min-max, {kind} images",
-        "calibration_images": data.images,
+        "activations": "u8", "weights": "s8", "calibration": f"min-max, {calibration.kind(given)} images",
+        "calibration_images": calibration.count(images.shape, given),
     }  # fmt: skip
 
 
 class Calibration:
-    """Batches of `shape`, read as ONNX Runtime's calibration does, of the `given` images or of synthetic ones.
+    """Batches of images, read as ONNX Runtime's calibration does."""
 
-    Those are ~ N(0, 1), and the same each time. `images` counts either.
-    """
-
-    def __init__(self, name: str, shape: torch.Size, given: torch.Tensor | None = None) -> None:
-        if given is None:
-            generator = torch.Generator().manual_seed(CALIBRATION_SEED)
-            count = math.ceil(CALIBRATION_IMAGES / shape[0])
-            self.images = count * shape[0]
-            self._left = (torch.randn(shape, generator=generator) for _ in range(count))
-        else:
-            self.images, self._left = len(given), iter(batches(given, shape[0]))
-        self._name = name
+    def __init__(self, name: str, images: Iterator[torch.Tensor]) -> None:
+        self._name, self._left = name, images
 
     def get_next(self) -> dict[str, Any] | None:
         """The next batch by the input's name; None after the last."""

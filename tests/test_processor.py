@@ -4,12 +4,13 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from made import GPU, record, report
 from torch import nn
 
-from bench_lib import accuracy, ceilings, engines, interpretation, models, onnx_model, work
+from bench_lib import accuracy, calibration, ceilings, engines, interpretation, models, onnx_model, pt2e, work
 from bench_lib.cases import Case
 from bench_lib.engines import onnx_runtime, openvino, pytorch, torch_tensorrt
 
@@ -124,7 +125,7 @@ def test_a_kernel_s_name_tells_what_it_computes_in():
     assert openvino.kernels(names) == {"int8": 16, "fp32": 3, "fp16": 3}
 
 
-@pytest.mark.parametrize("engine", [onnx_runtime, openvino])
+@pytest.mark.parametrize("engine", [pytorch, onnx_runtime, openvino])
 def test_int8_computes_in_int8_and_stays_near_fp32(engine):
     made = built(engine, "int8")
     told = compared(made, "int8")
@@ -137,17 +138,34 @@ def test_int8_computes_in_int8_and_stays_near_fp32(engine):
 
 @pytest.mark.parametrize(
     ("engine", "words"),
-    [(pytorch, "переписывания модели"), (torch_tensorrt, "ModelOpt"), (onnx_runtime, "QLinearConv")],
+    [(pytorch, "только матричные произведения"), (torch_tensorrt, "ModelOpt"), (onnx_runtime, "QLinearConv")],
 )
 def test_engines_without_int8_say_why(monkeypatch, engine, words):
-    if engine is not pytorch:
-        monkeypatch.setattr(engine, "device", lambda: torch.device("cuda"))
+    monkeypatch.setattr(engine, "device", lambda: torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: engine is pytorch)
     if engine is onnx_runtime:
         monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CUDAExecutionProvider"])
     monkeypatch.setattr(torch_tensorrt, "runtime", lambda: None)
     with pytest.raises(engines.Unavailable) as caught:
         engine.check("int8")
     assert words in caught.value.reason
+
+
+def test_without_torchao_there_is_a_reason_and_a_command(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchao.quantization.pt2e.quantizer", None)
+    with pytest.raises(engines.Unavailable, match="torchao, which quantizes for PyTorch, is not installed") as caught:
+        pytorch.check("int8")
+    assert caught.value.reason.startswith("torchao, которая квантует для PyTorch, не установлена")
+    assert caught.value.command.endswith("torchao")
+
+
+def test_steps_of_a_quantized_graph_tell_their_precision():
+    steps = [
+        "functools.partial(<function f.<locals>.qconv at 0x1>)", "<locals>.qconv_binary at 0x2>, aten.mm", "aten.add",
+        "functools.partial(<function f.<locals>.qlinear at 0x3>)", "aten.convolution.default", "aten.addmm.default",
+        "mkldnn._convolution_pointwise.default",
+    ]  # fmt: skip
+    assert pt2e.kernels(steps) == {"int8": 3, "fp32": 3}
 
 
 def test_a_model_that_int8_spoils_is_outside_the_tolerance():
@@ -166,14 +184,13 @@ def test_a_model_that_int8_spoils_is_outside_the_tolerance():
 
 @pytest.mark.parametrize(("batch", "batches"), [(1, 32), (3, 11), (33, 1)])
 def test_calibration_takes_whole_batches_the_same_each_time(batch, batches):
-    def all_of():
-        data = onnx_model.Calibration("x", torch.Size((batch, 3, 8, 8)))
-        return data.images, [torch.from_numpy(one["x"]) for one in iter(data.get_next, None)]
-
-    count, read = all_of()
-    assert (len(read), count) == (batches, batches * batch)
+    shape = torch.Size((batch, 3, 8, 8))
+    read = list(calibration.read(shape))
+    assert (len(read), calibration.count(shape)) == (batches, batches * batch)
     assert {tuple(one.shape) for one in read} == {(batch, 3, 8, 8)}
-    assert torch.equal(torch.cat(read), torch.cat(all_of()[1]))
+    assert torch.equal(torch.cat(read), torch.cat(list(calibration.read(shape))))
+    data = onnx_model.Calibration("x", calibration.read(shape))
+    assert all(np.array_equal(given["x"], one) for given, one in zip(iter(data.get_next, None), read, strict=True))
     measured = models.images(Case(engine="pytorch", image_size=8, batch_size=batch), 0, HERE)
     assert not torch.equal(read[0], measured)
 

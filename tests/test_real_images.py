@@ -15,6 +15,7 @@ from PIL import Image
 
 from bench_lib import (
     accuracy,
+    calibration,
     cli,
     conclusions,
     engines,
@@ -23,7 +24,6 @@ from bench_lib import (
     measure,
     methods,
     models,
-    onnx_model,
     parts,
     real_images,
     records,
@@ -211,18 +211,19 @@ def test_outputs_are_compared_on_all_images_and_not_on_the_first_batch_alone(tmp
 
 
 @CPU
-@pytest.mark.parametrize("engine", ["onnx_runtime", "openvino"])
-def test_int8_is_calibrated_on_those_images(tmp_path, engine):
+@pytest.mark.parametrize(
+    ("engine", "ranges"), [("onnx_runtime", "min-max"), ("openvino", "min-max"), ("pytorch", "histogram")]
+)
+def test_int8_is_calibrated_on_those_images(tmp_path, engine, ranges):
     pictures.write(tmp_path, 5)
     told = measure.measure(case(tmp_path, engine=engine, precision="int8", image_size=64), Limits(**SHORT))
     if told.status == "skipped":
         pytest.skip(told.detail)
     assert told.status == "ok", told.detail
-    assert (told.ran["calibration"], told.ran["calibration_images"]) == ("min-max, real images", 5)
+    assert (told.ran["calibration"], told.ran["calibration_images"]) == (f"{ranges}, real images", 5)
     given = torch.randn(5, 3, 8, 8)
-    data = onnx_model.Calibration("x", torch.Size((2, 3, 8, 8)), given)
-    read = torch.cat([torch.from_numpy(one["x"]) for one in iter(data.get_next, None)])
-    assert torch.equal(read, given[[0, 1, 2, 3, 4, 0]])
+    read = list(calibration.read(torch.Size((2, 3, 8, 8)), given))
+    assert torch.equal(torch.cat(read), given[[0, 1, 2, 3, 4, 0]])
 
 
 def test_copying_to_a_gpu_is_timed_in_the_precision_s_type(monkeypatch):

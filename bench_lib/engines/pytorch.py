@@ -9,7 +9,8 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from bench_lib import compiling, graphs, rewrites
+from bench_lib import calibration as calibrating
+from bench_lib import compiling, graphs, pt2e, rewrites
 from bench_lib.engines import Unavailable, check_precision, device, dtype
 from bench_lib.faults import InputError
 
@@ -18,12 +19,10 @@ Count = Annotated[int, Field(ge=1, le=1024)]
 
 
 def check(precision: str) -> None:
-    """Raise `Unavailable` where this machine or this engine has no such arithmetic."""
-    if precision == "int8":
-        raise Unavailable("PyTorch has no int8 convolutions for a model as it is; torchao would have to rewrite it",
-                          "PyTorch не считает свёртки в int8 без переписывания модели (torchao); "
-                          "здесь это не сделано")  # fmt: skip
+    """Raise `Unavailable` where this machine or this engine has no such arithmetic, or lacks torchao for int8."""
     check_precision(precision)
+    if precision == "int8":
+        pt2e.check()
 
 
 def allow_tf32(allowed: bool) -> None:
@@ -66,6 +65,7 @@ def build(
     model: nn.Module,
     images: torch.Tensor,
     precision: str,
+    calibration: torch.Tensor | None = None,
     *,
     channels_last: bool = False,
     cudnn_benchmark: bool = False,
@@ -84,7 +84,8 @@ def build(
     `channels_last` keeps tensors as NHWC; `cudnn_benchmark` lets cuDNN choose kernels by timing them;
     `fold_batch_norm`, `first_conv` and `fuse_conv_relu` (a GPU's) are `bench_lib.rewrites`; `compile` is a mode of
     `torch.compile`, with `freezing` and other settings of `inductor`, see `bench_lib.compiling`; `cuda_graph` (a GPU's)
-    records one pass, `graph_parts` and `graph_streams` cut it, see `bench_lib.graphs`. Raise `InputError` for options
+    records one pass, `graph_parts` and `graph_streams` cut it, see `bench_lib.graphs`. For int8 the model is quantized
+    after training, see `bench_lib.pt2e`, and always compiled, with freezing. Raise `InputError` for options
     that contradict each other, and `Unavailable` for those that cannot be had on this machine or with this network.
     """
     check_options(compile, freezing, inductor, cuda_graph, graph_parts, graph_streams)
@@ -93,12 +94,15 @@ def build(
     allow_tf32(precision == "tf32")
     torch.backends.cudnn.benchmark = cudnn_benchmark
     own, arranged = model, partial(rewrites.arranged, model, how=first_conv)
+    batches = map(arranged, calibrating.read(images.shape, calibration))
     if first_conv:
         own, images = rewrites.first_convolution(own, images, first_conv)
     if fuse_conv_relu or fold_batch_norm:
         own = (rewrites.fuse_conv_relu if fuse_conv_relu else rewrites.fold_batch_norm)(own)
     layout = torch.channels_last if channels_last else torch.contiguous_format
     own = copy.deepcopy(model) if own is model else own
+    if precision == "int8":
+        own, compile, freezing = pt2e.quantized(own, images, batches), compile or "default", True
     placed = own.to(device(), dtype(precision), memory_format=layout)
     images = images.to(device(), dtype(precision), memory_format=layout)
     ran = facts(placed, images)
@@ -107,7 +111,13 @@ def build(
         network = compiling.wrapped(placed, compile)
         with compiling.cold(freezing, inductor) as seen:
             compiling.first_calls(network, pieces, compile)
+        steps = seen.pop("steps", [])
         ran["compiled"] = {"mode": compile, **seen}
+    if precision == "int8":
+        ran |= pt2e.QUANTIZATION | {
+            "kernels": pt2e.kernels(steps), "calibration": f"histogram, {calibrating.kind(calibration)} images",
+            "calibration_images": calibrating.count(images.shape, calibration),
+        }  # fmt: skip
     if cuda_graph:
         with torch.inference_mode():
             replay = graphs.capture(network, pieces, graph_streams)
