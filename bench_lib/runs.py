@@ -26,8 +26,11 @@ def _written(grid: Grid) -> dict[str, Any]:
 def digests(grid: Grid) -> dict[str, str]:
     """SHA-256 of the grid's ONNX file or file of weights, so that a run does not go on with another of that name."""
     named = [grid.weights, grid.model if kind(grid.model) == "onnx" else ""]
-    paths = [path for path in named if os.path.isfile(path)]
-    return {path: hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths}
+    found = {}
+    for path in filter(os.path.isfile, named):
+        with open(path, "rb") as file:
+            found[path] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
 
 
 class Run:
