@@ -4,6 +4,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from bench_lib import findings
+from bench_lib.figures import labelled
 from bench_lib.narrative import at, leadership, place
 from bench_lib.russian import NBSP, counted, listed, listed_few, number, percent, plain, quoted, scientific, span, times
 from bench_lib.summary import BASELINE_NAME, STATUS, Summary, compared, tally
@@ -101,10 +102,11 @@ def sureness(report: Summary) -> str:
     check = report.check
     if check is None:
         return f"{processes}; как часто выводы ошибаются, на этой машине не проверено (<code>bench selfcheck</code>)."
+    checked = f"{labelled(check.case.engine)} {check.case.precision}, батч{NBSP}{check.case.batch_size}"
     return (
-        f"{processes}. В проверке на этой машине одинаковое названо разным в {percent(check.false_alarm_rate.value)} "
-        f"пар, а намеренное замедление на {plain(100 * check.slowdown)}{NBSP}% найдено в "
-        f"{percent(check.power.value)} (раздел 2)."
+        f"{processes}. В проверке на этой машине ({checked}) одинаковое названо разным в "
+        f"{percent(check.false_alarm_rate.value)} пар, а намеренное замедление на "
+        f"{plain(100 * check.slowdown)}{NBSP}% найдено в {percent(check.power.value)} (раздел 2)."
     )
 
 

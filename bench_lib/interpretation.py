@@ -7,7 +7,7 @@ from bench_lib import findings, inputs, roofline
 from bench_lib.cases import AUTO
 from bench_lib.narrative import bullets, few, leadership
 from bench_lib.russian import NBSP, between, counted, listed, number, percent, plural, scientific, span, times
-from bench_lib.summary import BASELINE_NAME, VERDICTS, Summary
+from bench_lib.summary import BASELINE_NAME, VERDICTS, Summary, main_names
 
 NOTHING = Markdown("Сказать нечего: ни одна конфигурация не измерена.")
 BATCHES = "params/batches.yaml"
@@ -19,13 +19,25 @@ def engines(report: Summary) -> Markdown:
     if cases.empty:
         return NOTHING
     lines = [leadership(findings.blocks(cases))]
-    for name, rows in cases.groupby("name", sort=False):
+    for name, rows in main_names(cases).groupby("name", sort=False):
         if name != BASELINE_NAME and rows.speedup.notna().any():
             trend = findings.speedup_trend(cases, name)
             lines.append(f"**{name}:** {against_baseline(rows.dropna(subset='speedup'), trend)}")
+    lines += left_out(cases)
     if cases.speedup.isna().all():
         lines.append(f"{BASELINE_NAME} не измерен, поэтому ускорение не посчитано.")
     return bullets(lines + roofline.nearest(report))
+
+
+def left_out(cases: pd.DataFrame) -> list[str]:
+    """That sections like this one name only the best of the variants, where there are many."""
+    shown, every = main_names(cases)["name"].nunique(), cases["name"].nunique()
+    if shown == every:
+        return []
+    return [
+        f"Названы {shown} из {every}: настройки по умолчанию и лучший вариант каждого рантайма и точности, здесь и "
+        "дальше в этом разделе; остальные — в таблицах."
+    ]
 
 
 def against_baseline(rows: pd.DataFrame, trend: str) -> str:
@@ -128,14 +140,14 @@ def fp16_falls(falls: pd.DataFrame) -> list[str]:
 def batch_sizes(report: Summary) -> Markdown:
     """How FPS follows the batch size, and where it saturates."""
     cases = report.measured
-    growth = findings.ends(cases, "batch_size")
+    growth = findings.ends(main_names(cases), "batch_size")
     if growth.empty:
         return Markdown(f"Измерен один батч: о его влиянии данных нет. Их даст `bench sweep {BATCHES}`.")
     small, large = cases.batch_size.min(), cases.batch_size.max()
     lines = []
     for name, rows in growth.groupby("name", sort=False):
         lines.append(f"**{name}:** с ростом батча от {small} до {large} FPS {change(rows)}.")
-    found = findings.saturations(cases)
+    found = findings.saturations(main_names(cases))
     lines += few([saturated(point) for point in found])
     if not found:
         lines.append(
@@ -163,7 +175,7 @@ def memory(report: Summary) -> Markdown:
         return NOTHING
     what = "памяти GPU" if report.machine.get("gpu") else "памяти процесса (вместе со сборкой)"
     lines = []
-    for name, rows in cases.groupby("name", sort=False):
+    for name, rows in main_names(cases).groupby("name", sort=False):
         lines.append(f"**{name}:** {span(rows.memory_mib.min(), rows.memory_mib.max(), f'{NBSP}МиБ', 0)} {what}.")
     least = cases.loc[cases.groupby(findings.AXES).memory_mib.idxmin()]
     counts = least.name.value_counts()
@@ -179,7 +191,7 @@ def accuracy(report: Summary) -> Markdown:
     if cases.empty:
         return NOTHING
     lines = []
-    for name, rows in cases.groupby("name", sort=False):
+    for name, rows in main_names(cases).groupby("name", sort=False):
         same = rows.top1.min() == 1
         agreement = "у всех изображений" if same else f"не меньше чем у {percent(rows.top1.min())} изображений"
         lines.append(

@@ -32,7 +32,7 @@ def table(report: Summary) -> Styler | HTML:
     if cases.empty:
         return HTML("<p>Времени нет: ни одна конфигурация не измерена.</p>")
     cases = cases.assign(period_ms=1e3 * cases.batch_size / cases.fps, millijoules=1e3 * cases.joules)
-    cases["label"] += cases.launch_bound.map({True: f"{NBSP}⏱", False: ""})
+    cases["label"] += cases.launch_bound.map({True: f"{NBSP}◷", False: ""})
     columns = [name for name in PARTS if cases[name].notna().any()]
     return styled(cases[columns].rename(columns=PARTS).reset_index(drop=True), "Из чего складывается время")
 
@@ -61,7 +61,7 @@ def launches(cases: pd.DataFrame) -> list[str]:
     batches = sorted(bound.batch_size.unique())
     idle = (1 - bound.device_ms / bound.latency_ms).median()
     text = (
-        f"**⏱** — строка упирается в отправку (не меньше {percent(LAUNCH_BOUND)} задержки): GPU считает быстрее, чем "
+        f"**◷** — строка упирается в отправку (не меньше {percent(LAUNCH_BOUND)} задержки): GPU считает быстрее, чем "
         f"процессор даёт ему работу, и простаивает — у половины таких строк не меньше {percent(max(idle, 0))} времени. "
         "Там время зависит от процессора и от обвязки способа, а не от точности и не от размера изображения; помогают "
         f"CUDA-графы или больший батч. Таких строк {len(bound)} из {len(cases)}, батчи: "

@@ -17,13 +17,12 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, ScalarForm
 
 from bench_lib.records import Record
 from bench_lib.russian import listed, number, spread_out
-from bench_lib.summary import Summary
+from bench_lib.summary import Summary, main_names
 
 STYLE = {"font.sans-serif": ["DejaVu Sans"], "svg.fonttype": "path", "svg.hashsalt": "report", "axes.grid": True}
 WIDE_RANGE = 10  # FPS that differ by more than this go on a logarithmic scale
 MOST_PANELS = 6  # more would be too small to read
 MOST_TICKS = 9
-MOST_LINES = 12  # more cannot be told apart
 
 
 @dataclass(frozen=True)
@@ -58,20 +57,10 @@ def styles(cases: pd.DataFrame) -> dict[str, Line]:
 
 
 def drawn(report: Summary) -> tuple[pd.DataFrame, str]:
-    """The measured cases that figures show, and a note on what they leave out (Russian).
-
-    Of more names than `MOST_LINES` only those without a variant are shown, and of each engine and precision the variant
-    that is most often its fastest.
-    """
-    table = report.measured
-    if table["name"].nunique() <= MOST_LINES:
-        return table, ""
-    tuned = table[table.variant != ""]
-    places = ["engine", "precision_label", "image_size", "batch_size"]
-    fastest = tuned.loc[tuned.groupby(places).fps.idxmax()]
-    most_often = fastest.groupby(["engine", "precision_label"])["name"].agg(lambda names: names.value_counts().index[0])
-    note = ". Из вариантов показан лучший у каждого рантайма и точности"
-    return table[(table.variant == "") | table["name"].isin(most_often)], note
+    """The measured cases that figures show, and a note on what they leave out (Russian)."""
+    table = main_names(report.measured)
+    left_out = table["name"].nunique() < report.measured["name"].nunique()
+    return table, ". Из вариантов показан лучший у каждого рантайма и точности" if left_out else ""
 
 
 def legend(figure: Figure, panels: Iterable[plt.Axes]) -> None:

@@ -17,6 +17,7 @@ __all__ = ["BASELINE_NAME", "LABELS", "MIB", "STATUS", "Summary", "compared", "s
 STATUS = {"ok": "измерено", "skipped": "пропущено", "failed": "не удалось"}
 VERDICTS = {"faster": "БЫСТРЕЕ", "slower": "МЕДЛЕННЕЕ", "same": "ОДИНАКОВО", "undecided": "НЕ РЕШЕНО"}
 BASELINE_NAME = f"{LABELS['pytorch']} fp32"
+MOST_NAMES = 12  # more cannot be told apart in a figure or a list
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,19 @@ def compared(row, other, figure: str = "latency") -> statistics.Verdict:
     ours, theirs = row[f"{figure}_values"], other[f"{figure}_values"]
     pair, sd = (ours, theirs) if figure == "latency" else (theirs, ours), max(row["extra_sd"], other["extra_sd"])
     return statistics.verdict(*statistics.within_rounds(*pair, sd), extra_sd=sd)
+
+
+def main_names(cases: pd.DataFrame) -> pd.DataFrame:
+    """The cases that a reader can keep apart: all, if they have at most `MOST_NAMES` names.
+
+    Of more, those without a variant, and of each engine and precision the variant that is most often its fastest.
+    """
+    if cases["name"].nunique() <= MOST_NAMES:
+        return cases
+    tuned = cases[cases.variant != ""]
+    fastest = tuned.loc[tuned.groupby(["engine", "precision_label", "image_size", "batch_size"]).fps.idxmax()]
+    most_often = fastest.groupby(["engine", "precision_label"])["name"].agg(lambda names: names.value_counts().index[0])
+    return cases[(cases.variant == "") | cases["name"].isin(most_often)]
 
 
 def tally(report: Summary) -> str:

@@ -130,7 +130,7 @@ def test_a_row_that_waits_for_the_host_is_marked():
     works = timed(record(ms=20.0, batch=33), enqueue_ms=[1.6] * 4, device_ms=[19.0] * 4)
     data = report(waits, works, gpu=GPU)
     assert list(data.cases.launch_bound) == [True, False]
-    assert "PyTorch ⏱" in text(parts.table(data))
+    assert "PyTorch ◷" in text(parts.table(data))
     told = text(parts.reading(data))
     assert "Таких строк 1 из 2, батчи: 1." in told
     assert "не меньше 75 % времени" in told

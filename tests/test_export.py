@@ -3,6 +3,7 @@ import io
 import logging
 import subprocess
 import sys
+from pathlib import Path
 
 import matplotlib
 import nbformat
@@ -11,6 +12,8 @@ import pytest
 from bs4 import BeautifulSoup
 from here import CHROMIUM, NEEDS_CHROMIUM, NEEDS_PANGO
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont
+from matplotlib.ft2font import FT2Font
 from nbconvert.exporters import get_exporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from pypdf import PdfReader
@@ -253,3 +256,11 @@ def test_pdf_without_pango_says_what_to_install(notebook, tmp_path, monkeypatch)
     with pytest.raises(export.PDFUnavailable, match="apt-get install libpango"):
         export.write_pdf(notebook, tmp_path / "report.pdf")
     assert not (tmp_path / "report.pdf").exists()
+
+
+def test_every_sign_of_the_report_is_in_the_font_that_it_is_shown_in():
+    root = Path(export.__file__).parents[1]
+    sources = [*(root / "bench_lib").rglob("*.py"), root / "notebooks" / "report.ipynb"]
+    signs = {sign for path in sources for sign in path.read_text(encoding="utf-8") if ord(sign) > 127}
+    font = FT2Font(findfont("DejaVu Sans"))
+    assert {sign for sign in signs if ord(sign) not in font.get_charmap()} == set()

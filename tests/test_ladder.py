@@ -3,8 +3,9 @@
 import pytest
 from made import record, report
 
-from bench_lib import tuning, waterfall
+from bench_lib import interpretation, plots, tuning, waterfall
 from bench_lib.cases import Case
+from bench_lib.summary import main_names
 
 NHWC = {"channels_last": True}
 GRAPH = {**NHWC, "cuda_graph": True}
@@ -93,3 +94,17 @@ def test_the_figure_and_the_tables_are_there_where_there_are_variants(tmp_path):
     plain = report(record(), record(precision="fp16", ms=5.0))
     assert waterfall.waterfall(plain, tmp_path / "none.png").data == tuning.table(plain).data == ""
     assert "`params/best.yaml`" in tuning.reading(plain).data
+
+
+def test_of_many_names_the_defaults_and_the_best_variants_stand_for_all():
+    few = tuned()
+    assert len(main_names(few.measured)) == len(few.measured)
+    many = tuned(*(variant(f"slow{number}", {"graph_streams": number}, 50.0) for number in range(3, 12)))
+    names = main_names(many.measured)["name"].tolist()
+    assert names == ["PyTorch fp32", "PyTorch fp16", "ONNX Runtime fp16", "PyTorch (graph) fp16"]
+    assert plots.drawn(many)[1].startswith(". Из вариантов показан лучший")
+    assert plots.drawn(few)[1] == ""
+    told = interpretation.engines(many).data
+    assert "PyTorch (graph) fp16" in told
+    assert "slow3" not in told
+    assert "Названы 4 из 15" in told

@@ -92,7 +92,10 @@ def test_the_abstract_calls_faster_only_what_is_decided(ms, told):
 
 def test_the_abstract_tells_how_sure_the_verdicts_are_and_reasons_in_short():
     told = text(abstract.abstract(report(record(), skipped("onnx_runtime", reason="слово " * 40), sd=0.01)))
-    assert "одинаковое названо разным в 0,50 % пар, а намеренное замедление на 5 % найдено в 100 %" in told
+    assert (
+        "(PyTorch fp32, батч 1) одинаковое названо разным в 0,50 % пар, а намеренное замедление на 5 % найдено в 100 %"
+        in told
+    )
     assert "слово…)." in told
     assert len(told) < 1500
 
