@@ -56,6 +56,11 @@ def combinations(holds: Sequence[bool | None]) -> str:
     return f"в {list(holds).count(True)} из {among} размера и батча{open_ones}"
 
 
+def as_it_comes(cases: pd.DataFrame) -> pd.DataFrame:
+    """The cases without a variant's options: the original report had none."""
+    return cases[cases.variant == ""]
+
+
 def tensorrt_speedup(report: Summary) -> Claim:
     """Several times faster in fp16 than PyTorch and ONNX Runtime."""
     text = "Torch-TensorRT fp16 показывает кратное ускорение (около 11× при 224, батч 33)"
@@ -135,7 +140,7 @@ def best_size(report: Summary) -> Claim:
 def batch_saturates(report: Summary) -> Claim:
     """FPS grows up to a batch of about 33, then saturates; batches of 8–33 are the best."""
     text = "FPS растёт до батча около 33, далее насыщение; батчи 8–33 дают максимум производительности"
-    points = findings.saturations(report.measured)
+    points = findings.saturations(as_it_comes(report.measured))
     largest = report.measured.batch_size.max()
     if not points or largest <= 33:
         return Claim(text, "Батчей для этого мало: нужны и меньше, и больше 33 (params/batches.yaml).", UNTESTED)
@@ -148,7 +153,8 @@ def tensorrt_memory(report: Summary) -> Claim:
     """Torch-TensorRT fp16 takes the least memory."""
     text = "Torch-TensorRT эффективнее всех по памяти при fp16"
     ours = pick(report.measured, "torch_tensorrt", "fp16").memory_mib
-    rest = report.measured[(report.measured.precision_label == "fp16") & (report.measured.engine != "torch_tensorrt")]
+    plain = as_it_comes(report.measured)
+    rest = plain[(plain.precision_label == "fp16") & (plain.engine != "torch_tensorrt")]
     least = rest.groupby(findings.AXES).memory_mib.min()
     ratio = (ours / least).dropna()
     if ratio.empty:

@@ -46,10 +46,12 @@ def advice(report: Summary) -> Markdown:
 
 def fp16(report: Summary) -> str:
     """Automatic detection of fp16: what it found here."""
-    rows = report.cases[report.cases.precision == "fp16"]
+    rows = report.cases[(report.cases.precision == "fp16") & (report.cases.variant == "")]
     head = "**Автоматическое определение fp16.**"
+    if any(record.trials for record in report.records):
+        return f"{head} Точность здесь выбрана автоматически; что выбрано и почему — в разделе 4."
     if rows.empty:
-        return f"{head} Этот запуск fp16 не включал."
+        return f"{head} Этот запуск fp16 не включал; саму точность выбирает `precisions: [auto]`."
     measured = rows[rows.status == "ok"]
     if measured.empty:
         reasons = listed_few(sorted({quoted(reason) for reason in rows[rows.status != "ok"].reason}))
