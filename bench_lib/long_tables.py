@@ -8,7 +8,7 @@ from nbformat import NotebookNode
 
 from bench_lib.russian import number
 
-LONG = 400  # rows of a table; those after them are set aside
+LONG = 150  # rows of a table; those after them are set aside
 
 
 def set_aside(nb: NotebookNode) -> tuple[NotebookNode, dict[str, str]]:
