@@ -8,7 +8,7 @@ import math
 import re
 import reprlib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -255,8 +255,11 @@ class Grid(_Strict):
         return self.variants.get(name) or Variant(engine=name, options=self.options.get(name, {}))
 
 
-def read_grid(path: str | Path) -> Grid:
-    """Read and validate a grid; raise `InputError` with one sentence if the file is missing or wrong."""
+AnyGrid = TypeVar("AnyGrid", bound=Grid)
+
+
+def read_grid(path: str | Path, kind: type[AnyGrid] = Grid) -> AnyGrid:
+    """Read and validate a grid of a kind; raise `InputError` with one sentence if the file is missing or wrong."""
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: there is no such file; give a YAML file such as params/seed.yaml")
@@ -265,5 +268,5 @@ def read_grid(path: str | Path) -> Grid:
     except Exception as error:  # beside YAMLError, PyYAML lets out what Python raises at a bad date, number or nesting
         raise InputError(f"{path}: not a YAML file ({reason(error)}); mend it there") from None
     if not isinstance(data, dict) or not data:
-        raise InputError(f"{path}: an empty grid; write at least {', '.join(required(Grid))}")
-    return validated(Grid, data, str(path))
+        raise InputError(f"{path}: an empty grid; write at least {', '.join(required(kind))}")
+    return validated(kind, data, str(path))

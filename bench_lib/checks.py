@@ -9,7 +9,7 @@ import statistics as stdlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_field, model_validator
 
@@ -29,10 +29,12 @@ Medians = Annotated[list[Milliseconds], Field(min_length=2)]
 Rounds = Annotated[list[Milliseconds], Field(min_length=LEAST_ROUNDS)]
 
 
-class _Check(BaseModel):
-    """A file of the check: what is shown in it beside the raw figures is not read back."""
+class Check(BaseModel):
+    """A `file` beside a run's records that a `command` writes: what is shown beside raw figures is not read back."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+    file: ClassVar[str]
+    command: ClassVar[str]
     schema_version: Literal[1]  # an unknown one is refused
     started_at: str
     machine: Machine
@@ -68,15 +70,16 @@ class CaseClock(BaseModel):
         return self
 
 
-class Clock(_Check):
+class Clock(Check):
     """`clock.json`: cases timed by our loop and by others'. `versions` are those of the other clocks."""
 
+    file, command = "clock.json", "bench selfcheck --clock"
     rounds: Count
     versions: dict[str, str] = {}
     cases: list[CaseClock]
 
 
-class SelfCheck(_Check):
+class SelfCheck(Check):
     """`selfcheck.json`: a case compared with itself, and with itself slowed down by the share `slowdown`.
 
     `plain_ms` and `slowed_ms` are the processes' median latencies; the records are beside, in `selfcheck/`. Of `pairs`
@@ -84,6 +87,7 @@ class SelfCheck(_Check):
     those of a slowed and a plain group where the slowed one was called slower.
     """
 
+    file, command = "selfcheck.json", "bench selfcheck"
     case: Case
     limits: Limits
     slowdown: float = Field(gt=0, le=100)
@@ -199,31 +203,32 @@ def agreement(ratio: Interval, within: float) -> Agreement:
     return "differs" if ratio.high < low or ratio.low > high else "undecided"
 
 
-def write_check(check: _Check, folder: Path) -> Path:
+def write_check(check: Check, folder: Path) -> Path:
     """Write the check into the run's folder; a later one replaces it."""
-    path = folder / FILES[type(check)]
+    path = folder / check.file
     write_text(path, check.model_dump_json(indent=1) + "\n")
     return path
 
 
-FILES = {Clock: "clock.json", SelfCheck: "selfcheck.json"}
-
-
 def read_clock(folder: str | Path) -> Clock | None:
     """The run's `clock.json`, None if there is none; raise `InputError` if it is broken."""
-    return _read(Clock, folder, "bench selfcheck --clock")
+    return read_check(Clock, folder)
 
 
 def read_selfcheck(folder: str | Path) -> SelfCheck | None:
     """The run's `selfcheck.json`, None if there is none; raise `InputError` if it is broken."""
-    return _read(SelfCheck, folder, "bench selfcheck")
+    return read_check(SelfCheck, folder)
 
 
-def _read(kind: type[_Check], folder: str | Path, command: str) -> _Check | None:
-    path = Path(folder) / FILES[kind]
+Kind = TypeVar("Kind", bound=Check)
+
+
+def read_check(kind: type[Kind], folder: str | Path) -> Kind | None:
+    """The run's file of this kind, None if there is none; raise `InputError` if it is broken."""
+    path = Path(folder) / kind.file
     if not path.exists():
         return None
-    remedy = f"delete it, or write it anew with `{command}`"
+    remedy = f"delete it, or write it anew with `{kind.command}`"
     text = read_text(path, remedy)
     try:
         return kind.model_validate_json(text)

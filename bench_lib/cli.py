@@ -1,10 +1,11 @@
-"""`bench sweep | report | compare | selfcheck | doctor`: what the notebooks and papermill do, with less typing."""
+"""`bench sweep | report | compare | selfcheck | doctor | …`: what the notebooks and papermill do, with less typing."""
 
 import argparse
 import sys
 from datetime import datetime
 from pathlib import Path
 
+from bench_lib import load_commands
 from bench_lib.cases import Grid, InputError, Precision, engine_names, read_grid
 from bench_lib.runs import Run
 
@@ -65,6 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
             given.params, given.output, given.clock, {name: vars(given)[name] for name in counts if name in given}
         )
     )
+    load_commands.add_to(commands, check)
     command = commands.add_parser("doctor", help="tell what can run here, and what would add the rest")
     command.set_defaults(run=lambda _: doctor())
     given = parser.parse_args(arguments)
@@ -132,10 +134,12 @@ def check(grid: Grid, params: Path) -> None:
 def report(folder: Path) -> None:
     """Make report.html and report.pdf of the run."""
     from bench_lib import checks
+    from bench_lib.serving import Serving
     from bench_lib.summary import Summary
 
     Summary.read(folder)  # a broken run is told here, in a sentence, before the notebook starts
-    checks.read_clock(folder)  # and a broken check of the clock
+    for kind in (checks.Clock, Serving):
+        checks.read_check(kind, folder)  # and a broken file beside its records
     written("report", folder, {"run": "."})
 
 

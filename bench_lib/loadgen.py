@@ -6,9 +6,12 @@ another), so inference mode, the current CUDA device and stream and the pool of 
 
 import json
 import tempfile
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from bench_lib.engines import Engine, Unavailable
 
@@ -54,8 +57,6 @@ def run_test(engine: Engine, scenario: str, **settings: Any) -> tuple[dict[str, 
 
     The summary calls a SingleStream test invalid that has fewer queries than MLPerf's rules ask for (11 for a median).
     """
-    import mlperf_loadgen as loadgen
-
     faults: list[BaseException] = []
 
     def call(times: int) -> None:
@@ -68,7 +69,41 @@ def run_test(engine: Engine, scenario: str, **settings: Any) -> tuple[dict[str, 
 
     def issue(samples: list) -> None:
         call(len(samples))
-        loadgen.QuerySamplesComplete([loadgen.QuerySampleResponse(sample.id, 0, 0) for sample in samples])
+        complete([sample.id for sample in samples])
+
+    found = performed(issue, lambda _: call(WARM_UP), scenario, settings)
+    if faults:
+        raise faults[0]
+    return found
+
+
+def due_s(rate_ips: float, count: int, seed: int = 0) -> np.ndarray:
+    """When the Server scenario's queries are due, seconds after the first, `[count]`: LoadGen's own draws.
+
+    `schedule_rng_seed` (0 by default) starts a Mersenne Twister, from which `std::exponential_distribution` takes two
+    words an interval (`GenerateQueries` and `ScheduleDistribution` in LoadGen's loadgen.cc, as GCC's library computes).
+    """
+    words = np.frombuffer(np.random.RandomState(seed).bytes(8 * (count - 1)), "<u4").astype(float).reshape(-1, 2)
+    shares = (words[:, 0] + words[:, 1] * 2.0**32) / 2.0**64
+    return np.concatenate([[0.0], np.cumsum(-np.log1p(-shares) / rate_ips)])
+
+
+def complete(queries: list[int]) -> None:
+    """Tell LoadGen that the queries with these ids are done."""
+    import mlperf_loadgen as loadgen
+
+    loadgen.QuerySamplesComplete([loadgen.QuerySampleResponse(query, 0, 0) for query in queries])
+
+
+def performed(
+    issue: Callable[[list], None], load: Callable[[list], None], scenario: str, settings: dict[str, Any]
+) -> tuple[dict[str, Any], str]:
+    """LoadGen's results by their keys, and its summary, of a performance test.
+
+    LoadGen calls `load` once before it begins, and `issue` with the samples of each query, in this thread; the test
+    ends when `complete` was told all of them, from whatever thread.
+    """
+    import mlperf_loadgen as loadgen
 
     asked, logs = loadgen.TestSettings(), loadgen.LogSettings()
     asked.scenario, asked.mode = getattr(loadgen.TestScenario, scenario), loadgen.TestMode.PerformanceOnly
@@ -78,13 +113,11 @@ def run_test(engine: Engine, scenario: str, **settings: Any) -> tuple[dict[str, 
     with tempfile.TemporaryDirectory() as folder:
         logs.log_output.outdir = folder
         tested = loadgen.ConstructSUT(issue, lambda: None)
-        library = loadgen.ConstructQSL(1, 1, lambda _: call(WARM_UP), lambda _: None)
+        library = loadgen.ConstructQSL(1, 1, load, lambda _: None)
         loadgen.StartTestWithLogSettings(tested, library, asked, logs)
         loadgen.DestroyQSL(library)
         loadgen.DestroySUT(tested)
         lines = Path(folder, "mlperf_log_detail.txt").read_text().splitlines()
         summary = Path(folder, "mlperf_log_summary.txt").read_text()
-    if faults:
-        raise faults[0]
     entries = [json.loads(line.removeprefix(":::MLLOG ")) for line in lines if line.startswith(":::MLLOG ")]
     return {entry["key"]: entry["value"] for entry in entries}, summary

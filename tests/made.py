@@ -9,6 +9,7 @@ import torch
 from bench_lib.cases import Case, Grid, Limits, Variant
 from bench_lib.checks import OURS, TIMER, CaseClock, Clock, SelfCheck
 from bench_lib.records import Accuracy, Memory, Record, Timing, Window
+from bench_lib.serving import Point, Served, Serving, ServingGrid, Tally
 from bench_lib.summary import Summary, summarize
 
 MIB = 2**20
@@ -142,3 +143,27 @@ def selfcheck(**fields) -> SelfCheck:
     made = {"case": Case(engine="pytorch"), "limits": Limits(), "slowdown": 0.05, "repeats": 5, "pairs": 200, "seed": 0,
             "plain_ms": [10.0, 10.1] * 10, "slowed_ms": [10.5, 10.6] * 10, "false_alarms": 1, "found": 199}  # fmt: skip
     return SelfCheck(schema_version=1, started_at="2026-01-02T03:04:05+00:00", machine=MACHINE, **(made | fields))
+
+
+def point(rate, p99_ms, p50_ms=2.0, ips=None, ours=1.0, requests=1000, calls=500):
+    """A point whose own count is `ours` times LoadGen's."""
+    theirs = Tally(p50_ms=p50_ms, p99_ms=p99_ms, ips=ips or rate)
+    mine = Tally(p50_ms=p50_ms, p99_ms=p99_ms * ours, ips=ips or rate)
+    return Point(offered_ips=rate, requests=requests, calls=calls, loadgen=theirs, ours=mine)
+
+
+LOAD = {"engines": ["pytorch"], "precisions": ["fp32"], "image_sizes": [32], "batch_sizes": [1, 4]}
+
+
+def served(points=(), engine="pytorch", precision="fp32", **fields) -> Served:
+    """A case behind a queue; its ceiling is 1000 images a second."""
+    case = Case(engine=engine, precision=precision, image_size=32, batch_size=4)
+    return Served(case=case, **{"call_ms": {1: 2.0, 4: 4.0}, "points": points} | fields)
+
+
+def serving(*cases, **fields) -> Serving:
+    """What `bench serve` writes, of these cases."""
+    queue = [point(1000, 0.5, 0.1), point(2000, 1.0, 0.1), point(4000, 30.0)]
+    made = {"schema_version": 1, "started_at": "2026-01-02T03:04:05+00:00", "machine": MACHINE, "loadgen": "6.0",
+            "grid": ServingGrid(**LOAD), "queue": queue}  # fmt: skip
+    return Serving(**made | fields, cases=cases)

@@ -1,0 +1,43 @@
+"""`bench serve`: commands that measure under load, beside those of `bench_lib.cli`."""
+
+from argparse import _SubParsersAction
+from pathlib import Path
+
+from bench_lib.cases import Grid, InputError, read_grid
+from bench_lib.runs import Run
+
+
+def add_to(commands: _SubParsersAction, check) -> None:
+    """Add the commands to the parser of `bench`; `check` is what refuses options and models that do not exist."""
+    command = commands.add_parser("serve", help="find the request rate that keeps p99 under a limit, with LoadGen")
+    command.add_argument("params", type=Path, help="the load, such as params/serving.yaml")
+    command.add_argument("--output", type=Path, required=True, metavar="RUN", help="the run whose report is to show it")
+    command.set_defaults(run=lambda given: serve(given.params, given.output, check))
+
+
+def serve(params: Path, folder: Path, check) -> None:
+    """Measure latency under load into the run's folder, and print it."""
+    from bench_lib.serving import ServingGrid
+
+    grid = known(params, folder, ServingGrid, check)
+    from bench_lib import serve as load
+
+    try:
+        found = load.check_serving(grid, folder)
+    except KeyboardInterrupt:
+        again = f"bench serve {params} --output {folder}"
+        raise KeyboardInterrupt(f"What is measured is kept; to go on: {again}") from None
+    print(folder / found.file, *load.printed(found), sep="\n")
+
+
+def known(params: Path, folder: Path, kind: type[Grid], check) -> Grid:
+    """The grid of this kind in the file; raise `InputError` if it is wrong, or the folder another machine's run."""
+    from bench_lib import machine
+
+    grid = read_grid(params, kind)
+    check(grid, params)
+    if differs := Run(folder).differs(machine.describe()):
+        raise InputError(
+            f"{folder}: is another machine's run ({', '.join(differs)}); measure there, or in a new folder"
+        )
+    return grid

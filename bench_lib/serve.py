@@ -1,0 +1,179 @@
+"""Measure engines under load: the highest request rate that keeps p99 under a limit, and the curve up to it."""
+
+import math
+import multiprocessing
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from bench_lib import batching, checks, engines, loadgen, machine, memory, models
+from bench_lib.cases import Case, InputError
+from bench_lib.checks import Absent
+from bench_lib.clockcheck import NoOp, figures
+from bench_lib.engines import Engine, Unavailable
+from bench_lib.measure import failure_reason
+from bench_lib.records import write_text
+from bench_lib.serving import QUEUE_P99_MS, Point, Served, Serving, ServingGrid, best, broken, ceiling
+from bench_lib.sweep import now
+
+SHARES = (0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # of the ceiling: the rates that the curve begins with
+FURTHER = 1.25  # the next rate to try where every one kept the limit
+HOPELESS = 4  # limits of latency: rates above one that takes so long are left out
+QUEUE_IPS, QUEUE_S = 1000.0, 0.25  # of the queue itself: the first rate, and how long each is held
+LOG = "serving-loadgen.txt"
+
+Measure = Callable[[float], Point]
+
+
+def check_serving(grid: ServingGrid, folder: Path) -> Serving:
+    """Measure each engine, precision and image size under load; write `serving.json`, and LoadGen's logs beside it.
+
+    What the file holds already of the same grid on this machine is kept. Raise `InputError` if LoadGen is not there.
+    """
+    try:
+        loadgen.check()
+    except Unavailable as error:
+        raise InputError(f"{error}; install it: {error.command}") from None
+    on, groups = machine.describe(), grid.groups()
+    kept, log = begun(grid, on, folder)
+    queue = queue_alone(grid)
+    for cases in groups:
+        if cases[-1].id not in {served.case.id for served in kept}:
+            served, words = serve_case(cases, grid)
+            kept.append(served)
+            log += words
+            write_text(folder / LOG, log)
+        found = Serving(schema_version=1, started_at=now(), machine=on, grid=grid, loadgen=loadgen.version(),
+                        queue=queue, cases=kept)  # fmt: skip
+        checks.write_check(found, folder)
+    return found
+
+
+def begun(grid: ServingGrid, on: dict, folder: Path) -> tuple[list[Served], str]:
+    """What the folder holds of the same grid on the same machine, and LoadGen's logs of it."""
+    before = checks.read_check(Serving, folder)
+    if before is None or before.grid != grid or before.machine != on:
+        return [], ""
+    return list(before.cases), (folder / LOG).read_text(encoding="utf-8") if (folder / LOG).exists() else ""
+
+
+def printed(found: Serving) -> list[str]:
+    """Lines for the terminal: each case's best rate under the limit, or why it has none."""
+    limit = found.grid.p99_ms
+    lines = [f"{'case':44}{'img/s under limit':>18}{'p50 ms':>9}{'p99 ms':>9}{'batch':>7}{'ceiling':>9}"]
+    for served in found.cases:
+        kept = best(served.points, limit)
+        if served.failed:
+            lines.append(f"{served.case.id:44}  {served.failed.detail}")
+        elif kept is None:
+            least = min(point.loadgen.p99_ms for point in served.points)
+            lines.append(f"{served.case.id:44}  no rate keeps p99 under {limit:g} ms; the least p99 was {least:.3g} ms")
+        else:
+            counted = kept.loadgen
+            lines.append(f"{served.case.id:44}{kept.offered_ips:18.4g}{counted.p50_ms:9.3g}{counted.p99_ms:9.3g}"
+                         f"{kept.batch:7.1f}{served.ceiling_ips:9.4g}")  # fmt: skip
+    apart = [point.apart for served in found.cases for point in served.points]
+    if apart:
+        lines.append(f"Ours and LoadGen's counts differ by at most {max(*apart, 1e-4):.2%} over {len(apart)} rates.")
+    return lines
+
+
+def serve_case(cases: list[Case], grid: ServingGrid) -> tuple[Served, str]:
+    """Serve the engine in a fresh process; return its curve, and LoadGen's summaries. What goes wrong is kept in it."""
+    try:
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            return pool.submit(attempt, cases, grid).result()
+    except BrokenProcessPool as error:
+        return failed(cases[-1], "процесс измерения аварийно завершился", error)
+
+
+def attempt(cases: list[Case], grid: ServingGrid) -> tuple[Served, str]:
+    """In the fresh process: `curve`, or what it raises; a runtime may raise anything, and not all can be sent."""
+    try:
+        return curve(cases, grid)
+    except Exception as error:
+        return failed(cases[-1], failure_reason(error), error)
+
+
+def failed(case: Case, reason: str, error: Exception) -> tuple[Served, str]:
+    """A case without points."""
+    return Served(case=case, failed=Absent(reason=reason, detail=" ".join(str(error).split()))), ""
+
+
+def curve(cases: list[Case], grid: ServingGrid) -> tuple[Served, str]:
+    """Build the engine for each batch size, and load the queue before it at one rate after the other."""
+    idle = memory.device_bytes()
+    built = build(cases, grid.seed)
+    call_ms = {size: figures(engine, grid.limits)["throughput"] for size, engine in built.items()}
+    added = None if idle is None else max(0, memory.device_bytes() - idle)
+    words = [f"{cases[-1].id}\n"]
+
+    def measure(rate_ips: float) -> Point:
+        point, summary = at_rate(built, rate_ips, grid)
+        words.append(summary)
+        return point
+
+    rates = search(measure, ceiling(call_ms), grid.p99_ms, grid.closeness)
+    points = list(tqdm(rates, desc=cases[-1].id, unit="rate", dynamic_ncols=True))
+    points.sort(key=lambda point: point.offered_ips)
+    return Served(case=cases[-1], call_ms=call_ms, device_bytes=added, points=points), "\n".join(words) + "\n"
+
+
+def build(cases: list[Case], seed: int) -> dict[int, Engine]:
+    """The engine built for each batch size, by it; raise `Unavailable` where it cannot run.
+
+    On a CPU it leaves a core free, as in `bench selfcheck --clock`: LoadGen sends from a thread of its own.
+    """
+    engines.load(cases[0].engine).check(cases[0].precision)
+    device, model = engines.device(), models.network(cases[0].model, seed)
+    if device.type == "cuda":
+        torch.cuda.set_stream(torch.cuda.Stream())
+    else:
+        torch.set_num_threads(max(1, torch.get_num_threads() - 1))
+    return {case.batch_size: engines.build(case, model, models.images(case, seed, device)) for case in cases}
+
+
+def at_rate(built: Mapping[int, Engine], rate_ips: float, grid: ServingGrid) -> tuple[Point, str]:
+    """The queue in front of the engines under one rate, and LoadGen's summary."""
+    requests = max(grid.least_requests, math.ceil(rate_ips * grid.held_s))
+    return batching.under_load(built, rate_ips, requests, grid.max_wait_ms / 1e3, grid.p99_ms)
+
+
+def search(measure: Measure, ceiling_ips: float, p99_ms: float, closeness: float) -> Iterator[Point]:
+    """Points at shares of the ceiling, then at the rates between the best that keeps the limit and the next above."""
+    points: list[Point] = []
+    for share in SHARES:
+        points.append(measure(share * ceiling_ips))
+        yield points[-1]
+        if points[-1].loadgen.p99_ms > HOPELESS * p99_ms:
+            break
+    while (rate_ips := next_rate(points, p99_ms, closeness)) and rate_ips <= 2 * ceiling_ips:
+        points.append(measure(rate_ips))
+        yield points[-1]
+
+
+def next_rate(points: list[Point], p99_ms: float, closeness: float) -> float | None:
+    """The rate to try next; None where the limit is enclosed closely enough, or no rate keeps it."""
+    kept, above = best(points, p99_ms), broken(points, p99_ms)
+    if kept is None:
+        return None
+    if above is None:
+        return FURTHER * kept.offered_ips
+    if above.offered_ips <= (1 + closeness) * kept.offered_ips:
+        return None
+    return math.sqrt(kept.offered_ips * above.offered_ips)
+
+
+def queue_alone(grid: ServingGrid) -> list[Point]:
+    """The queue before an engine that does nothing, at rates doubled for as long as p99 stays below `QUEUE_P99_MS`."""
+    points, idle = [], {max(grid.batch_sizes): NoOp()}
+    while not points or best(points[-1:], QUEUE_P99_MS):
+        rate_ips = QUEUE_IPS * 2 ** len(points)
+        requests = math.ceil(rate_ips * QUEUE_S)
+        point, _ = batching.under_load(idle, rate_ips, requests, grid.max_wait_ms / 1e3, QUEUE_P99_MS)
+        points.append(point)
+    return points
