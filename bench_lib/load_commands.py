@@ -1,4 +1,4 @@
-"""`bench serve`: commands that measure under load, beside those of `bench_lib.cli`."""
+"""`bench serve | plan`: commands about load, beside those of `bench_lib.cli`."""
 
 from argparse import _SubParsersAction
 from pathlib import Path
@@ -13,6 +13,25 @@ def add_to(commands: _SubParsersAction, check) -> None:
     command.add_argument("params", type=Path, help="the load, such as params/serving.yaml")
     command.add_argument("--output", type=Path, required=True, metavar="RUN", help="the run whose report is to show it")
     command.set_defaults(run=lambda given: serve(given.params, given.output, check))
+    command = commands.add_parser("plan", help="tell how many devices serve a rate of requests, from a measured run")
+    command.add_argument("folder", type=Path, metavar="RUN", help="the run's folder, made by `bench sweep`")
+    command.add_argument("--rate", type=float, required=True, metavar="N", help="images a second")
+    command.add_argument("--p99-ms", type=float, required=True, metavar="MS", help="how long 99 %% of answers may take")
+    command.add_argument("--image-size", type=int, metavar="PIXELS", help="which images, where the run has several")
+    command.add_argument("--price-per-hour", type=float, metavar="X", help="of one device, in whatever money")
+    command.set_defaults(
+        run=lambda given: plan(given.folder, given.rate, given.p99_ms, given.image_size, given.price_per_hour)
+    )
+
+
+def plan(folder: Path, rate_ips: float, p99_ms: float, image_size: int | None, price_per_hour: float | None) -> None:
+    """Print what serves a rate under a limit."""
+    from bench_lib import plans
+
+    if price_per_hour is not None and not 0 <= price_per_hour < float("inf"):
+        raise InputError(f"--price-per-hour is {price_per_hour:g}; it must be a number of at least 0")
+    found = plans.plan(folder, rate_ips, p99_ms, image_size)
+    print(*plans.printed(found, price_per_hour), sep="\n")
 
 
 def serve(params: Path, folder: Path, check) -> None:

@@ -87,7 +87,8 @@ def agreement(found: Serving) -> list[str]:
     return [
         f"**Сверка.** Те же запросы считали и LoadGen, и наша очередь, своими часами: p50, p99 и число ответов в "
         f"секунду расходятся не больше чем на {percent(max(*apart, 1e-4))} (цель — "
-        f"{plain(100 * serving.WITHIN)}{NBSP}%; {verdict}). Запрос, который LoadGen отправил с опозданием, ждал с назначенного времени. В таблице и на "
+        f"{plain(100 * serving.WITHIN)}{NBSP}%; {verdict}). Запрос, который LoadGen отправил с "
+        "опозданием, ждал с назначенного времени. В таблице и на "
         f"графике — счёт LoadGen; его сводки — в `serving-loadgen.txt` рядом с отчётом."
     ]
 
