@@ -1,7 +1,7 @@
 """How many devices serve a rate of requests, and at which engine, precision and batch: `bench plan`'s rule.
 
-One device serves batches of b images with the throughput F (images/s, calls back to back); requests of one image come to
-it at random (Poisson) at the rate λ, and it is busy for the share ρ = λ / F. The time of an answer is the sum of
+One device serves batches of b images with the throughput F (images/s, calls back to back). Requests of one image come
+to it at random (Poisson) at the rate λ, and it is busy for the share ρ = λ / F. The time of an answer is the sum of
 
 - filling the batch: the first of a batch waits for b − 1 others, a time of Erlang's distribution: its 99 % quantile;
 - waiting for the device: batches come with a squared coefficient of variation of 1 / b, and take S = b / F. The share ρ

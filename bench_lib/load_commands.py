@@ -1,4 +1,4 @@
-"""`bench serve | plan`: commands about load, beside those of `bench_lib.cli`."""
+"""`bench serve | scale | plan`: commands about load, beside those of `bench_lib.cli`."""
 
 from argparse import _SubParsersAction
 from pathlib import Path
@@ -13,6 +13,10 @@ def add_to(commands: _SubParsersAction, check) -> None:
     command.add_argument("params", type=Path, help="the load, such as params/serving.yaml")
     command.add_argument("--output", type=Path, required=True, metavar="RUN", help="the run whose report is to show it")
     command.set_defaults(run=lambda given: serve(given.params, given.output, check))
+    command = commands.add_parser("scale", help="measure several streams or processes at once on one device")
+    command.add_argument("params", type=Path, help="what to load, such as params/scaling.yaml")
+    command.add_argument("--output", type=Path, required=True, metavar="RUN", help="the run whose report is to show it")
+    command.set_defaults(run=lambda given: scale(given.params, given.output, check))
     command = commands.add_parser("plan", help="tell how many devices serve a rate of requests, from a measured run")
     command.add_argument("folder", type=Path, metavar="RUN", help="the run's folder, made by `bench sweep`")
     command.add_argument("--rate", type=float, required=True, metavar="N", help="images a second")
@@ -46,6 +50,17 @@ def serve(params: Path, folder: Path, check) -> None:
     except KeyboardInterrupt:
         again = f"bench serve {params} --output {folder}"
         raise KeyboardInterrupt(f"What is measured is kept; to go on: {again}") from None
+    print(folder / found.file, *load.printed(found), sep="\n")
+
+
+def scale(params: Path, folder: Path, check) -> None:
+    """Measure cases in company of themselves into the run's folder, and print it."""
+    from bench_lib.scaling import ScalingGrid
+
+    grid = known(params, folder, ScalingGrid, check)
+    from bench_lib import scale as load
+
+    found = load.check_scaling(grid, folder)
     print(folder / found.file, *load.printed(found), sep="\n")
 
 

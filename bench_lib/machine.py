@@ -3,6 +3,7 @@
 import contextlib
 import os
 import platform
+import time
 import warnings
 from importlib import metadata
 from pathlib import Path
@@ -135,6 +136,21 @@ def gpu_state() -> dict[str, Any] | None:
             "throttling": None if bits is None else [name for bit, name in THROTTLING.items() if bits & bit],
             "processes": None if processes is None else len(processes),
         }
+
+
+def watch_gpu(seconds: float, every_s: float = 0.1) -> list[float]:
+    """Shares of the time just past in which the GPU computed anything, told by NVML again and again for so long.
+
+    NVML tells of the last second at most, and of a kernel on one multiprocessor as of all of them. Where there is no
+    GPU this waits all the same, and the list is empty.
+    """
+    end, shares = time.perf_counter() + seconds, []
+    with nvml() as (api, handle):
+        while (left := end - time.perf_counter()) > 0:
+            if api is not None:
+                shares.append(api.nvmlDeviceGetUtilizationRates(handle).gpu / 100)
+            time.sleep(min(every_s, left))
+    return shares
 
 
 def cuda_version(number: int) -> str:

@@ -11,6 +11,7 @@ from bench_lib.capacity import STEPS, Device, Option, answer_ms, by_curve, by_ru
 from bench_lib.cases import InputError
 from bench_lib.checks import read_check
 from bench_lib.figures import MIB, labelled
+from bench_lib.scaling import Scaling
 from bench_lib.serving import Served, Serving
 from bench_lib.summary import Summary
 
@@ -21,6 +22,7 @@ MOST_OPTIONS = 12  # lines
 class Plan:
     """What serves a rate under a limit, the best first."""
 
+    folder: Path
     report: Summary
     rate_ips: float
     p99_ms: float
@@ -46,7 +48,7 @@ def plan(folder: str | Path, rate_ips: float, p99_ms: float, image_size: int | N
     found = [option for option in options if option]
     if not found:
         raise InputError(f"{folder}: {impossible(known, measured, rate_ips, p99_ms)}")
-    return Plan(report, rate_ips, p99_ms, sorted(found, key=order))
+    return Plan(Path(folder), report, rate_ips, p99_ms, sorted(found, key=order))
 
 
 def order(option: Option) -> tuple[float, float, float]:
@@ -139,7 +141,29 @@ def printed(found: Plan, price_per_hour: float | None = None) -> list[str]:
         )
     if more := len(found.options) - MOST_OPTIONS:
         lines += [f"… and {more} more"] * (more > 0)
-    return [*lines, *reach(found)]
+    return [*lines, *reach(found), *checked(found)]
+
+
+def checked(found: Plan) -> list[str]:
+    """What two processes measured at once on one device answer, beside what the plan counts for the device.
+
+    The plan counts a device once, with its throughput, however many processes send it work.
+    """
+    company = read_check(Scaling, found.folder)
+    if company is None:
+        return ["Not checked against two processes at once: `bench scale` measures them."]
+    lines = []
+    for scaled in company.cases:
+        two = next((c for c in scaled.measured("processes") if c.workers == 2), None)
+        rows = found.report.measured
+        like = rows[rows.case == scaled.case.id]
+        if two and len(like):
+            fps, name = float(like.iloc[0].fps), f"{like.iloc[0]['name']}, batch {scaled.case.batch_size}"
+            lines.append(
+                f"Checked: two processes at once on one device answer {two.ips:.4g} images/s ({name}), "
+                f"{two.ips / fps:.2f} of the {fps:.4g} that the plan counts for it."
+            )
+    return lines or ["Not checked against two processes at once: `bench scale` measured none of this run's cases."]
 
 
 def shown(watts: float) -> str:

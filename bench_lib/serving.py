@@ -15,7 +15,18 @@ QUEUE_P99_MS = 10.0  # the limit of the queue itself, before an engine that does
 WITHIN = 0.02  # how far LoadGen's figures and ours may be apart
 
 
-class ServingGrid(Grid):
+class LoadGrid(Grid):
+    """A grid whose cases are loaded, each once."""
+
+    @field_validator("repeats")
+    @classmethod
+    def _once(cls, repeats: int) -> int:
+        if repeats > 1:
+            raise ValueError("repeats has no meaning here: each case is loaded once; remove it")
+        return repeats
+
+
+class ServingGrid(LoadGrid):
     """A grid whose `batch_sizes` are those that each engine is built for and a queue chooses from, and its load.
 
     `p99_ms` is the limit that 99 % of requests must keep, `max_wait_ms` how long the oldest request waits for a batch
@@ -28,13 +39,6 @@ class ServingGrid(Grid):
     point_s: float = Field(2.0, gt=0, le=1e5)
     least_requests: int = Field(500, ge=100, le=10**8)  # of fewer than 100, p99 is the slowest
     closeness: float = Field(0.05, gt=0, le=1)
-
-    @field_validator("repeats")
-    @classmethod
-    def _once(cls, repeats: int) -> int:
-        if repeats > 1:
-            raise ValueError("repeats has no meaning here: each case is served once; remove it")
-        return repeats
 
     @property
     def held_s(self) -> float:

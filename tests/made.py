@@ -9,6 +9,7 @@ import torch
 from bench_lib.cases import Case, Grid, Limits, Variant
 from bench_lib.checks import OURS, TIMER, CaseClock, Clock, SelfCheck
 from bench_lib.records import Accuracy, Memory, Record, Timing, Window
+from bench_lib.scaling import Crowd, Scaled, Scaling, ScalingGrid
 from bench_lib.serving import Point, Served, Serving, ServingGrid, Tally
 from bench_lib.summary import Summary, summarize
 
@@ -167,3 +168,18 @@ def serving(*cases, **fields) -> Serving:
     made = {"schema_version": 1, "started_at": "2026-01-02T03:04:05+00:00", "machine": MACHINE, "loadgen": "6.0",
             "grid": ServingGrid(**LOAD), "queue": queue}  # fmt: skip
     return Serving(**made | fields, cases=cases)
+
+
+def crowd(workers, ips, way="processes", p50_ms=10.0, **fields) -> Crowd:
+    """So many workers that infer `ips` images a second together, each as many; each takes 100 MiB of the host."""
+    made = {"each_ips": [ips / workers] * workers, "p50_ms": p50_ms, "p99_ms": 2 * p50_ms, "busy": 0.5,
+            "host_bytes": workers * 100 * MIB}  # fmt: skip
+    return Crowd(way=way, workers=workers, cores=1, **made | fields)
+
+
+def scaling(*crowds, engine="pytorch", **fields) -> Scaling:
+    """What `bench scale` writes, of one case."""
+    grid = ScalingGrid(**LOAD, workers=sorted({1, *(one.workers for one in crowds)}))
+    cases = [Scaled(case=Case(engine=engine), crowds=crowds)]
+    made = {"schema_version": 1, "started_at": "2026-01-02T03:04:05+00:00", "machine": MACHINE, "grid": grid}
+    return Scaling(**made | fields, cases=cases)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from made import GPU, LOAD, point, record, report, served, serving
+from made import GPU, LOAD, crowd, point, record, report, scaling, served, serving
 
 from bench_lib import capacity, checks, cli, plans
 from bench_lib.capacity import Device
@@ -173,3 +173,14 @@ def test_a_run_of_several_sizes_or_without_figures_is_told(tmp_path, capsys):
     none = written(tmp_path / "none", record(status="skipped", reason="нет GPU"))
     assert "no case of this run was measured" in planned(capsys, none, "--rate", 1, "--p99-ms", 99)[2]
     assert "holds no run" in planned(capsys, tmp_path / "absent", "--rate", 1, "--p99-ms", 99)[2]
+
+
+def test_the_plan_checks_itself_against_two_processes_at_once(tmp_path, capsys):
+    written(tmp_path, record(ms=5, fps=1000))
+    arguments = (tmp_path, "--rate", 500, "--p99-ms", 30)
+    assert "Not checked against two processes at once: `bench scale`" in planned(capsys, *arguments)[1]
+    checks.write_check(scaling(crowd(1, 600), crowd(2, 930)), tmp_path)
+    said = planned(capsys, *arguments)[1]
+    assert "two processes at once on one device answer 930 images/s (PyTorch fp32, batch 1), 0.93 of the 1000" in said
+    checks.write_check(scaling(crowd(1, 600), crowd(2, 930), engine="onnx_runtime"), tmp_path)
+    assert "measured none of this run's cases" in planned(capsys, *arguments)[1]

@@ -1,0 +1,197 @@
+"""Measure a case several times at once on one device: as processes, and as threads of one process."""
+
+import multiprocessing
+import os
+import threading
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+from tqdm import tqdm
+
+from bench_lib import checks, engines, machine, memory, models, statistics
+from bench_lib.cases import Case
+from bench_lib.checks import Absent
+from bench_lib.engines import Unavailable
+from bench_lib.measure import failure_reason
+from bench_lib.scaling import Crowd, Scaled, Scaling, ScalingGrid, Way
+from bench_lib.sweep import now
+from bench_lib.timing import call_ms, warm_up
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one process did in the window: the latencies (ms) of each of its threads, their seconds, and CPU seconds."""
+
+    latency_ms: list[list[float]]
+    seconds: list[float]
+    cpu_s: float
+
+
+def check_scaling(grid: ScalingGrid, folder: Path) -> Scaling:
+    """Measure each case alone and in company; write `scaling.json` after each. What another run wrote is replaced."""
+    on, cases = machine.describe(), []
+    for case in grid.cases():
+        points = [(way, count) for way in grid.ways for count in grid.workers]
+        crowds = [
+            crowd(case, way, count, grid, on["cores"])
+            for way, count in tqdm(points, desc=case.id, unit="crowd", dynamic_ncols=True)
+        ]
+        cases.append(Scaled(case=case, crowds=crowds))
+        found = Scaling(schema_version=1, started_at=now(), machine=on, grid=grid, cases=cases)
+        checks.write_check(found, folder)
+    return found
+
+
+def printed(found: Scaling) -> list[str]:
+    """Lines for the terminal: each case and crowd."""
+    lines = [f"{'case':40}{'':>4}{'':10}{'img/s':>8}{'p50 ms':>8}{'p99 ms':>8}{'busy':>6}{'GPU MiB':>9}{'host MiB':>9}"]
+    for scaled in found.cases:
+        for one in scaled.crowds:
+            start = f"{scaled.case.id:40}{one.workers:4} {one.way:9}"
+            if one.failed:
+                lines.append(f"{start}  {one.failed.detail}")
+                continue
+            device, host = (
+                "—" if size is None else f"{size / 2**20:.0f}" for size in (one.device_bytes, one.host_bytes)
+            )
+            busy = "—" if one.busy is None else f"{one.busy:.0%}"
+            lines.append(f"{start}{one.ips:8.4g}{one.p50_ms:8.3g}{one.p99_ms:8.3g}{busy:>6}{device:>9}{host:>9}")
+    return lines
+
+
+def crowd(case: Case, way: Way, workers: int, grid: ScalingGrid, cores: int) -> Crowd:
+    """The case so many times at once, in fresh processes; what goes wrong is kept in it.
+
+    On a CPU the workers share the cores evenly; none has less than one.
+    """
+    idle, each = memory.device_bytes(), max(1, cores // workers)
+    processes, threads = (workers, 1) if way == "processes" else (1, workers)
+    started, links = [], []
+    context = multiprocessing.get_context("spawn")
+    try:
+        for _ in range(processes):
+            link, theirs = context.Pipe()
+            started.append(context.Process(target=work, args=(theirs, case, grid, threads, each)))
+            started[-1].start()
+            theirs.close()  # the worker's end: so that its death is seen here
+            links.append(link)
+        gathered = [heard(link, grid.limits.case_timeout_s) for link in links]
+        if not any(isinstance(answer, Absent) for answer in gathered):
+            tell(links, "go")
+            shares = machine.watch_gpu(grid.window_s)
+            gathered = [heard(link, grid.limits.case_timeout_s) for link in links]
+            used = memory.device_bytes()
+            host = sum(psutil.Process(process.pid).memory_full_info().uss for process in started)
+        if failed := next((answer for answer in gathered if isinstance(answer, Absent)), None):
+            return Crowd(way=way, workers=workers, cores=each, failed=failed)
+    except (OSError, psutil.Error) as error:  # a worker that has died, or one that the system did not start
+        return Crowd(way=way, workers=workers, cores=each, failed=Absent(
+            reason="процесс измерения аварийно завершился", detail=str(error)))  # fmt: skip
+    finally:
+        for process in started:
+            process.kill()
+            process.join()
+    return Crowd(way=way, workers=workers, cores=each, **figures(gathered, case.batch_size, shares, cores),
+                 device_bytes=None if used is None else max(0, used - idle), host_bytes=host)  # fmt: skip
+
+
+def figures(works: list[Work], batch_size: int, shares: list[float], cores: int) -> dict[str, Any]:
+    """A crowd's figures from what its processes did; the GPU's utilisation is that of the window's second half."""
+    latencies = [ms for work in works for ms in work.latency_ms]
+    seconds = [s for work in works for s in work.seconds]
+    tail = statistics.percentiles([ms for one in latencies for ms in one])
+    busy = sum(work.cpu_s for work in works) / max(seconds) / cores
+    if shares:
+        later = shares[len(shares) // 2 :]
+        busy = sum(later) / len(later)
+    each = [batch_size * len(ms) / s for ms, s in zip(latencies, seconds, strict=True)]
+    return {"each_ips": each, "p50_ms": tail.p50, "p99_ms": tail.p99, "busy": busy}
+
+
+def tell(links: list[Connection], word: str) -> None:
+    """Send all workers a word."""
+    for link in links:
+        link.send(word)
+
+
+def heard(link: Connection, timeout_s: float) -> Any:
+    """What a worker sends; `Absent` if it says nothing in time or has died."""
+    try:
+        if link.poll(timeout_s):
+            return link.recv()
+    except EOFError:
+        return Absent(reason="процесс измерения аварийно завершился", detail="the process died")
+    return Absent(reason=f"измерение не закончилось за {timeout_s:g} с", detail=f"no answer within {timeout_s:g} s")
+
+
+def work(link: Connection, case: Case, grid: ScalingGrid, threads: int, cores: int) -> None:
+    """In a fresh process: build in each thread, say that it is ready, infer when told, send what was done, and wait."""
+    built, go = threading.Semaphore(0), threading.Event()
+    one_builds, works, faults = threading.Lock(), [], []
+
+    def worker() -> None:
+        try:
+            with one_builds:
+                engine = build(case, grid.seed, cores)
+                warm_up(engine, grid.limits, time.perf_counter)
+            built.release()
+            go.wait()
+            works.append(infer(engine, grid.window_s))
+        except Exception as error:  # a runtime may raise anything, in any thread
+            faults.append(error)
+            built.release()
+
+    running = [threading.Thread(target=worker, daemon=True) for _ in range(threads)]
+    for thread in running:
+        thread.start()
+    for _ in running:
+        built.acquire()
+    if not faults:
+        link.send("ready")
+        link.recv()
+        before_s = cpu_s()
+        go.set()
+        for thread in running:
+            thread.join()
+        spent_s = cpu_s() - before_s
+    if faults:
+        link.send(absent(faults[0]))
+    else:
+        link.send(Work([ms for ms, _ in works], [seconds for _, seconds in works], spent_s))
+    link.recv()  # stay, with all memory, until the parent has looked at it
+
+
+def absent(error: Exception) -> Absent:
+    """Why there are no figures."""
+    reason = error.reason if isinstance(error, Unavailable) else failure_reason(error)
+    return Absent(reason=reason, detail=" ".join(str(error).split()))
+
+
+def cpu_s() -> float:
+    """CPU seconds of this process so far, over all threads."""
+    used = os.times()
+    return used.user + used.system
+
+
+def build(case: Case, seed: int, cores: int) -> engines.Engine:
+    """The case's engine, for this thread: on a stream of its own or, on a CPU, on so many cores."""
+    engines.load(case.engine).check(case.precision)
+    device = engines.device()
+    if device.type == "cuda":
+        torch.cuda.set_stream(torch.cuda.Stream())
+    else:
+        torch.set_num_threads(cores)
+    return engines.build(case, models.network(case.model, seed), models.images(case, seed, device))
+
+
+def infer(engine: engines.Engine, seconds: float) -> tuple[list[float], float]:
+    """Latencies (ms) of calls, each waited for, until so many seconds have passed; and the seconds that passed."""
+    samples, start = [], time.perf_counter()
+    while (elapsed := time.perf_counter() - start) < seconds:
+        samples.append(call_ms(engine, time.perf_counter)[0])
+    return samples, elapsed
