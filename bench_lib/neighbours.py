@@ -43,8 +43,8 @@ def method(found: Scaling) -> str:
     )
     return (
         f"**Сколько сразу.** Одна и та же конфигурация, одновременно в {counts} экземплярах "
-        f"({listed([WAYS[way] for way in found.grid.ways])}; {quoted(found.started_at[:10])}): каждый считает батч за батчем и ждёт каждого, "
-        f"{plain(found.grid.window_s)}{NBSP}с; {shared}."
+        f"({listed([WAYS[way] for way in found.grid.ways])}; {quoted(found.started_at[:10])}): каждый считает батч за "
+        f"батчем и ждёт каждого, {plain(found.grid.window_s)}{NBSP}с; {shared}."
     )
 
 

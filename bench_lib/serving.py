@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from bench_lib.cases import Case, Grid, Images
+from bench_lib.cases import AUTO, Case, Grid, Images
 from bench_lib.checks import Absent, Check
 from bench_lib.records import Bytes, Count, Milliseconds
 
@@ -16,7 +16,14 @@ WITHIN = 0.02  # how far LoadGen's figures and ours may be apart
 
 
 class LoadGrid(Grid):
-    """A grid whose cases are loaded, each once."""
+    """A grid whose cases are loaded, each once; their precisions are told."""
+
+    @field_validator("precisions")
+    @classmethod
+    def _told(cls, precisions: list) -> list:
+        if AUTO in precisions:
+            raise ValueError(f"{AUTO} is chosen by a sweep, which has no load; name the precision that it chose")
+        return precisions
 
     @field_validator("repeats")
     @classmethod
