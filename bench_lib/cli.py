@@ -134,12 +134,13 @@ def check(grid: Grid, params: Path) -> None:
 def report(folder: Path) -> None:
     """Make report.html and report.pdf of the run."""
     from bench_lib import checks
+    from bench_lib.endtoend import EndToEnd
     from bench_lib.scaling import Scaling
     from bench_lib.serving import Serving
     from bench_lib.summary import Summary
 
     Summary.read(folder)  # a broken run is told here, in a sentence, before the notebook starts
-    for kind in (checks.Clock, Serving, Scaling):
+    for kind in (checks.Clock, Serving, Scaling, EndToEnd):
         checks.read_check(kind, folder)  # and a broken file beside its records
     written("report", folder, {"run": "."})
 

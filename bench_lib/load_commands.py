@@ -1,4 +1,4 @@
-"""`bench serve | scale | plan`: commands about load, beside those of `bench_lib.cli`."""
+"""`bench serve | scale | pipeline | plan`: commands about load, beside those of `bench_lib.cli`."""
 
 from argparse import _SubParsersAction
 from pathlib import Path
@@ -17,6 +17,10 @@ def add_to(commands: _SubParsersAction, check) -> None:
     command.add_argument("params", type=Path, help="what to load, such as params/scaling.yaml")
     command.add_argument("--output", type=Path, required=True, metavar="RUN", help="the run whose report is to show it")
     command.set_defaults(run=lambda given: scale(given.params, given.output, check))
+    command = commands.add_parser("pipeline", help="measure from JPEG files to answers: decoding, copying, inference")
+    command.add_argument("params", type=Path, help="what to feed, such as params/pipeline.yaml")
+    command.add_argument("--output", type=Path, required=True, metavar="RUN", help="the run whose report is to show it")
+    command.set_defaults(run=lambda given: pipeline(given.params, given.output, check))
     command = commands.add_parser("plan", help="tell how many devices serve a rate of requests, from a measured run")
     command.add_argument("folder", type=Path, metavar="RUN", help="the run's folder, made by `bench sweep`")
     command.add_argument("--rate", type=float, required=True, metavar="N", help="images a second")
@@ -61,6 +65,17 @@ def scale(params: Path, folder: Path, check) -> None:
     from bench_lib import scale as load
 
     found = load.check_scaling(grid, folder)
+    print(folder / found.file, *load.printed(found), sep="\n")
+
+
+def pipeline(params: Path, folder: Path, check) -> None:
+    """Measure cases from JPEG files on into the run's folder, and print it."""
+    from bench_lib.endtoend import PipelineGrid
+
+    grid = known(params, folder, PipelineGrid, check)
+    from bench_lib import pipeline as load
+
+    found = load.check_pipeline(grid, folder)
     print(folder / found.file, *load.printed(found), sep="\n")
 
 

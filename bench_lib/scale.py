@@ -186,7 +186,7 @@ def build(case: Case, seed: int, cores: int) -> engines.Engine:
         torch.cuda.set_stream(torch.cuda.Stream())
     else:
         torch.set_num_threads(cores)
-    return engines.build(case, models.network(case.model, seed), models.images(case, seed, device))
+    return engines.build(case, models.network(case.model, seed, case.weights), models.images(case, seed, device))
 
 
 def infer(engine: engines.Engine, seconds: float) -> tuple[list[float], float]:

@@ -129,7 +129,7 @@ def build(cases: list[Case], seed: int) -> dict[int, Engine]:
     On a CPU it leaves a core free, as in `bench selfcheck --clock`: LoadGen sends from a thread of its own.
     """
     engines.load(cases[0].engine).check(cases[0].precision)
-    device, model = engines.device(), models.network(cases[0].model, seed)
+    device, model = engines.device(), models.network(cases[0].model, seed, cases[0].weights)
     if device.type == "cuda":
         torch.cuda.set_stream(torch.cuda.Stream())
     else:

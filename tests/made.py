@@ -8,6 +8,7 @@ import torch
 
 from bench_lib.cases import Case, Grid, Limits, Variant
 from bench_lib.checks import OURS, TIMER, CaseClock, Clock, SelfCheck
+from bench_lib.endtoend import EndToEnd, Pipelined, PipelineGrid
 from bench_lib.records import Accuracy, Memory, Record, Timing, Window
 from bench_lib.scaling import Crowd, Scaled, Scaling, ScalingGrid
 from bench_lib.serving import Point, Served, Serving, ServingGrid, Tally
@@ -183,3 +184,16 @@ def scaling(*crowds, engine="pytorch", **fields) -> Scaling:
     cases = [Scaled(case=Case(engine=engine), crowds=crowds)]
     made = {"schema_version": 1, "started_at": "2026-01-02T03:04:05+00:00", "machine": MACHINE, "grid": grid}
     return Scaling(**made | fields, cases=cases)
+
+
+def pipelined(batch=1, decode=400.0, copy=10_000.0, infer=1000.0, whole=390.0, engine="pytorch") -> Pipelined:
+    """A case from files on, images a second of each stage and of the whole, with 4 workers."""
+    return Pipelined(case=Case(engine=engine, batch_size=batch), workers=4, decode_ips=decode, copy_ips=copy,
+                     infer_ips=infer, whole_ips=whole)  # fmt: skip
+
+
+def end_to_end(*cases, **fields) -> EndToEnd:
+    """What `bench pipeline` writes, of these cases."""
+    made = {"schema_version": 1, "started_at": "2026-01-02T03:04:05+00:00", "machine": MACHINE, "images": 64,
+            "image_bytes": 100 * 1024, "grid": PipelineGrid(**LOAD)}  # fmt: skip
+    return EndToEnd(**made | fields, cases=cases)

@@ -1,0 +1,171 @@
+"""Measure a case from JPEG files to answers: each stage alone, then all together."""
+
+import contextlib
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from bench_lib import checks, engines, machine, models, real_images
+from bench_lib.cases import Case
+from bench_lib.checks import Absent
+from bench_lib.clockcheck import figures
+from bench_lib.endtoend import EndToEnd, Pipelined, PipelineGrid
+from bench_lib.engines import Engine
+from bench_lib.measure import failure_reason
+from bench_lib.sweep import now
+
+AHEAD = 2  # batches that each worker prepares ahead: PyTorch's own default
+GRAIN = 8  # pixels: made photographs vary over about so many, and take about a byte for every two or three of them
+Clock = Callable[[], float]
+
+
+class Photos(Dataset):
+    """Image files, over and over, each decoded and preprocessed as `real_images.standard` does, in a data type."""
+
+    def __init__(self, paths: Sequence[Path], image_size: int, dtype: torch.dtype) -> None:
+        self._paths, self._prepare, self._dtype = list(paths), real_images.standard(image_size), dtype
+
+    def __len__(self) -> int:
+        """More than anyone waits for."""
+        return 10**12
+
+    def __getitem__(self, number: int) -> torch.Tensor:
+        """`[3, image_size, image_size]`."""
+        from torchvision.datasets.folder import default_loader
+
+        return self._prepare(default_loader(self._paths[number % len(self._paths)])).to(self._dtype)
+
+
+def check_pipeline(grid: PipelineGrid, folder: Path) -> EndToEnd:
+    """Measure each case from files on; write `pipeline.json` after each. What another run wrote is replaced."""
+    on, found = machine.describe(), []
+    workers = grid.workers or on["cores"]
+    with photographs(grid) as paths:
+        size = round(sum(path.stat().st_size for path in paths) / len(paths))
+        for case in tqdm(grid.cases(), unit="case", dynamic_ncols=True):
+            found.append(measure(case, grid, paths, workers))
+            written = EndToEnd(schema_version=1, started_at=now(), machine=on, grid=grid, images=len(paths),
+                               image_bytes=size, cases=found)  # fmt: skip
+            checks.write_check(written, folder)
+    return written
+
+
+def printed(found: EndToEnd) -> list[str]:
+    """Lines for the terminal: images a second of each stage and of the whole."""
+    lines = [f"{found.images} images of {found.image_bytes / 1024:.0f} KiB in the mean; images/s of each stage alone",
+             f"{'case':44}{'workers':>8}{'decode':>11}{'copy':>11}{'infer':>11}{'whole':>11}  slowest"]  # fmt: skip
+    for one in found.cases:
+        if one.failed:
+            lines.append(f"{one.case.id:44}  {one.failed.detail}")
+        else:
+            rates = "".join(f"{rate:11.4g}" for rate in (one.decode_ips, one.copy_ips, one.infer_ips, one.whole_ips))
+            lines.append(f"{one.case.id:44}{one.workers:8}{rates}  {one.bottleneck}")
+    return lines
+
+
+@contextlib.contextmanager
+def photographs(grid: PipelineGrid) -> Iterator[list[Path]]:
+    """The files of the grid's folder, or made ones while this is open; raise `InputError` for a folder without any."""
+    if grid.data:
+        real_images.check_folder(grid.data)
+        yield sorted(real_images.image_paths(grid.data))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield [made(Path(folder) / f"{number:05}.jpg", number, grid) for number in range(grid.photos)]
+
+
+def made(path: Path, seed: int, grid: PipelineGrid) -> Path:
+    """Write a JPEG of smooth random colours, drawn from the seed, and return its path."""
+    from PIL import Image
+
+    draw, size = np.random.default_rng(seed), (grid.photo_width, grid.photo_height)
+    coarse = draw.integers(0, 256, (max(1, size[1] // GRAIN), max(1, size[0] // GRAIN), 3), dtype=np.uint8)
+    Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC).save(path, quality=90)
+    return path
+
+
+def measure(case: Case, grid: PipelineGrid, paths: Sequence[Path], workers: int) -> Pipelined:
+    """The case in a fresh process; what goes wrong is kept in it."""
+    try:
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            return pool.submit(attempt, case, grid, paths, workers).result()
+    except BrokenProcessPool as error:
+        return failed(case, "процесс измерения аварийно завершился", error)
+
+
+def attempt(case: Case, grid: PipelineGrid, paths: Sequence[Path], workers: int) -> Pipelined:
+    """In the fresh process: `run`, or what it raises; a runtime may raise anything, and not all can be sent."""
+    try:
+        return run(case, grid, paths, workers)
+    except Exception as error:
+        return failed(case, failure_reason(error), error)
+
+
+def failed(case: Case, reason: str, error: Exception) -> Pipelined:
+    """A case without figures."""
+    return Pipelined(case=case, failed=Absent(reason=reason, detail=" ".join(str(error).split())))
+
+
+def run(case: Case, grid: PipelineGrid, paths: Sequence[Path], workers: int) -> Pipelined:
+    """Build the engine; time decoding, copying and inference alone, and then the whole."""
+    engines.load(case.engine).check(case.precision)
+    device = engines.device()
+    if device.type == "cuda":
+        torch.cuda.set_stream(torch.cuda.Stream())
+    model = models.network(case.model, grid.seed, case.weights)
+    engine = engines.build(case, model, models.images(case, grid.seed, device))
+    infer_ips = 1e3 * case.batch_size / figures(engine, grid.limits)["throughput"]
+    loader = DataLoader(
+        Photos(paths, case.image_size, engines.dtype(case.precision)), case.batch_size, num_workers=workers,
+        prefetch_factor=AHEAD, pin_memory=device.type == "cuda", multiprocessing_context="spawn",
+    )  # fmt: skip
+    batches, ahead = iter(loader), AHEAD * workers
+    rates = {
+        "decode_ips": rate(lambda: next(batches), case.batch_size, grid.window_s, ahead),
+        "copy_ips": rate(copier(engine, next(batches)), case.batch_size, grid.window_s, 1),
+        "infer_ips": infer_ips,
+        "whole_ips": rate(lambda: answer(engine, next(batches)), case.batch_size, grid.window_s, ahead),
+    }
+    return Pipelined(case=case, workers=workers, **rates)
+
+
+def copier(engine: Engine, batch: torch.Tensor) -> Callable[[], None]:
+    """Bringing this batch to where the engine reads it, waited for."""
+
+    def copy() -> None:
+        engine.fill(batch)
+        engine.synchronize()
+
+    return copy
+
+
+def answer(engine: Engine, batch: torch.Tensor) -> None:
+    """Bring the batch to where the engine reads it, and infer; both are waited for, as a runtime may use streams."""
+    copier(engine, batch)()
+    engine.run()
+    engine.synchronize()
+
+
+def rate(
+    step: Callable[[], object], images: int, seconds: float, ahead: int, clock: Clock = time.perf_counter
+) -> float:
+    """Images a second of steps of so many images, for so long; the first `ahead` are not counted.
+
+    So many batches have been prepared while nobody took any: they come at once, and tell nothing of the rate.
+    """
+    for _ in range(ahead):
+        step()
+    start, steps = clock(), 0
+    while (elapsed := clock() - start) < seconds or not steps:
+        step()
+        steps += 1
+    return steps * images / elapsed
