@@ -9,13 +9,13 @@ from matplotlib.ticker import FuncFormatter, NullLocator, ScalarFormatter
 from pandas.io.formats.style import Styler
 
 from bench_lib import plots, scaling
+from bench_lib.cases import Case
 from bench_lib.checks import read_check
-from bench_lib.figures import MIB
+from bench_lib.figures import MIB, labelled
 from bench_lib.narrative import bullets, few
 from bench_lib.russian import NBSP, counted, listed, listed_few, number, percent, plain, quoted, times
 from bench_lib.scaling import Crowd, Scaled, Scaling
 from bench_lib.tables import styled
-from bench_lib.trust import at
 
 WAYS = {"processes": "процессы", "threads": "потоки"}
 COUNTED = {"processes": ("процесс", "процесса", "процессов"), "threads": ("поток", "потока", "потоков")}
@@ -50,7 +50,7 @@ def method(found: Scaling) -> str:
 
 def of_case(scaled: Scaled, found: Scaling) -> list[str]:
     """Where a case saturates, what each worker adds, what neighbours cost; then one way beside another."""
-    lines, name = [], at(scaled.case)
+    lines, name = [], quoted(at(scaled.case))
     measured = {way: crowds for way in found.grid.ways if (crowds := scaled.measured(way))}
     for way, crowds in measured.items():
         full, alone = scaling.saturation(crowds), crowds[0]
@@ -112,10 +112,16 @@ def ways_apart(name: str, first: list[Crowd], second: list[Crowd]) -> list[str]:
 def failures(found: Scaling) -> list[str]:
     """Which crowds have no figures, and why."""
     failed = [
-        f"{at(scaled.case)}, {counted(crowd.workers, *COUNTED[crowd.way])} — {quoted(crowd.failed.reason)}"
+        f"{quoted(at(scaled.case))}, {counted(crowd.workers, *COUNTED[crowd.way])} — {quoted(crowd.failed.reason)}"
         for scaled in found.cases for crowd in scaled.crowds if crowd.failed
     ]  # fmt: skip
     return [f"Не измерены: {listed_few(failed)}."] if failed else []
+
+
+def at(case: Case) -> str:
+    """A case in words."""
+    name = f"{labelled(case.engine, case.variant)} {case.precision}"
+    return f"{name}, {case.image_size}×{case.image_size}, батч {case.batch_size}"
 
 
 def table(folder: str | Path) -> Styler | HTML:
@@ -174,7 +180,7 @@ def figure(folder: str | Path, png: str | Path) -> HTML:
             axes.xaxis.set_major_formatter(ScalarFormatter())
             axes.xaxis.set_minor_locator(NullLocator())
             axes.set_ylim(bottom=0)
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 0 if value >= 10 else 1)))
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(round(value, 1))))
         plots.legend(drawn, grid)
     ends = [f"{name}, {WAYS[way]}: {number(crowds[0].ips)} при {crowds[0].workers}, {number(crowds[-1].ips)} при "
             f"{crowds[-1].workers}" for name, way, crowds in lines]  # fmt: skip

@@ -13,7 +13,7 @@ from bench_lib.checks import read_check
 from bench_lib.endtoend import EndToEnd, Pipelined
 from bench_lib.figures import labelled
 from bench_lib.narrative import bullets, few
-from bench_lib.russian import NBSP, counted, listed, listed_few, number, percent, plain, quoted, span
+from bench_lib.russian import NBSP, counted, listed, listed_few, number, percent, plain, plural, quoted, span
 from bench_lib.tables import styled
 
 STAGES = {"decode": "декодирование и подготовка", "copy": "копирование", "infer": "инференс"}
@@ -42,9 +42,10 @@ def method(found: EndToEnd) -> str:
         f"{quoted(found.started_at[:10])}). "
     )
     if found.measured:
-        workers = counted(found.measured[0].workers, "процесс", "процесса", "процессов")
+        count = found.measured[0].workers
+        workers = f"{plural(count, 'ведёт', 'ведут', 'ведут')} {counted(count, 'процесс', 'процесса', 'процессов')}"
         text += (
-            f"Чтение, декодирование и подготовку (как у torchvision для ImageNet) ведут {workers} (DataLoader), батч "
+            f"Чтение, декодирование и подготовку (как у torchvision для ImageNet) {workers} (DataLoader), батч "
             "копируется туда, откуда его читает рантайм, и считается. Каждый этап измерен отдельно, затем все вместе, "
             f"по {plain(grid.window_s)}{NBSP}с; инференс отдельно — вызовами подряд."
         )
@@ -67,7 +68,7 @@ def bottlenecks(name: str, cases: list[Pipelined]) -> str:
     parts = [f"{STAGES[stage]} — при батче {listed(batches)}" for stage, batches in slowest.items() if batches]
     best = max(cases, key=lambda one: one.whole_ips)
     text = (
-        f"**{name}.** Медленнее всего: {'; '.join(parts)}. Весь конвейер успевает не больше "
+        f"**{quoted(name)}.** Медленнее всего: {'; '.join(parts)}. Весь конвейер успевает не больше "
         f"{number(best.whole_ips)}{NBSP}изобр./с (батч {best.case.batch_size}): это "
         f"{percent(best.whole_ips / best.infer_ips)} от того, что рантайм успевает с тем же батчем без подготовки "
         f"({number(best.infer_ips)})."
@@ -100,7 +101,7 @@ def together(found: EndToEnd) -> list[str]:
 def failures(found: EndToEnd) -> list[str]:
     """Which cases have no figures, and why."""
     failed = [
-        f"{labelled(one.case.engine, one.case.variant)} {one.case.precision}, батч {one.case.batch_size} — "
+        f"{quoted(labelled(one.case.engine, one.case.variant))} {one.case.precision}, батч {one.case.batch_size} — "
         f"{quoted(one.failed.reason)}" for one in found.cases if one.failed
     ]  # fmt: skip
     return [f"Не измерены: {listed_few(failed)}."] if failed else []

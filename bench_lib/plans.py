@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench_lib.capacity import STEPS, Device, Option, answer_ms, by_curve, by_rule, fill_ms, wait_ms
+from bench_lib.capacity import STEPS, Device, Option, answer_ms, by_curve, by_rule, fill_ms, largest_ips, wait_ms
 from bench_lib.cases import InputError
 from bench_lib.checks import read_check
 from bench_lib.figures import MIB, labelled
 from bench_lib.scaling import Scaling
-from bench_lib.serving import Served, Serving
+from bench_lib.serving import Served, Serving, best
 from bench_lib.summary import Summary
 
 MOST_OPTIONS = 12  # lines
@@ -26,6 +26,7 @@ class Plan:
     report: Summary
     rate_ips: float
     p99_ms: float
+    known: list[Device]
     options: list[Option]
 
 
@@ -48,7 +49,7 @@ def plan(folder: str | Path, rate_ips: float, p99_ms: float, image_size: int | N
     found = [option for option in options if option]
     if not found:
         raise InputError(f"{folder}: {impossible(known, measured, rate_ips, p99_ms)}")
-    return Plan(Path(folder), report, rate_ips, p99_ms, sorted(found, key=order))
+    return Plan(Path(folder), report, rate_ips, p99_ms, known, sorted(found, key=order))
 
 
 def order(option: Option) -> tuple[float, float, float]:
@@ -141,10 +142,24 @@ def printed(found: Plan, price_per_hour: float | None = None) -> list[str]:
         )
     if more := len(found.options) - MOST_OPTIONS:
         lines += [f"… and {more} more"] * (more > 0)
-    return [*lines, *reach(found), *checked(found)]
+    return [*lines, *reach(found), *ruled(found), *in_company(found)]
 
 
-def checked(found: Plan) -> list[str]:
+def ruled(found: Plan) -> list[str]:
+    """What the rule allows a device at the limit, beside what one was measured to keep it at."""
+    served, lines = read_check(Serving, found.folder), []
+    for curve, device in under_load(served, found.known) if served else []:
+        kept = best(curve.points, found.p99_ms)
+        allowed = max(largest_ips(like, found.p99_ms) or 0.0 for like in found.known if like.name == device.name)
+        if kept and allowed:
+            lines.append(
+                f"Checked: {device.name} kept the limit at {kept.offered_ips:.4g} images/s under load; the rule allows it "
+                f"{allowed:.4g}, {allowed / kept.offered_ips:.2f} of that."
+            )
+    return lines
+
+
+def in_company(found: Plan) -> list[str]:
     """What two processes measured at once on one device answer, beside what the plan counts for the device.
 
     The plan counts a device once, with its throughput, however many processes send it work.
@@ -172,23 +187,23 @@ def shown(watts: float) -> str:
 
 
 def reach(found: Plan) -> list[str]:
-    """How far the best option goes beyond what was measured."""
-    best = found.options[0]
-    device, lines = best.device, []
-    if best.measured:
+    """How far the first option goes beyond what was measured."""
+    first = found.options[0]
+    device, lines = first.device, []
+    if first.measured:
         lines.append(
             f"Measured under load: one device behind a queue (batches up to {device.batch}) answered "
-            f"{best.kept_ips:.4g} images/s with a p99 of {best.p99_ms:.3g} ms; here each gets {best.each_ips:.4g}."
+            f"{first.kept_ips:.4g} images/s with a p99 of {first.p99_ms:.3g} ms; here each gets {first.each_ips:.4g}."
         )
     else:
         lines.append(
-            f"Not measured under load: p99 is computed, {fill_ms(device.batch, best.each_ips):.3g} ms for a batch to "
-            f"fill, {wait_ms(device.fps, best.each_ips):.3g} for the device, {device.p99_ms:.3g} for inference (p99 of "
+            f"Not measured under load: p99 is computed, {fill_ms(device.batch, first.each_ips):.3g} ms for a batch to "
+            f"fill, {wait_ms(device.fps, first.each_ips):.3g} for the device, {device.p99_ms:.3g} for inference (p99 of "
             f"{device.samples} calls); `bench serve` measures it."
         )
-    if best.devices > 1:
+    if first.devices > 1:
         lines.append(
-            f"Measured was one device; {best.devices} are {best.devices} times it: what they share (network, decoding, "
+            f"Measured was one device; {first.devices} are {first.devices} times it: what they share (network, decoding, "
             "a host's processor and power) is not in the figures, nor is one to spare for when one fails."
         )
     if math.isnan(device.joules):

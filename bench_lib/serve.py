@@ -17,6 +17,7 @@ from bench_lib.clockcheck import NoOp, figures
 from bench_lib.engines import Engine, Unavailable
 from bench_lib.measure import failure_reason
 from bench_lib.records import write_text
+from bench_lib.russian import number, plain
 from bench_lib.serving import QUEUE_P99_MS, Point, Served, Serving, ServingGrid, best, broken, ceiling
 from bench_lib.sweep import now
 
@@ -54,9 +55,12 @@ def check_serving(grid: ServingGrid, folder: Path) -> Serving:
 
 
 def begun(grid: ServingGrid, on: dict, folder: Path) -> tuple[list[Served], str]:
-    """What the folder holds of the same grid on the same machine, and LoadGen's logs of it."""
+    """What the folder holds of the same grid on the same machine, and LoadGen's logs of it.
+
+    A virtual machine's memory may grow while it runs.
+    """
     before = checks.read_check(Serving, folder)
-    if before is None or before.grid != grid or before.machine != on:
+    if before is None or before.grid != grid or before.machine | {"memory_bytes": 0} != on | {"memory_bytes": 0}:
         return [], ""
     return list(before.cases), (folder / LOG).read_text(encoding="utf-8") if (folder / LOG).exists() else ""
 
@@ -110,6 +114,8 @@ def curve(cases: list[Case], grid: ServingGrid) -> tuple[Served, str]:
     built = build(cases, grid.seed)
     call_ms = {size: figures(engine, grid.limits)["throughput"] for size, engine in built.items()}
     added = None if idle is None else max(0, memory.device_bytes() - idle)
+    if (least_ms := min(call_ms.values())) > grid.p99_ms:
+        return Served(case=cases[-1], call_ms=call_ms, device_bytes=added, failed=impossible(least_ms, grid.p99_ms)), ""
     words = [f"{cases[-1].id}\n"]
 
     def measure(rate_ips: float) -> Point:
@@ -121,6 +127,14 @@ def curve(cases: list[Case], grid: ServingGrid) -> tuple[Served, str]:
     points = list(tqdm(rates, desc=cases[-1].id, unit="rate", dynamic_ncols=True))
     points.sort(key=lambda point: point.offered_ips)
     return Served(case=cases[-1], call_ms=call_ms, device_bytes=added, points=points), "\n".join(words) + "\n"
+
+
+def impossible(least_ms: float, p99_ms: float) -> Absent:
+    """Why no rate is tried."""
+    return Absent(
+        reason=f"предел {plain(p99_ms)} мс меньше одного вызова без очереди ({number(least_ms)} мс)",
+        detail=f"p99_ms is {p99_ms:g}, less than a call without a queue takes ({least_ms:.3g} ms); allow more",
+    )
 
 
 def build(cases: list[Case], seed: int) -> dict[int, Engine]:

@@ -52,7 +52,7 @@ def outcome(found: Serving) -> list[str]:
         return [f"{head} Ни одна конфигурация его не выдержала."]
     point, most = max(kept, key=lambda pair: pair[0].offered_ips)
     return [
-        f"{head} Больше всего — {number(point.offered_ips)}{NBSP}{RATE} — выдерживает {name(most, found)}: p50 "
+        f"{head} Больше всего — {number(point.offered_ips)}{NBSP}{RATE} — выдерживает {quoted(name(most, found))}: p50 "
         f"{number(point.loadgen.p50_ms)}{NBSP}мс, p99 {number(point.loadgen.p99_ms)}{NBSP}мс, в батче в среднем "
         f"{number(point.batch, 1)}{NBSP}изображения. Это {percent(point.offered_ips / most.ceiling_ips)} того, что "
         "проходит без предела, вызовами подряд лучшего из батчей. **Колено** (в таблице и на графике) — частота, при "
@@ -66,12 +66,13 @@ def absent(found: Serving) -> list[str]:
     limit, lines = found.grid.p99_ms, []
     slow = [served for served in found.cases if served.points and not serving.best(served.points, limit)]
     if slow:
+        least_ms = [min(point.loadgen.p99_ms for point in served.points) for served in slow]
         least = [
-            f"{name(served, found)} (наименьший p99 — {number(min(p.loadgen.p99_ms for p in served.points))}{NBSP}мс)"
-            for served in slow
+            f"{quoted(name(served, found))} (наименьший p99 — {number(ms)}{NBSP}мс)"
+            for served, ms in zip(slow, least_ms, strict=True)
         ]
         lines.append(f"Предел не выдержан ни при одной из испытанных частот: {listed_few(least)}.")
-    if failed := [f"{name(s, found)} — {quoted(s.failed.reason)}" for s in found.cases if s.failed]:
+    if failed := [f"{quoted(name(s, found))} — {quoted(s.failed.reason)}" for s in found.cases if s.failed]:
         lines.append(f"Не измерены: {'; '.join(failed)}.")
     return lines
 
@@ -100,12 +101,13 @@ def queue(found: Serving) -> list[str]:
         return []
     first, limit = found.queue[0], found.grid.p99_ms
     text = (
-        f"**Сама очередь** (с вызовом, который ничего не делает): при {number(first.offered_ips, 0)}{NBSP}{RATE} p50 "
+        f"**Сама очередь** вместе с ожиданием, пока наберётся батч (вызов, который ничего не делает): "
+        f"при {number(first.offered_ips, 0)}{NBSP}{RATE} p50 "
         f"{number(first.loadgen.p50_ms)}{NBSP}мс, p99 {number(first.loadgen.p99_ms)}{NBSP}мс; p99 до "
         f"{plain(serving.QUEUE_P99_MS)}{NBSP}мс она выдерживает при {number(most.offered_ips, 0)}{NBSP}{RATE}."
     )
     near = [
-        name(served, found)
+        quoted(name(served, found))
         for served in found.cases
         if (kept := serving.best(served.points, limit)) and kept.offered_ips > most.offered_ips / 2
     ]
@@ -149,14 +151,15 @@ def table(folder: str | Path) -> Styler | HTML:
 def figure(folder: str | Path, png: str | Path) -> HTML:
     """Median and 99th percentile of the answer's time, and the share answered, over the rate of requests."""
     found = read_check(Serving, folder)
-    shown = [served for served in found.cases if served.points] if found else []
-    if not shown:
+    every = [served for served in found.cases if served.points] if found else []
+    if not every:
         return HTML("")
-    cases = pd.DataFrame([
-        {"name": name(served, found), "label": name(served, found).replace(f" {served.case.precision}", ""),
-         "precision_label": served.case.precision} for served in shown
-    ])  # fmt: skip
-    lines = plots.styles(cases)
+    shown = sorted(every, key=lambda served: -served.ceiling_ips)[: plots.MOST_LINES]
+    note = f"; показаны {len(shown)} из {len(every)}, самые быстрые" if len(shown) < len(every) else ""
+    lines = plots.styles(pd.DataFrame([
+        {"name": name(served, found), "engine": f"{served.case.engine} {served.case.image_size}",
+         "variant": served.case.variant, "precision_label": served.case.precision} for served in shown
+    ]))  # fmt: skip
     panels = {
         "p50 (мс)": lambda point: point.loadgen.p50_ms,
         "p99 (мс)": lambda point: point.loadgen.p99_ms,
@@ -178,7 +181,7 @@ def figure(folder: str | Path, png: str | Path) -> HTML:
             axis.set_minor_locator(NullLocator())
             axis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
         plots.legend(drawn, grid)
-    caption = f"{CAPTION}; звезда — колено, пунктир — предел {plain(found.grid.p99_ms)} мс"
+    caption = f"{CAPTION}; звезда — колено, пунктир — предел {plain(found.grid.p99_ms)} мс{note}"
     return plots.shown(drawn, caption, f"{CAPTION}. {'; '.join(ends(served, found) for served in shown)}.", png)
 
 

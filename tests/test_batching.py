@@ -113,6 +113,7 @@ def test_loadgen_and_we_count_alike_and_its_own_log_says_the_same():
     lines = {name.strip(): value.strip() for name, value in lines.items()}
     assert lines["Scenario"] == "Server"
     assert lines["Result is"] == "VALID"
+    assert float(lines["Scheduled samples per second"]) == pytest.approx(500, rel=1e-3)  # whatever intervals were drawn
     assert point.loadgen.p99_ms == pytest.approx(int(lines["99.00 percentile latency (ns)"]) / 1e6)
     assert point.ours.p99_ms == pytest.approx(int(lines["99.00 percentile latency (ns)"]) / 1e6, rel=0.02)
     assert point.apart < serving.WITHIN

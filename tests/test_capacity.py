@@ -146,6 +146,8 @@ def test_a_curve_of_bench_serve_replaces_the_rule_for_its_engine(tmp_path, capsy
     code, said, _ = planned(capsys, tmp_path, "--rate", 5000, "--p99-ms", 9.9)
     assert code == 0
     assert "answered 600 images/s with a p99 of 9.5 ms; here each gets 555.6" in said
+    allowed = capacity.largest_ips(device(), 9.9)
+    assert f"PyTorch fp32 kept the limit at 600 images/s under load; the rule allows it {allowed:.4g}" in said
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,9 @@ def test_how_near_the_whole_comes_to_its_stages_is_told_and_who_shares_cores(tmp
 
 
 def test_the_images_are_described_as_they_were(tmp_path):
-    assert "созданные для замера (64 файла JPEG 500×375, в среднем 100 КиБ" in told(tmp_path, pipelined())
+    said = told(tmp_path, pipelined())
+    assert "созданные для замера (64 файла JPEG 500×375, в среднем 100 КиБ" in said
+    assert "(как у torchvision для ImageNet) ведут 4 процесса" in said
     grid = PipelineGrid(**LOAD, data="my <photos>")
     said = told(tmp_path, pipelined(), grid=grid)
     assert "из папки <code>my &#60;photos&#62;</code> (64 файла, в среднем 100 КиБ" in said

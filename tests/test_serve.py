@@ -108,7 +108,7 @@ def test_the_published_load_is_valid_and_has_a_limit_of_10_ms():
 def test_a_real_engine_is_served_and_what_is_measured_is_kept(tmp_path, capsys, monkeypatch):
     pytest.importorskip("mlperf_loadgen")
     limits = {"warmup_min_s": 0.01, "warmup_max_s": 0.2, "min_count": 3, "min_s": 0.02}
-    text = {**GRID, "precisions": ["fp32", "tf32"], "p99_ms": 20, "point_s": 0.2, "least_requests": 100,
+    text = {**GRID, "precisions": ["fp32", "tf32"], "p99_ms": 200, "point_s": 0.2, "least_requests": 100,
             "closeness": 1, "limits": limits}  # fmt: skip
     (tmp_path / "load.yaml").write_text(str(text))
     monkeypatch.setattr(serve, "SHARES", (0.5, 0.9))
@@ -131,6 +131,17 @@ def test_a_real_engine_is_served_and_what_is_measured_is_kept(tmp_path, capsys, 
     monkeypatch.setattr(serve, "serve_case", lambda *_: pytest.fail("measured again"))
     assert cli.main(command) == 0
     assert checks.read_check(Serving, tmp_path / "run").cases == found.cases
+
+
+def test_a_limit_below_a_single_call_is_told_and_no_rate_is_tried(monkeypatch):
+    monkeypatch.setattr(serve, "build", lambda *_: {1: None, 4: None})
+    monkeypatch.setattr(serve, "figures", lambda *_: {"throughput": 12.5})
+    monkeypatch.setattr(serve, "search", lambda *_: pytest.fail("a rate was tried"))
+    grid = ServingGrid(**GRID)
+    found, _ = serve.curve(grid.cases(), grid)
+    assert found.failed.reason == "предел 10 мс меньше одного вызова без очереди (12,5 мс)"
+    assert found.failed.detail.startswith("p99_ms is 10, less than a call without a queue takes (12.5 ms); allow more")
+    assert found.call_ms == {1: 12.5, 4: 12.5}
 
 
 def crash(*_):
