@@ -153,8 +153,8 @@ def ruled(found: Plan) -> list[str]:
         allowed = max(largest_ips(like, found.p99_ms) or 0.0 for like in found.known if like.name == device.name)
         if kept and allowed:
             lines.append(
-                f"Checked: {device.name} kept the limit at {kept.offered_ips:.4g} images/s under load; the rule allows it "
-                f"{allowed:.4g}, {allowed / kept.offered_ips:.2f} of that."
+                f"Checked: {device.name} kept the limit at {kept.offered_ips:.4g} images/s under load; the rule allows "
+                f"it {allowed:.4g}, {allowed / kept.offered_ips:.2f} of that."
             )
     return lines
 
@@ -198,13 +198,13 @@ def reach(found: Plan) -> list[str]:
     else:
         lines.append(
             f"Not measured under load: p99 is computed, {fill_ms(device.batch, first.each_ips):.3g} ms for a batch to "
-            f"fill, {wait_ms(device.fps, first.each_ips):.3g} for the device, {device.p99_ms:.3g} for inference (p99 of "
-            f"{device.samples} calls); `bench serve` measures it."
+            f"fill, {wait_ms(device.fps, first.each_ips):.3g} for the device, {device.p99_ms:.3g} for inference (p99 "
+            f"of {device.samples} calls); `bench serve` measures it."
         )
     if first.devices > 1:
         lines.append(
-            f"Measured was one device; {first.devices} are {first.devices} times it: what they share (network, decoding, "
-            "a host's processor and power) is not in the figures, nor is one to spare for when one fails."
+            f"Measured was one device; {first.devices} are {first.devices} times it: what they share (network, "
+            "decoding, a host's processor and power) is not in the figures, nor is one to spare for when one fails."
         )
     if math.isnan(device.joules):
         lines.append("Power is not known: this run counted no energy.")

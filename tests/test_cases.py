@@ -7,7 +7,11 @@ import yaml
 
 from bench_lib import cli
 from bench_lib.cases import Case, Grid, InputError, engine_names, read_grid
+from bench_lib.endtoend import PipelineGrid
+from bench_lib.scaling import ScalingGrid
+from bench_lib.serving import ServingGrid
 
+LOADS = {"serving": ServingGrid, "scaling": ScalingGrid, "pipeline": PipelineGrid}
 AXES = {"engines": ["pytorch"], "precisions": ["fp32"], "image_sizes": [224], "batch_sizes": [1]}
 GOOD = "engines: [pytorch]\nprecisions: [fp32]\nimage_sizes: [224]\nbatch_sizes: [1]\n"
 
@@ -31,7 +35,7 @@ def test_each_grid_names_the_engines_of_the_original_report(name):
 
 @pytest.mark.parametrize("path", sorted(Path("params").glob("*.yaml")), ids=lambda path: path.stem)
 def test_each_grid_s_options_are_those_of_the_engines(path):
-    cli.check(read_grid(path), path)
+    cli.check(read_grid(path, LOADS.get(path.stem, Grid)), path)
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_environment_yml_takes_its_versions_from_the_pins_alone():
 def test_a_report_needs_no_torch():
     code = (
         "import sys; from bench_lib import claims, conclusions, export, interpretation, methods, narrative, plots; "
-        "from bench_lib import tables; "
+        "from bench_lib import neighbours, pipelines, plans, tables, under_load; "
         "sys.exit('torch' in sys.modules or 'onnxruntime' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
