@@ -138,19 +138,20 @@ def gpu_state() -> dict[str, Any] | None:
         }
 
 
-def watch_gpu(seconds: float, every_s: float = 0.1) -> list[float]:
+def watch_gpu(seconds: float, every_s: float = 0.1) -> list[float] | None:
     """Shares of the time just past in which the GPU computed anything, told by NVML again and again for so long.
 
-    NVML tells of the last second at most, and of a kernel on one multiprocessor as of all of them. Where there is no
-    GPU this waits all the same, and the list is empty.
+    NVML tells of the last second at most, and of a kernel on one multiprocessor as of all of them. The list is empty
+    where the driver does not tell; where there is no GPU, this waits all the same, and returns None.
     """
     end, shares = time.perf_counter() + seconds, []
     with nvml() as (api, handle):
         while (left := end - time.perf_counter()) > 0:
             if api is not None:
-                shares.append(api.nvmlDeviceGetUtilizationRates(handle).gpu / 100)
+                with contextlib.suppress(api.NVMLError):
+                    shares.append(api.nvmlDeviceGetUtilizationRates(handle).gpu / 100)
             time.sleep(min(every_s, left))
-    return shares
+        return None if api is None else shares
 
 
 def cuda_version(number: int) -> str:

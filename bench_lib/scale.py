@@ -100,15 +100,16 @@ def crowd(case: Case, way: Way, workers: int, grid: ScalingGrid, cores: int) -> 
                  device_bytes=None if used is None else max(0, used - idle), host_bytes=host)  # fmt: skip
 
 
-def figures(works: list[Work], batch_size: int, shares: list[float], cores: int) -> dict[str, Any]:
-    """A crowd's figures from what its processes did; the GPU's utilisation is that of the window's second half."""
+def figures(works: list[Work], batch_size: int, shares: list[float] | None, cores: int) -> dict[str, Any]:
+    """A crowd's figures from what its processes did, and from what `machine.watch_gpu` saw: its later half counts."""
     latencies = [ms for work in works for ms in work.latency_ms]
     seconds = [s for work in works for s in work.seconds]
     tail = statistics.percentiles([ms for one in latencies for ms in one])
-    busy = sum(work.cpu_s for work in works) / max(seconds) / cores
-    if shares:
+    if shares is None:
+        busy = sum(work.cpu_s for work in works) / max(seconds) / cores
+    else:
         later = shares[len(shares) // 2 :]
-        busy = sum(later) / len(later)
+        busy = sum(later) / len(later) if later else None
     each = [batch_size * len(ms) / s for ms, s in zip(latencies, seconds, strict=True)]
     return {"each_ips": each, "p50_ms": tail.p50, "p99_ms": tail.p99, "busy": busy}
 

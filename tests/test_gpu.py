@@ -14,12 +14,19 @@ from bench_lib import (
     models,
     onnx_file,
     onnx_providers,
+    pipeline,
     real_images,
+    scale,
+    serve,
+    serving,
     statistics,
 )
 from bench_lib.cases import Case, Grid, Limits
+from bench_lib.endtoend import PipelineGrid
 from bench_lib.engines import onnx_runtime, pytorch
 from bench_lib.measure import measure
+from bench_lib.scaling import ScalingGrid
+from bench_lib.serving import ServingGrid
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU here")]
 ENGINES = ["pytorch", "onnx_runtime", "torch_tensorrt"]
@@ -207,3 +214,34 @@ def test_int8_is_a_row_with_its_reason(engine):
 
 def test_openvino_leaves_the_gpu_to_the_others():
     assert measured("openvino", "fp32").reason == "OpenVINO считает на процессоре, а здесь сравнивается работа на GPU"
+
+
+LOAD = {"engines": ["pytorch"], "precisions": ["fp16"], "image_sizes": [64], "batch_sizes": [4], "limits": LIMITS}
+
+
+@pytest.mark.parametrize("way", ["processes", "threads"])
+def test_two_at_once_tell_the_gpu_s_utilisation_and_memory(way):
+    grid = ScalingGrid(**LOAD, window_s=1.0)
+    found = scale.crowd(grid.cases()[0], way, 2, grid, cores=2)
+    assert found.failed is None, found.failed.detail
+    assert found.device_bytes > 2**27  # a CUDA context at least
+    assert 0 < found.busy <= 1
+    assert min(found.each_ips) > 0
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_engine_is_fed_from_files(engine, tmp_path):
+    grid = PipelineGrid(**LOAD | {"engines": [engine]}, workers=2, window_s=0.5)
+    found = pipeline.measure(grid.cases()[0], grid, pictures.write(tmp_path, 4), 2)
+    assert found.failed is None, found.failed.detail
+    assert 0 < found.whole_ips < 1.2 * found.infer_ips
+
+
+def test_an_engine_is_served_on_the_gpu():
+    pytest.importorskip("mlperf_loadgen")
+    grid = ServingGrid(**LOAD | {"batch_sizes": [1, 8]}, point_s=0.2, least_requests=100)
+    found, log = serve.serve_case(grid.groups()[0], grid)
+    assert found.failed is None, found.failed.detail
+    assert found.device_bytes > 2**27
+    assert "Scenario : Server" in log
+    assert serving.best(found.points, grid.p99_ms) is not None

@@ -1,7 +1,9 @@
 """Several at once: figures exact on made work, real short runs of two processes and two threads, and what is told."""
 
+import contextlib
 import os
 import time
+from types import SimpleNamespace
 
 import pytest
 from bs4 import BeautifulSoup
@@ -30,10 +32,11 @@ def told(folder, *crowds, **fields):
 
 def test_a_crowds_figures_are_those_of_all_its_members():
     works = [Work([[10.0] * 50], [0.5], 0.4), Work([[20.0] * 50], [1.0], 0.8)]
-    found = scale.figures(works, batch_size=4, shares=[], cores=2)
+    found = scale.figures(works, batch_size=4, shares=None, cores=2)
     assert found["each_ips"] == [400, 200]
     assert (found["p50_ms"], found["busy"]) == (15.0, pytest.approx(1.2 / 1.0 / 2))
     assert scale.figures(works, 4, [0.0, 0.0, 0.8, 0.9, 1.0], 2)["busy"] == pytest.approx(0.9)  # the second half
+    assert scale.figures(works, 4, [], 2)["busy"] is None  # a GPU whose driver does not tell
 
 
 def test_saturation_is_the_fewest_that_reach_95_percent_of_the_most():
@@ -121,20 +124,22 @@ def test_the_gpu_is_watched_for_as_long_as_asked_or_waited_for_without_one(monke
     start = time.perf_counter()
     shares = machine.watch_gpu(0.05, every_s=0.01)
     assert time.perf_counter() - start >= 0.05
-    assert machine.gpu() or shares == []
+    assert machine.gpu() or shares is None
 
     class Nvml:
-        nvmlDeviceGetUtilizationRates = staticmethod(lambda _: type("Rates", (), {"gpu": 40}))
+        NVMLError = RuntimeError
+        nvmlDeviceGetUtilizationRates = staticmethod(lambda _: SimpleNamespace(gpu=40))
 
-    monkeypatch.setattr(machine, "nvml", lambda: Opened())
-
-    class Opened:
-        __enter__ = staticmethod(lambda: (Nvml, "handle"))
-        __exit__ = staticmethod(lambda *_: None)
-
+    monkeypatch.setattr(machine, "nvml", lambda: contextlib.nullcontext((Nvml, "handle")))
     shares = machine.watch_gpu(0.05, every_s=0.01)
     assert set(shares) == {0.4}
-    assert 2 <= len(shares) <= 6
+    assert 1 <= len(shares) <= 6
+
+    def refuse(_):
+        raise Nvml.NVMLError("not supported")
+
+    monkeypatch.setattr(Nvml, "nvmlDeviceGetUtilizationRates", refuse)
+    assert machine.watch_gpu(0.05, every_s=0.01) == []
 
 
 def test_without_a_measurement_one_line_says_how_to_make_it(tmp_path):
