@@ -6,6 +6,7 @@ another), so inference mode, the current CUDA device and stream and the pool of 
 
 import json
 import tempfile
+import time
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -88,11 +89,14 @@ def due_s(rate_ips: float, count: int, seed: int = 0) -> np.ndarray:
     return np.concatenate([[0.0], np.cumsum(-np.log1p(-shares) / rate_ips)])
 
 
-def complete(queries: list[int]) -> None:
-    """Tell LoadGen that the queries with these ids are done."""
+def complete(queries: list[int]) -> float:
+    """Tell LoadGen that the queries with these ids are done; return when that was (`time.perf_counter`)."""
     import mlperf_loadgen as loadgen
 
-    loadgen.QuerySamplesComplete([loadgen.QuerySampleResponse(query, 0, 0) for query in queries])
+    answers = [loadgen.QuerySampleResponse(query, 0, 0) for query in queries]
+    now = time.perf_counter()
+    loadgen.QuerySamplesComplete(answers)
+    return now
 
 
 def performed(

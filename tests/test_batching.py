@@ -48,7 +48,7 @@ def served(times_ms, max_wait_ms, engine_ms=10.0, sizes=(1, 4)):
     clock.now = 0.0
     engines = {size: NoOpEngine(clock, engine_ms / 1e3) for size in sizes}
     requests, completed = Arrivals(clock, [ms / 1e3 for ms in times_ms]), []
-    done = batching.serve(requests, engines, max_wait_ms / 1e3, completed.extend, clock)
+    done = batching.serve(requests, engines, max_wait_ms / 1e3, lambda some: completed.extend(some) or clock(), clock)
     assert completed == list(range(len(times_ms)))
     ends = [(len(batch), pytest.approx(1e3 * end_s)) for batch, end_s in done]
     return ends, {size: engine.calls for size, engine in engines.items()}
@@ -77,7 +77,7 @@ def test_every_request_is_completed_though_the_engine_fails_and_its_error_is_rai
         requests.put(Request(number, 0.0))
     requests.put(END)
     with pytest.raises(MemoryError, match="full"):
-        batching.serve(requests, {1: Sleeper(fails_at=2)}, 0.0, completed.extend)
+        batching.serve(requests, {1: Sleeper(fails_at=2)}, 0.0, lambda some: completed.extend(some) or 0.0)
     assert completed == [0, 1, 2]
 
 
