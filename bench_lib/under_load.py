@@ -14,6 +14,7 @@ from bench_lib.figures import MIB, labelled
 from bench_lib.narrative import bullets
 from bench_lib.russian import NBSP, counted, listed, listed_few, number, percent, plain, quoted
 from bench_lib.serving import Point, Served, Serving
+from bench_lib.summary import MOST_NAMES
 from bench_lib.tables import styled
 
 CAPTION = "Под нагрузкой: время ответа и доля обслуженных запросов в зависимости от частоты запросов"
@@ -154,7 +155,7 @@ def figure(folder: str | Path, png: str | Path) -> HTML:
     every = [served for served in found.cases if served.points] if found else []
     if not every:
         return HTML("")
-    shown = sorted(every, key=lambda served: -served.ceiling_ips)[: plots.MOST_LINES]
+    shown = sorted(every, key=lambda served: -served.ceiling_ips)[:MOST_NAMES]
     note = f"; показаны {len(shown)} из {len(every)}, самые быстрые" if len(shown) < len(every) else ""
     lines = plots.styles(pd.DataFrame([
         {"name": name(served, found), "engine": f"{served.case.engine} {served.case.image_size}",

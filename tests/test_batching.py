@@ -108,7 +108,8 @@ def test_requests_are_due_when_loadgen_sends_them(monkeypatch):
 
 @NEEDS_LOADGEN
 def test_loadgen_and_we_count_alike_and_its_own_log_says_the_same():
-    point, summary = batching.under_load({1: Sleeper(wait_s=0.002), 8: Sleeper(wait_s=0.004)}, 500.0, 500, 0.001, 5000.0)
+    engines = {1: Sleeper(wait_s=0.002), 8: Sleeper(wait_s=0.004)}
+    point, summary = batching.under_load(engines, 500.0, 500, 0.001, 5000.0)
     lines = dict(line.split(" : ") for line in summary.splitlines() if " : " in line)
     lines = {name.strip(): value.strip() for name, value in lines.items()}
     assert lines["Scenario"] == "Server"
