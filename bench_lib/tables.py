@@ -27,7 +27,7 @@ COLUMNS = {
 }
 
 KINDS = [
-    {"selector": ".absent", "props": "color: #666"},
+    {"selector": ".absent", "props": "color: var(--muted, #666)"},
     {"selector": ".best", "props": "font-weight: bold"},
     {"selector": ".starts", "props": "border-top: 2px solid #999"},
 ]
