@@ -1,13 +1,13 @@
-"""`bench sweep | report | compare | selfcheck | doctor | …`: what the notebooks and papermill do, with less typing."""
+"""`bench sweep | report | …`: what the notebooks and papermill do, with less typing; `bench_lib.arguments` has all."""
 
-import argparse
 import sys
 from datetime import datetime
 from pathlib import Path
 
-from bench_lib import load_commands
+from bench_lib import arguments, load_commands
 from bench_lib.cases import Grid, InputError, Precision, engine_names, read_grid
 from bench_lib.runs import Run
+from bench_lib.terminal import coloured
 
 OUTPUTS = Path("outputs")
 PARAMS = Path(__file__).parents[1] / "params"
@@ -21,73 +21,51 @@ class Stopped(Exception):
     """The system stopped a command (a full disk, a folder that cannot be written); the message says how to go on."""
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return its exit status: 0; 1, stopped by the system; 2, bad input; 130, interrupted."""
-    parser = argparse.ArgumentParser(prog="bench", description="Measure how fast a network infers here, and report it.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    command = commands.add_parser("sweep", help="measure every case of a grid, each in a fresh process")
-    command.add_argument("params", type=Path, help="the grid, such as params/seed.yaml")
-    command.add_argument("--output", type=Path, help="the run's folder; a run begun there goes on (outputs/NAME-TIME)")
-    command.add_argument("--retry", choices=["failed"], help="measure the cases that failed again")
-    command.add_argument("--plain", action="store_true", help="start each process from nothing instead of forking it")
-    command.add_argument(
-        "--slurm", action="store_true", help="measure on a Slurm cluster, each case a job array's task"
-    )
-    command.set_defaults(
+def parser() -> arguments.Parser:
+    """The parser of all commands; what it parses has `run`, which does the command."""
+    made, commands = arguments.begin()
+    arguments.sweep(commands).set_defaults(
         run=lambda given: sweep(given.params, given.output, given.plain, given.retry == "failed", given.slurm)
     )
-    command = commands.add_parser("report", help="make report.html and report.pdf of a run")
-    command.add_argument("folder", type=Path, metavar="RUN", help="the run's folder, made by `bench sweep`")
-    command.set_defaults(run=lambda given: report(given.folder))
-    command = commands.add_parser("compare", help="tell what differs between two runs, with verdicts")
-    command.add_argument("first", type=Path, metavar="RUN_A", help="the run to compare with")
-    command.add_argument("second", type=Path, metavar="RUN_B", help="the run that is judged")
-    command.add_argument(
-        "--common", action="store_true", help="compare the cases that both have, if one has others too"
-    )
-    command.add_argument("--fail-on", choices=["slower"], help="exit with status 1 if a case of RUN_B is slower")
-    command.add_argument("--output", type=Path, help="a folder for compare.html and compare.pdf")
-    command.set_defaults(
+    arguments.report(commands).set_defaults(run=lambda given: report(given.folder))
+    arguments.compare(commands).set_defaults(
         run=lambda given: compare(given.first, given.second, given.common, given.fail_on, given.output)
     )
-    command = commands.add_parser("selfcheck", help="measure how often the verdicts, or how far the clock, are wrong")
-    command.add_argument("params", type=Path, nargs="?", help="the grid (params/selfcheck.yaml or params/clock.yaml)")
-    command.add_argument("--output", type=Path, help="the run whose report is to show it (outputs/selfcheck-TIME)")
-    command.add_argument("--clock", action="store_true", help="time each case of the grid by other clocks beside ours")
-    counts = {
-        "rounds": "with --clock: how often each clock times a case (12)",
-        "processes": "how many processes measure the case, and as many the case slowed down (40)",
-        "pairs": "how many pairs of groups of them are compared (200)",
-    }
-    for name, words in counts.items():
-        command.add_argument(f"--{name}", type=int, default=argparse.SUPPRESS, metavar="N", help=words)
-    command.set_defaults(
+    arguments.export(commands).set_defaults(run=lambda given: export(given.folder, given.output))
+    arguments.selfcheck(commands).set_defaults(
         run=lambda given: selfcheck(
-            given.params, given.output, given.clock, {name: vars(given)[name] for name in counts if name in given}
+            given.params, given.output, given.clock,
+            {name: vars(given)[name] for name in arguments.COUNTS if name in given},
         )
-    )
+    )  # fmt: skip
     load_commands.add_to(commands, check)
-    command = commands.add_parser("doctor", help="tell what can run here, and what would add the rest")
-    command.set_defaults(run=lambda _: doctor())
-    given = parser.parse_args(arguments)
+    arguments.doctor(commands).set_defaults(run=lambda _: doctor())
+    return made
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run one command; return its exit status: 0; 1, stopped by the system; 2, bad input; 130, interrupted."""
+    given = parser().parse_args(words)
     try:
         given.run(given)
     except InputError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 2
+        return told(error, 2)
     except Regressed as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
+        return told(error, 1)
     except Stopped as error:
-        print(f"bench: stopped. {error}", file=sys.stderr)
-        return 1
+        return told(f"stopped. {error}", 1)
     except OSError as error:
-        print(f"bench: {InputError(str(error))}; mend that, or give another folder", file=sys.stderr)
-        return 2
+        return told(f"{InputError(str(error))}; mend that, or give another folder", 2)
     except KeyboardInterrupt as interrupt:
-        print(f"\nbench: interrupted. {interrupt}", file=sys.stderr)
-        return 130
+        print(file=sys.stderr)  # below what the terminal shows of Ctrl-C
+        return told(f"interrupted. {interrupt}", 130)
     return 0
+
+
+def told(words: object, status: int) -> int:
+    """Tell what went wrong; return the exit status."""
+    print(f"{coloured('bench:', 'red', sys.stderr)} {words}", file=sys.stderr)
+    return status
 
 
 def sweep(params: Path, output: Path | None, plain: bool, retry_failed: bool, slurm: bool) -> None:
@@ -158,6 +136,14 @@ def compare(first: Path, second: Path, common: bool, fail_on: str | None, folder
         raise Regressed(f"{count} of {len(found.cases)} cases are {fail_on} in {second} than in {first}")
 
 
+def export(folder: Path, output: Path | None) -> None:
+    """Write the run's table and figures as files for other tools, and print their paths."""
+    from bench_lib import formats
+    from bench_lib.summary import Summary
+
+    print(*formats.write(Summary.read(folder), folder, output or folder / "export"), sep="\n")
+
+
 def written(name: str, folder: Path, parameters: dict) -> None:
     """Run a notebook, export it, and print the files' paths; without Pango the PDF is left out."""
     from papermill.exceptions import PapermillExecutionError
@@ -219,9 +205,9 @@ def doctor() -> None:
         for precision in Precision.__args__:
             try:
                 engines.load(engine).check(precision)
-                print(f"{engine:16}{precision:6}yes")
+                print(f"{engine:16}{precision:6}{coloured('yes', 'green')}")
             except engines.Unavailable as error:
-                print(f"{engine:16}{precision:6}no: {error}")
+                print(f"{engine:16}{precision:6}{coloured('no', 'yellow')}: {error}")
                 commands |= {error.command: engine} if error.command else {}
     for line, engine in commands.items():
         print(f"To add {engine}: {line}")

@@ -13,7 +13,9 @@ from bench_lib.narrative import at, bullets, place
 from bench_lib.russian import NBSP, counted, listed_few, number, percent, quoted
 from bench_lib.summary import STATUS, VERDICTS, Summary, compared
 from bench_lib.tables import styled
+from bench_lib.terminal import coloured
 
+COLOURS = {"faster": "green", "slower": "red", "same": "yellow", "undecided": "yellow"}
 SAME = ["engine", "variant", "precision", "image_size", "batch_size"]  # what the columns of both runs share
 
 
@@ -86,7 +88,8 @@ def printed(found: Comparison) -> list[str]:
             f"{value:>17.4g} ms" if value == value else f"{'-':>20}" for value in (row.latency_ms_a, row.latency_ms_b)
         )
         if row.verdict:
-            ms += f"  {row.ratio:5.3f}  {row.ratio_low:.3f}–{row.ratio_high:.3f}    {row.verdict}"
+            ms += f"  {row.ratio:5.3f}  {row.ratio_low:.3f}–{row.ratio_high:.3f}    "
+            ms += coloured(row.verdict, COLOURS[row.verdict])
         lines.append(f"{row.case:52}{ms}")
     told = ", ".join(f"{count} {verdict}" for verdict, count in counts(found).items())
     unlike = differing(found)

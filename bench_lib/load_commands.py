@@ -3,31 +3,36 @@
 from argparse import _SubParsersAction
 from pathlib import Path
 
+import shtab
+
+from bench_lib.arguments import command, path
 from bench_lib.cases import Grid, InputError, read_grid
 from bench_lib.runs import Run
 
 
 def add_to(commands: _SubParsersAction, check) -> None:
     """Add the commands to the parser of `bench`; `check` is what refuses options and models that do not exist."""
-    command = commands.add_parser("serve", help="find the request rate that keeps p99 under a limit, with LoadGen")
-    command.add_argument("params", type=Path, help="the load, such as params/serving.yaml")
-    command.add_argument("--output", type=Path, required=True, metavar="RUN", help="the run whose report is to show it")
-    command.set_defaults(run=lambda given: serve(given.params, given.output, check))
-    command = commands.add_parser("scale", help="measure several streams or processes at once on one device")
-    command.add_argument("params", type=Path, help="what to load, such as params/scaling.yaml")
-    command.add_argument("--output", type=Path, required=True, metavar="RUN", help="the run whose report is to show it")
-    command.set_defaults(run=lambda given: scale(given.params, given.output, check))
-    command = commands.add_parser("pipeline", help="measure from JPEG files to answers: decoding, copying, inference")
-    command.add_argument("params", type=Path, help="what to feed, such as params/pipeline.yaml")
-    command.add_argument("--output", type=Path, required=True, metavar="RUN", help="the run whose report is to show it")
-    command.set_defaults(run=lambda given: pipeline(given.params, given.output, check))
-    command = commands.add_parser("plan", help="tell how many devices serve a rate of requests, from a measured run")
-    command.add_argument("folder", type=Path, metavar="RUN", help="the run's folder, made by `bench sweep`")
-    command.add_argument("--rate", type=float, required=True, metavar="N", help="images a second")
-    command.add_argument("--p99-ms", type=float, required=True, metavar="MS", help="how long 99 %% of answers may take")
-    command.add_argument("--image-size", type=int, metavar="PIXELS", help="which images, where the run has several")
-    command.add_argument("--price-per-hour", type=float, metavar="X", help="of one device, in whatever money")
-    command.set_defaults(
+    loads = {
+        "serve": (serve, "find the request rate that keeps p99 under a limit, with LoadGen", "serving"),
+        "scale": (scale, "measure several streams or processes at once on one device", "scaling"),
+        "pipeline": (pipeline, "measure from JPEG files to answers: decoding, copying, inference", "pipeline"),
+    }
+    for name, (load, words, file) in loads.items():
+        made = command(commands, name, words, f"{name} params/{file}.yaml --output outputs/batches")
+        path(made, "params", kind=shtab.FILE, help=f"what to load, such as params/{file}.yaml")
+        path(made, "--output", required=True, metavar="RUN", help="the run whose report is to show it")
+        made.set_defaults(run=lambda given, load=load: load(given.params, given.output, check))
+    made = command(
+        commands, "plan", "tell how many devices serve a rate of requests, from a measured run",
+        "plan outputs/h200-batches --rate 20000 --p99-ms 10",
+        "plan outputs/h200-batches --rate 20000 --p99-ms 10 --price-per-hour 3.5",
+    )  # fmt: skip
+    path(made, "folder", metavar="RUN", help="the run's folder, made by `bench sweep`")
+    made.add_argument("--rate", type=float, required=True, metavar="N", help="images a second")
+    made.add_argument("--p99-ms", type=float, required=True, metavar="MS", help="how long 99 %% of answers may take")
+    made.add_argument("--image-size", type=int, metavar="PIXELS", help="which images, where the run has several")
+    made.add_argument("--price-per-hour", type=float, metavar="X", help="of one device, in whatever money")
+    made.set_defaults(
         run=lambda given: plan(given.folder, given.rate, given.p99_ms, given.image_size, given.price_per_hour)
     )
 

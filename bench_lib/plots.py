@@ -1,4 +1,4 @@
-"""Tables → figures: a vector picture with a text that replaces it, and a PNG beside the report."""
+"""Tables → figures: a vector picture with a text that replaces it, and the same as PNG and SVG beside the report."""
 
 import base64
 import html
@@ -157,12 +157,16 @@ def samples(record: Record) -> HTML:
 
 
 def shown(figure: Figure, caption: str, alt: str, png: str | Path | None = None) -> HTML:
-    """The figure as SVG inside HTML, with a caption and a replacing text; also saved as PNG if a path is given."""
+    """The figure as SVG inside HTML, with a caption and a replacing text.
+
+    If a path is given, it is also saved there as PNG, and beside it, under the same name, as SVG.
+    """
     buffer = io.BytesIO()
     with plt.rc_context(STYLE):  # the salt makes the picture's ids, and so the report, the same each time
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Title": caption, "Description": alt})
         if png is not None:
             figure.savefig(png, dpi=150, metadata={"Software": None})
+            Path(png).with_suffix(".svg").write_bytes(buffer.getvalue())
     plt.close(figure)
     data = base64.b64encode(buffer.getvalue()).decode()
     return HTML(

@@ -24,20 +24,8 @@ MOST_NAMES = 12  # more cannot be told apart in a figure or a list
 class Summary:
     """One run, read: its grid, machine, records, and `cases`, a table with one row a case, over all its repeats.
 
-    Columns of `cases`: case (its id), engine, variant, label (of both), precision, precision_label, name (label and
-    precision), image_size (pixels), batch_size (images), status, reason, processes (measured ones), latency_ms (median
-    per batch; of several processes the geometric mean of theirs), per_image_ms, fps (images per second, from
-    back-to-back throughput), speedup (of latency over PyTorch fp32 of the same size and batch), each with `_low` and
-    `_high`, the ends of its 95 % interval; verdict (on the latency against that of PyTorch fp32), leads (whether its
-    latency is the least of its block, image size and batch size, or not decidedly more), latency_values and fps_values
-    (replicates that intervals and verdicts are computed from), extra_sd (relative sd from process to process, where
-    there was one process), p90_ms, p99_ms, spread (relative interquartile range of latency), enqueue_ms, device_ms,
-    launch_bound, noisy (the time was up before a figure settled), trouble (see `bench_lib.trouble`), disturbed (what
-    disturbed the GPU, in words), joules (per image), memory_mib, import_s, build_s, first_ms (the first call), settle_s
-    (warm-up), error, top1, roofline (the ceiling's share that `fps` reaches) and bound (what sets the ceiling:
-    "compute", "memory" or ""), see `bench_lib.ceilings`: a ceiling is a rate, and a latency holds waiting as well, so
-    the share is of throughput; decode_ms and preprocess_ms (an image of a folder) and copy_ms (a batch to the GPU);
-    lost (records of repeats that failed where others did not). Figures that are not known are NaN.
+    `bench_lib.columns` tells what each column of `cases` holds; `lost` holds records here. Figures that are not known
+    are NaN. A ceiling is a rate, and a latency holds waiting as well, so `roofline` is of throughput.
 
     `check` is what `bench selfcheck` found there, if it ran. The relative sd from process to process that `extra_sd` is
     taken from, `process_sd`, is the one that it measured, or else `ASSUMED_SD`. A check tells of cases like the one it

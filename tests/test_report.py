@@ -44,13 +44,14 @@ def test_the_sections_are_the_seeds(page):
     assert [a.get_text() for a in page.select("nav > ol > li > a")] == SECTIONS
 
 
-def test_figures_have_a_text_that_replaces_them_and_a_png_beside(run, page):
+def test_figures_have_a_text_that_replaces_them_and_files_beside(run, page):
     images = page.select("figure img")
     assert len(images) == 4
     assert all("PyTorch fp32" in image["alt"] for image in images)
     assert all(image["src"].startswith("data:image/svg+xml") for image in images)
     for name in ("fps_vs_image_size.png", "fps_vs_batch.png", "latency_vs_throughput.png", "speedup_map.png"):
         assert (run / name).read_bytes().startswith(b"\x89PNG")
+        assert "</svg>" in (run / name).with_suffix(".svg").read_text(encoding="utf-8")
 
 
 def test_the_speed_in_the_table_is_the_median_of_the_records_samples(run, page):
