@@ -142,18 +142,22 @@ def alternative(table: pd.DataFrame, x: str, caption: str) -> str:
     return f"{caption}, наибольшие значения. {'; '.join(parts)}."
 
 
-def samples(record: Record) -> HTML:
-    """Every latency sample of one record, in the order measured."""
-    if record.timing is None:
+def samples(*records: Record) -> HTML:
+    """Every latency sample of one case's records, in the order measured, each process in its colour."""
+    series = [record.timing.latency_ms for record in records if record.timing]
+    if not series:
         return HTML("<p>Измерений нет.</p>")
-    values = record.timing.latency_ms
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(9, 3), layout="constrained")
-        axes.plot(values, ".", markersize=4)
+        starts = itertools.accumulate(map(len, series), initial=1)
+        for start, values in zip(starts, series, strict=False):
+            axes.plot(range(start, start + len(values)), values, ".", markersize=4)
         axes.set(xlabel="Номер вызова", ylabel="Задержка (мс)")
-        axes.set_ylim(0, 1.1 * max(values))
-    text = listed([f"наименьшая {number(min(values))} мс", f"наибольшая {number(max(values))} мс"])
-    return shown(figure, "Задержка каждого вызова", f"Задержка каждого вызова: {text}.")
+        every = list(itertools.chain(*series))
+        axes.set_ylim(0, 1.1 * max(every))
+    text = listed([f"наименьшая {number(min(every))} мс", f"наибольшая {number(max(every))} мс"])
+    caption = "Задержка каждого вызова" + ("; цвета — процессы" if len(series) > 1 else "")
+    return shown(figure, caption, f"Задержка каждого вызова: {text}.")
 
 
 def shown(figure: Figure, caption: str, alt: str, png: str | Path | None = None) -> HTML:
