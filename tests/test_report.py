@@ -8,6 +8,7 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 from here import CHROMIUM, NEEDS_CHROMIUM, NEEDS_PANGO
+from lab import lab, notebook
 
 from bench_lib import cli
 from bench_lib.cases import Precision
@@ -84,6 +85,25 @@ def test_the_html_asks_no_network_and_nothing_is_cut(run):
     assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
     assert (errors, drawn) == ([], True)
     assert width <= 1000
+
+
+@NEEDS_CHROMIUM
+def test_the_notebook_runs_again_in_a_real_jupyterlab(run, tmp_path):
+    shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("notebooks", "*.png", "*.svg"))
+    path = tmp_path / "run" / "report.ipynb"
+    made = nbformat.read(path, 4)
+    for cell in made.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    nbformat.write(made, path)
+    with lab(tmp_path) as address, notebook(address, "run/report.ipynb") as tab:
+        last = tab.locator(".jp-CodeCell").last
+        last.locator(".jp-OutputArea-output").wait_for(state="attached")
+        assert tab.locator("[data-mime-type*=stderr]").count() == 0
+        assert tab.locator(".jp-OutputArea-output figure img").count() == 4
+        rows = tab.locator("table", has_text="Ускорение").first.locator("tbody tr")
+        assert rows.count() == 12
+    assert (tmp_path / "run" / "fps_vs_batch.svg").exists()
 
 
 @NEEDS_PANGO
