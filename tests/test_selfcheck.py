@@ -158,7 +158,7 @@ class Measuring:
         self.asked = []
 
     def __call__(self, _notebook, _output, parameters, *_, **__):
-        case = Case(**{name: parameters[name] for name in Case.model_fields})
+        case = Case(**{name: parameters[name] for name in Case.model_fields if name in parameters})
         self.asked.append(case.id)
         ms = 10.0 * (1 + case.options.get(SLOWDOWN, 0))
         made = record(ms=ms) if not self.fails else record(status="failed", reason="нет памяти")
