@@ -50,7 +50,10 @@ def speedup_map(report: Summary, png: str | Path) -> HTML:
     table = table[(table["name"] != BASELINE_NAME) & table.speedup.notna()]
     if table.empty or table.image_size.nunique() * table.batch_size.nunique() < 2:
         return HTML(f"<p>График «{caption}» не построен: для него нужны хотя бы два измеренных сочетания.</p>")
-    names = spread_out(sorted(table["name"].unique()), plots.MOST_PANELS)
+    largest = table.groupby("name").speedup.max().sort_values(ascending=False)
+    names = sorted(largest.index[: plots.MOST_PANELS])
+    if len(names) < len(largest):
+        note += f". Показаны {len(names)} из {len(largest)}, у которых ускорение больше"
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
     sizes, batches = (

@@ -45,3 +45,13 @@ def test_latency_against_throughput_needs_two_batches(tmp_path):
     shown = tradeoffs.latency_vs_throughput(grid(), tmp_path / "cost.png").data.replace(NBSP, " ")
     assert "PyTorch fp32: 100 при 1, 100 при 33" in shown
     assert "не построен" in tradeoffs.latency_vs_throughput(report(record()), tmp_path / "none.png").data
+
+
+def test_of_many_names_the_map_shows_those_with_the_largest_speedups(tmp_path):
+    engines = ["pytorch", "onnx_runtime", "torch_tensorrt", "openvino"]
+    made = [record(batch=batch, ms=100.0 * batch) for batch in (1, 2)]
+    for place, (engine, precision) in enumerate((e, p) for e in engines for p in ("fp16", "bf16")):
+        made += [record(engine, precision, batch=batch, ms=90.0 * batch / (1 + place)) for batch in (1, 2)]
+    shown = tradeoffs.speedup_map(report(*made), tmp_path / "map.png").data
+    assert "Показаны 6 из 8, у которых ускорение больше" in shown
+    assert "наибольшее 8,89× — OpenVINO bf16" in shown.replace(NBSP, " ")
