@@ -115,10 +115,11 @@ def report(folder: Path) -> None:
     from bench_lib.endtoend import EndToEnd
     from bench_lib.scaling import Scaling
     from bench_lib.serving import Serving
-    from bench_lib.summary import Summary
+    from bench_lib.summary import summarize
 
-    Summary.read(folder)  # a broken run is told here, in a sentence, before the notebook starts
-    for kind in (checks.Clock, Serving, Scaling, EndToEnd):
+    run = Run(folder)  # a broken run is told here, in a sentence, before the notebook starts
+    summarize(run.grid(), run.records()[:1])  # the figures of all take long, and the notebook computes them
+    for kind in (checks.Clock, checks.SelfCheck, Serving, Scaling, EndToEnd):
         checks.read_check(kind, folder)  # and a broken file beside its records
     written("report", folder, {"run": "."})
 
@@ -145,7 +146,11 @@ def export(folder: Path, output: Path | None) -> None:
 
 
 def written(name: str, folder: Path, parameters: dict) -> None:
-    """Run a notebook, export it, and print the files' paths; without Pango the PDF is left out."""
+    """Run a notebook, export it, and print the files' paths; without Pango the PDF is left out.
+
+    It is written once, at its end: papermill would write it, with all its tables, at each cell.
+    """
+    import nbformat
     from papermill.exceptions import PapermillExecutionError
 
     from bench_lib.export import PDFUnavailable, write_html, write_pdf
@@ -153,10 +158,10 @@ def written(name: str, folder: Path, parameters: dict) -> None:
 
     notebook = folder / f"{name}.ipynb"
     try:
-        execute(NOTEBOOKS / f"{name}.ipynb", notebook, parameters, cwd=folder)
+        nbformat.write(execute(NOTEBOOKS / f"{name}.ipynb", None, parameters, cwd=folder), notebook)
     except PapermillExecutionError as error:
         raise InputError(
-            f"{folder}: the report cannot be made ({error.ename}: {error.evalue}); see {notebook}"
+            f"{folder}: the report cannot be made ({error.ename}: {error.evalue}); run notebooks/{name}.ipynb to see"
         ) from None
     print(write_html(notebook, folder / f"{name}.html"))
     try:

@@ -14,6 +14,7 @@ from typing import Any
 
 import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
 from tqdm import tqdm
 
 from bench_lib import forked, machine
@@ -140,19 +141,23 @@ def write_failure(
 
 def execute(
     notebook: Path,
-    output: Path,
+    output: Path | None,
     parameters: dict,
     timeout_s: float | None = None,
     cwd: Path | None = None,
     fork: bool = False,
-) -> None:
-    """Run a notebook with papermill in a fresh process, quietly."""
+) -> NotebookNode:
+    """Run a notebook with papermill in a fresh process, quietly, and return it with its outputs.
+
+    It is written to `output` before and after each cell, unless that is None.
+    """
     manager = {"kernel_manager_class": forked.ForkedKernelManager} if fork else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # papermill's and nbclient's own deprecations
-        papermill.execute_notebook(
-            str(notebook), str(output), parameters, kernel_name="python3", progress_bar=False, log_output=False,
-            cwd=cwd and str(cwd), execution_timeout=timeout_s and round(timeout_s), shutdown_kernel="immediate",
+        return papermill.execute_notebook(
+            str(notebook), output and str(output), parameters, kernel_name="python3", progress_bar=False,
+            log_output=False, cwd=cwd and str(cwd), execution_timeout=timeout_s and round(timeout_s),
+            shutdown_kernel="immediate",
             extra_arguments=["--log-level=ERROR"],  # the kernel warns on every start of its unencrypted local socket
             **manager,
         )  # fmt: skip
