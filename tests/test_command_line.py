@@ -58,7 +58,7 @@ def test_wrong_arguments_are_told_in_one_sentence(words, told, capsys):
     [
         ("bench com", {"compare"}),
         ("bench compare --fail-on ", {"slower"}),
-        ("bench report outputs/cpu", {"outputs/cpu-2-cores"}),
+        ("bench report outputs/h200-s", {"outputs/h200-seed"}),
         ("bench sweep params/sm", {"params/smoke.yaml"}),
         ("bench selfcheck --pro", {"--processes"}),
     ],
