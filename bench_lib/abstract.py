@@ -5,7 +5,7 @@ from IPython.display import HTML
 
 from bench_lib import findings
 from bench_lib.figures import labelled
-from bench_lib.narrative import at, leadership, place
+from bench_lib.narrative import at, leadership, matches, place
 from bench_lib.russian import NBSP, counted, listed, listed_few, number, percent, plain, quoted, scientific, span, times
 from bench_lib.summary import BASELINE_NAME, STATUS, Summary, compared, tally
 
@@ -88,10 +88,9 @@ def rivals(row: pd.Series, cases: pd.DataFrame, figure: str) -> str:
 
 def price(row: pd.Series) -> str:
     """A row's accuracy, memory and start."""
-    same = "у всех изображений" if row.top1 == 1 else f"у {percent(row.top1)} изображений"
     start_s = row.build_s + (row.import_s if row.import_s == row.import_s else 0)
     return (
-        f"{row['name']}, батч {row.batch_size}: погрешность {scientific(row.error)}, первый класс совпал {same}; "
+        f"{row['name']}, батч {row.batch_size}: погрешность {scientific(row.error)}, {matches(row.top1)}; "
         f"память {number(row.memory_mib, 0)}{NBSP}МиБ; старт (импорт и сборка) {number(start_s)}{NBSP}с."
     )
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from bench_lib import loadgen
 from bench_lib.engines import Engine
 from bench_lib.serving import Point, Tally
+from bench_lib.timing import Clock
 
-Clock = Callable[[], float]
 END = None  # in the queue: no request comes after it
 
 

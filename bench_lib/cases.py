@@ -87,6 +87,11 @@ class Case(_Strict):
     _engine = field_validator("engine")(_known_engine)
 
     @property
+    def first(self) -> "Case":
+        """The first of its repeats: what they have in common."""
+        return self.model_copy(update={"repeat": 1})
+
+    @property
     def id(self) -> str:
         """A file name for the case, for example `resnet18-pytorch-fp32-224px-b33`; another case has another one.
 

@@ -182,10 +182,7 @@ def selfcheck(params: Path | None, output: Path | None, clock: bool, counts: dic
     from bench_lib import clockcheck, machine
     from bench_lib import selfcheck as verdictcheck
 
-    if differs := Run(folder).differs(machine.describe()):
-        raise InputError(
-            f"{folder}: is another machine's run ({', '.join(differs)}); check it there, or give a new folder"
-        )
+    Run(folder).refuse_unlike(machine.describe(), "check it there, or give a new folder")
     again = f"bench selfcheck {params} --output {folder}"
     try:
         if clock:

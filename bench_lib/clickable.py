@@ -11,9 +11,9 @@ from matplotlib.backend_bases import MouseEvent
 from matplotlib.figure import Figure
 
 from bench_lib.plots import Line, legend
+from bench_lib.summary import MOST_NAMES
 
 REACH_PX = 12  # a click this far from a point still means it
-MOST_NAMES = 12  # of lines in the legend
 FILLS = ["full", "left", "right", "top", "bottom"]  # of markers: one a run
 
 

@@ -2,12 +2,9 @@
 
 import logging
 import math
-import multiprocessing
 import random
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +12,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from bench_lib import engines, loadgen, machine, models
+from bench_lib import apart, engines, loadgen, machine
 from bench_lib.cases import Case, Grid, InputError, Limits
 from bench_lib.checks import (
     EVENTS,
@@ -31,7 +28,6 @@ from bench_lib.checks import (
     write_check,
 )
 from bench_lib.engines import Engine, Unavailable
-from bench_lib.measure import failure_reason
 from bench_lib.records import write_text
 from bench_lib.statistics import median
 from bench_lib.sweep import now
@@ -164,24 +160,8 @@ def check_case(case: Case, grid: Grid, rounds: int) -> tuple[CaseClock, str]:
 
     What goes wrong with the case is kept in it.
     """
-    try:
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-            return pool.submit(attempt, case, grid.limits, grid.seed, rounds).result()
-    except BrokenProcessPool as error:
-        return failed(case, "процесс измерения аварийно завершился", error)
-
-
-def attempt(case: Case, limits: Limits, seed: int, rounds: int) -> tuple[CaseClock, str]:
-    """In the fresh process: `time_case`, or what it raises; a runtime may raise anything, and not all can be sent."""
-    try:
-        return time_case(case, limits, seed, rounds)
-    except Exception as error:
-        return failed(case, failure_reason(error), error)
-
-
-def failed(case: Case, reason: str, error: Exception) -> tuple[CaseClock, str]:
-    """A case without figures."""
-    return CaseClock(case=case, failed=Absent(reason=reason, detail=str(error))), ""
+    found = apart.called(time_case, case, grid.limits, grid.seed, rounds)
+    return (CaseClock(case=case, failed=found), "") if isinstance(found, Absent) else found
 
 
 def time_case(case: Case, limits: Limits, seed: int, rounds: int) -> tuple[CaseClock, str]:
@@ -190,13 +170,7 @@ def time_case(case: Case, limits: Limits, seed: int, rounds: int) -> tuple[CaseC
     On a CPU the engine leaves a core free: LoadGen writes its log in a thread that wakes a hundred times a second, and
     where every core computes this slows the engine by a percent or two, which is no fault of either clock.
     """
-    engines.load(case.engine).check(case.precision)
-    device = engines.device()
-    if device.type == "cuda":
-        torch.cuda.set_stream(torch.cuda.Stream())  # as a measured case does
-    else:
-        torch.set_num_threads(max(1, torch.get_num_threads() - 1))
-    engine = engines.build(case, models.network(case.model, seed, case.weights), models.images(case, seed, device))
+    engine = apart.built(case, seed, max(1, torch.get_num_threads() - 1))
     subject = Subject(engine, limits, figures(engine, limits)["latency"])
     absent = why_absent()
     present = [name for name in CLOCKS if name not in absent]

@@ -12,7 +12,7 @@ from bench_lib.faults import InputError
 from bench_lib.narrative import at
 from bench_lib.records import Record
 from bench_lib.russian import counted, number, quoted, span
-from bench_lib.summary import Summary
+from bench_lib.summary import Summary, all_repeats
 from bench_lib.tables import COLUMNS
 
 AXES = {name: COLUMNS[name] for name in ("latency_ms", "per_image_ms", "fps", "speedup", "memory_mib")} | {
@@ -107,10 +107,7 @@ def scale(axis: str) -> widgets.Checkbox:
 def read(folder: Path) -> tuple[pd.DataFrame, dict[str, list[Record]]]:
     """A run's measured cases, indexed by its name and their ids, and their records by id."""
     report = Summary.read(folder)
-    records: dict[str, list[Record]] = {}
-    for record in report.records:
-        if record.status == "ok":
-            records.setdefault(record.case.model_copy(update={"repeat": 1}).id, []).append(record)
+    records = all_repeats([record for record in report.records if record.status == "ok"])
     run = folder.resolve().name
     return report.measured.assign(run=run).set_index(["run", "case"], drop=False).rename_axis([None, None]), records
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench_lib import ceilings, statistics, trouble
-from bench_lib.cases import AUTO
+from bench_lib.cases import AUTO, Case
 from bench_lib.records import Memory, RealData, Record
 
 # Of the engines; a variant's name follows in brackets, see `labelled`.
@@ -38,7 +38,7 @@ def row(records: Sequence[Record], process_sd: float) -> dict[str, Any]:
         precision = f"{AUTO}: {actual}"
     label = labelled(case.engine, case.variant)
     base = {
-        "case": case.model_copy(update={"repeat": 1}).id,
+        "case": case.first.id,
         "engine": case.engine, "variant": case.variant, "label": label, "precision": case.precision,
         "precision_label": precision, "name": f"{label} {precision}",
         "image_size": case.image_size, "batch_size": case.batch_size,
@@ -61,6 +61,11 @@ def labelled(engine: str, variant: str = "") -> str:
     """An engine as readers know it, with the name of its variant."""
     label = LABELS.get(engine, engine)
     return f"{label} ({variant})" if variant else label
+
+
+def called(case: Case) -> str:
+    """The engine and the precision that a case asks for, as readers know them."""
+    return f"{labelled(case.engine, case.variant)} {case.precision}"
 
 
 def of_measured(records: Sequence[Record], extra_sd: float) -> dict[str, Any]:

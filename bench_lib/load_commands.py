@@ -90,8 +90,5 @@ def known(params: Path, folder: Path, kind: type[Grid], check) -> Grid:
 
     grid = read_grid(params, kind)
     check(grid, params)
-    if differs := Run(folder).differs(machine.describe()):
-        raise InputError(
-            f"{folder}: is another machine's run ({', '.join(differs)}); measure there, or in a new folder"
-        )
+    Run(folder).refuse_unlike(machine.describe(), "measure there, or in a new folder")
     return grid

@@ -5,7 +5,7 @@ from IPython.display import Markdown
 from bench_lib import findings
 from bench_lib.cases import Grid
 from bench_lib.figures import labelled
-from bench_lib.russian import NBSP, counted, listed, plural, quoted, spread_out
+from bench_lib.russian import NBSP, counted, listed, percent, plural, quoted, spread_out
 from bench_lib.summary import Summary
 
 MOST_SENTENCES = 12
@@ -14,6 +14,16 @@ MOST_SENTENCES = 12
 def bullets(sentences: list[str]) -> Markdown:
     """A list, one sentence or two an item."""
     return Markdown("\n".join(f"- {sentence}" for sentence in sentences))
+
+
+def not_measured(words: str, command: str) -> Markdown:
+    """That the run's folder does not hold this, and the command that makes it."""
+    return bullets([f"{words}; это делает `{command} --output RUN`, где RUN — папка этого отчёта."])
+
+
+def matches(top1: float) -> str:
+    """How many images have the first class that the reference says, from their share."""
+    return f"первый класс совпал {'у всех' if top1 == 1 else f'у {percent(top1)}'} изображений"
 
 
 def few(sentences: list[str]) -> list[str]:

@@ -11,8 +11,8 @@ from pandas.io.formats.style import Styler
 from bench_lib import plots, scaling
 from bench_lib.cases import Case
 from bench_lib.checks import read_check
-from bench_lib.figures import MIB, labelled
-from bench_lib.narrative import bullets, few
+from bench_lib.figures import MIB, called
+from bench_lib.narrative import bullets, few, not_measured
 from bench_lib.russian import NBSP, counted, listed, listed_few, number, percent, plain, quoted, times
 from bench_lib.scaling import Crowd, Scaled, Scaling
 from bench_lib.tables import styled
@@ -26,8 +26,7 @@ def reading(folder: str | Path) -> Markdown:
     """How many at once fill the device, what each adds in memory, and how they disturb each other."""
     found = read_check(Scaling, folder)
     if found is None:
-        return bullets([f"Несколько процессов или потоков сразу не измерены; это делает `{Scaling.command} --output "
-                        "RUN`, где RUN — папка этого отчёта."])  # fmt: skip
+        return not_measured("Несколько процессов или потоков сразу не измерены", Scaling.command)
     told = [line for scaled in found.cases for line in of_case(scaled, found)]
     return bullets([method(found), *few(told), *failures(found)])
 
@@ -120,8 +119,7 @@ def failures(found: Scaling) -> list[str]:
 
 def at(case: Case) -> str:
     """A case in words."""
-    name = f"{labelled(case.engine, case.variant)} {case.precision}"
-    return f"{name}, {case.image_size}×{case.image_size}, батч {case.batch_size}"
+    return f"{called(case)}, {case.image_size}×{case.image_size}, батч {case.batch_size}"
 
 
 def table(folder: str | Path) -> Styler | HTML:

@@ -1,12 +1,9 @@
 """Measure a case from JPEG files to answers: each stage alone, then all together."""
 
 import contextlib
-import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +11,17 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from bench_lib import checks, engines, machine, models, real_images
+from bench_lib import apart, checks, engines, machine, real_images
 from bench_lib.cases import Case
 from bench_lib.checks import Absent
 from bench_lib.clockcheck import figures
 from bench_lib.endtoend import EndToEnd, Pipelined, PipelineGrid
 from bench_lib.engines import Engine
-from bench_lib.measure import failure_reason
 from bench_lib.sweep import now
+from bench_lib.timing import Clock
 
 AHEAD = 2  # batches that each worker prepares ahead: PyTorch's own default
 GRAIN = 8  # pixels: made photographs vary over about so many, and take about a byte for every two or three of them
-Clock = Callable[[], float]
 
 
 class Photos(Dataset):
@@ -95,38 +91,17 @@ def made(path: Path, seed: int, grid: PipelineGrid) -> Path:
 
 def measure(case: Case, grid: PipelineGrid, paths: Sequence[Path], workers: int) -> Pipelined:
     """The case in a fresh process; what goes wrong is kept in it."""
-    try:
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-            return pool.submit(attempt, case, grid, paths, workers).result()
-    except BrokenProcessPool as error:
-        return failed(case, "процесс измерения аварийно завершился", error)
-
-
-def attempt(case: Case, grid: PipelineGrid, paths: Sequence[Path], workers: int) -> Pipelined:
-    """In the fresh process: `run`, or what it raises; a runtime may raise anything, and not all can be sent."""
-    try:
-        return run(case, grid, paths, workers)
-    except Exception as error:
-        return failed(case, failure_reason(error), error)
-
-
-def failed(case: Case, reason: str, error: Exception) -> Pipelined:
-    """A case without figures."""
-    return Pipelined(case=case, failed=Absent(reason=reason, detail=" ".join(str(error).split())))
+    found = apart.called(run, case, grid, paths, workers)
+    return Pipelined(case=case, failed=found) if isinstance(found, Absent) else found
 
 
 def run(case: Case, grid: PipelineGrid, paths: Sequence[Path], workers: int) -> Pipelined:
     """Build the engine; time decoding, copying and inference alone, and then the whole."""
-    engines.load(case.engine).check(case.precision)
-    device = engines.device()
-    if device.type == "cuda":
-        torch.cuda.set_stream(torch.cuda.Stream())
-    model = models.network(case.model, grid.seed, case.weights)
-    engine = engines.build(case, model, models.images(case, grid.seed, device))
+    engine = apart.built(case, grid.seed)
     infer_ips = 1e3 * case.batch_size / figures(engine, grid.limits)["throughput"]
     loader = DataLoader(
         Photos(paths, case.image_size, engines.dtype(case.precision)), case.batch_size, num_workers=workers,
-        prefetch_factor=AHEAD, pin_memory=device.type == "cuda", multiprocessing_context="spawn",
+        prefetch_factor=AHEAD, pin_memory=engines.device().type == "cuda", multiprocessing_context="spawn",
     )  # fmt: skip
     batches, ahead = iter(loader), AHEAD * workers
     rates = {

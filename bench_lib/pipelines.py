@@ -11,8 +11,8 @@ from pandas.io.formats.style import Styler
 from bench_lib import plots
 from bench_lib.checks import read_check
 from bench_lib.endtoend import EndToEnd, Pipelined
-from bench_lib.figures import labelled
-from bench_lib.narrative import bullets, few
+from bench_lib.figures import called
+from bench_lib.narrative import bullets, few, not_measured
 from bench_lib.russian import NBSP, counted, listed, listed_few, number, percent, plain, plural, quoted, span
 from bench_lib.tables import styled
 
@@ -24,8 +24,7 @@ def reading(folder: str | Path) -> Markdown:
     """What stage is the bottleneck at each batch, and what of the bare engine's throughput is left."""
     found = read_check(EndToEnd, folder)
     if found is None:
-        return bullets([f"Путь от файлов JPEG до ответов не измерен; это делает `{EndToEnd.command} --output RUN`, "
-                        "где RUN — папка этого отчёта."])  # fmt: skip
+        return not_measured("Путь от файлов JPEG до ответов не измерен", EndToEnd.command)
     told = [bottlenecks(name, cases) for name, cases in by_name(found).items()]
     return bullets([method(found), *few(told), *together(found), *failures(found)])
 
@@ -58,7 +57,7 @@ def by_name(found: EndToEnd) -> dict[str, list[Pipelined]]:
     for one in sorted(found.measured, key=lambda one: one.case.batch_size):
         case = one.case
         size = f", {case.image_size}×{case.image_size}" if len(found.grid.image_sizes) > 1 else ""
-        groups.setdefault(f"{labelled(case.engine, case.variant)} {case.precision}{size}", []).append(one)
+        groups.setdefault(f"{called(case)}{size}", []).append(one)
     return groups
 
 
@@ -101,7 +100,7 @@ def together(found: EndToEnd) -> list[str]:
 def failures(found: EndToEnd) -> list[str]:
     """Which cases have no figures, and why."""
     failed = [
-        f"{quoted(labelled(one.case.engine, one.case.variant))} {one.case.precision}, батч {one.case.batch_size} — "
+        f"{quoted(called(one.case))}, батч {one.case.batch_size} — "
         f"{quoted(one.failed.reason)}" for one in found.cases if one.failed
     ]  # fmt: skip
     return [f"Не измерены: {listed_few(failed)}."] if failed else []

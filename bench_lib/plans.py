@@ -10,10 +10,11 @@ import pandas as pd
 from bench_lib.capacity import STEPS, Device, Option, answer_ms, by_curve, by_rule, fill_ms, largest_ips, wait_ms
 from bench_lib.cases import InputError
 from bench_lib.checks import read_check
-from bench_lib.figures import MIB, labelled
+from bench_lib.figures import MIB, called
+from bench_lib.records import Record
 from bench_lib.scaling import Scaling
 from bench_lib.serving import Served, Serving, best
-from bench_lib.summary import Summary
+from bench_lib.summary import Summary, all_repeats
 
 MOST_OPTIONS = 12  # lines
 
@@ -68,7 +69,8 @@ def devices(report: Summary, image_size: int | None) -> list[Device]:
     if image_size is not None and image_size not in sizes:
         raise InputError(f"--image-size is {image_size}; this run measured {listed(sizes)}")
     chosen = cases[cases.image_size == (image_size or sizes[0])]
-    return [device_of(row, report) for _, row in chosen.iterrows()]
+    records = all_repeats([record for record in report.records if record.status == "ok"])
+    return [device_of(row, records[row.case]) for _, row in chosen.iterrows()]
 
 
 def listed(values: Sequence[int]) -> str:
@@ -76,9 +78,8 @@ def listed(values: Sequence[int]) -> str:
     return ", ".join(map(str, values))
 
 
-def device_of(row: pd.Series, report: Summary) -> Device:
-    """A device from a row of `Summary.cases`."""
-    records = [r for r in report.records if r.status == "ok" and r.case.model_copy(update={"repeat": 1}).id == row.case]
+def device_of(row: pd.Series, records: Sequence[Record]) -> Device:
+    """A device from a row of `Summary.cases` and the measured records that it is of."""
     idle = [r.gpu_idle["power_w"] for r in records if r.gpu_idle and r.gpu_idle.get("power_w") is not None]
     return Device(
         name=row["name"], image_size=int(row.image_size), batch=int(row.batch_size), fps=float(row.fps),
@@ -95,7 +96,7 @@ def under_load(found: Serving, known: Sequence[Device]) -> list[tuple[Served, De
     """
     pairs = []
     for served in found.cases:
-        name = f"{labelled(served.case.engine, served.case.variant)} {served.case.precision}"
+        name = called(served.case)
         same = sorted((d for d in known if served.points and d.image_size == served.case.image_size
                        and d.name.split(" (факт.")[0] == name), key=lambda d: d.batch)  # fmt: skip
         if same:

@@ -14,7 +14,7 @@ from bench_lib.origins import kind
 from bench_lib.records import Record, read_record, write_text
 
 
-def _identity(data: dict[str, Any]) -> dict[str, Any]:
+def identity(data: dict[str, Any]) -> dict[str, Any]:
     """What makes two grids or machines the same; a virtual machine's memory may grow while it runs."""
     return {key: value for key, value in data.items() if key != "memory_bytes"}
 
@@ -67,7 +67,7 @@ class Run:
             if not path.exists():
                 continue
             found = _written(self.grid()) if path == self.grid_path else read_dict(path)  # of an older version, whole
-            if _identity(found) != _identity(data):
+            if identity(found) != identity(data):
                 raise InputError(
                     f"{self.folder}: holds a run of another {path.stem} ({path.name} differs); "
                     "give a new folder with --output, or the same grid and machine to go on with that run"
@@ -84,9 +84,14 @@ class Run:
             write_text(self.machine_path, json.dumps(machine, ensure_ascii=False, indent=1) + "\n", exclusive=True)
         return self.differs(machine)
 
+    def refuse_unlike(self, machine: dict[str, Any], remedy: str) -> None:
+        """Raise `InputError`, which ends with what to do, if the run is another machine's."""
+        if differs := self.differs(machine):
+            raise InputError(f"{self.folder}: is another machine's run ({', '.join(differs)}); {remedy}")
+
     def differs(self, machine: dict[str, Any]) -> list[str]:
         """Names of what differs between a machine and the one that this run is claimed for; none if it is for none."""
-        claimed, given = _identity(self.machine()), _identity(machine)
+        claimed, given = identity(self.machine()), identity(machine)
         if not claimed:
             return []
         return [name for name in claimed | given if claimed.get(name) != given.get(name)]

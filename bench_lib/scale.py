@@ -10,14 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import torch
 from tqdm import tqdm
 
-from bench_lib import checks, engines, machine, memory, models, statistics
+from bench_lib import apart, checks, engines, machine, memory, statistics
 from bench_lib.cases import Case
 from bench_lib.checks import Absent
-from bench_lib.engines import Unavailable
-from bench_lib.measure import failure_reason
 from bench_lib.scaling import Crowd, Scaled, Scaling, ScalingGrid, Way
 from bench_lib.sweep import now
 from bench_lib.timing import call_ms, warm_up
@@ -91,7 +88,7 @@ def crowd(case: Case, way: Way, workers: int, grid: ScalingGrid, cores: int) -> 
             return Crowd(way=way, workers=workers, cores=each, failed=failed)
     except (OSError, psutil.Error) as error:  # a worker that has died, or one that the system did not start
         return Crowd(way=way, workers=workers, cores=each, failed=Absent(
-            reason="процесс измерения аварийно завершился", detail=str(error)))  # fmt: skip
+            reason=apart.DIED, detail=str(error)))  # fmt: skip
     finally:
         for process in started:
             process.kill()
@@ -126,7 +123,7 @@ def heard(link: Connection, timeout_s: float) -> Any:
         if link.poll(timeout_s):
             return link.recv()
     except EOFError:
-        return Absent(reason="процесс измерения аварийно завершился", detail="the process died")
+        return Absent(reason=apart.DIED, detail="the process died")
     return Absent(reason=f"измерение не закончилось за {timeout_s:g} с", detail=f"no answer within {timeout_s:g} s")
 
 
@@ -138,7 +135,7 @@ def work(link: Connection, case: Case, grid: ScalingGrid, threads: int, cores: i
     def worker() -> None:
         try:
             with one_builds:
-                engine = build(case, grid.seed, cores)
+                engine = apart.built(case, grid.seed, cores)
                 warm_up(engine, grid.limits, time.perf_counter)
             built.release()
             go.wait()
@@ -161,33 +158,16 @@ def work(link: Connection, case: Case, grid: ScalingGrid, threads: int, cores: i
             thread.join()
         spent_s = cpu_s() - before_s
     if faults:
-        link.send(absent(faults[0]))
+        link.send(apart.absent(faults[0]))
     else:
         link.send(Work([ms for ms, _ in works], [seconds for _, seconds in works], spent_s))
     link.recv()  # stay, with all memory, until the parent has looked at it
-
-
-def absent(error: Exception) -> Absent:
-    """Why there are no figures."""
-    reason = error.reason if isinstance(error, Unavailable) else failure_reason(error)
-    return Absent(reason=reason, detail=" ".join(str(error).split()))
 
 
 def cpu_s() -> float:
     """CPU seconds of this process so far, over all threads."""
     used = os.times()
     return used.user + used.system
-
-
-def build(case: Case, seed: int, cores: int) -> engines.Engine:
-    """The case's engine, for this thread: on a stream of its own or, on a CPU, on so many cores."""
-    engines.load(case.engine).check(case.precision)
-    device = engines.device()
-    if device.type == "cuda":
-        torch.cuda.set_stream(torch.cuda.Stream())
-    else:
-        torch.set_num_threads(cores)
-    return engines.build(case, models.network(case.model, seed, case.weights), models.images(case, seed, device))
 
 
 def infer(engine: engines.Engine, seconds: float) -> tuple[list[float], float]:

@@ -1,22 +1,19 @@
 """Measure engines under load: the highest request rate that keeps p99 under a limit, and the curve up to it."""
 
 import math
-import multiprocessing
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
-from bench_lib import batching, checks, engines, loadgen, machine, memory, models
+from bench_lib import apart, batching, checks, engines, loadgen, machine, memory, models
 from bench_lib.cases import Case, InputError
 from bench_lib.checks import Absent
 from bench_lib.clockcheck import NoOp, figures
 from bench_lib.engines import Engine, Unavailable
-from bench_lib.measure import failure_reason
 from bench_lib.records import write_text
+from bench_lib.runs import identity
 from bench_lib.russian import number, plain
 from bench_lib.serving import QUEUE_P99_MS, Point, Served, Serving, ServingGrid, best, broken, ceiling
 from bench_lib.sweep import now
@@ -55,12 +52,9 @@ def check_serving(grid: ServingGrid, folder: Path) -> Serving:
 
 
 def begun(grid: ServingGrid, on: dict, folder: Path) -> tuple[list[Served], str]:
-    """What the folder holds of the same grid on the same machine, and LoadGen's logs of it.
-
-    A virtual machine's memory may grow while it runs.
-    """
+    """What the folder holds of the same grid on the same machine, and LoadGen's logs of it."""
     before = checks.read_check(Serving, folder)
-    if before is None or before.grid != grid or before.machine | {"memory_bytes": 0} != on | {"memory_bytes": 0}:
+    if before is None or before.grid != grid or identity(before.machine) != identity(on):
         return [], ""
     return list(before.cases), (folder / LOG).read_text(encoding="utf-8") if (folder / LOG).exists() else ""
 
@@ -88,24 +82,8 @@ def printed(found: Serving) -> list[str]:
 
 def serve_case(cases: list[Case], grid: ServingGrid) -> tuple[Served, str]:
     """Serve the engine in a fresh process; return its curve, and LoadGen's summaries. What goes wrong is kept in it."""
-    try:
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-            return pool.submit(attempt, cases, grid).result()
-    except BrokenProcessPool as error:
-        return failed(cases[-1], "процесс измерения аварийно завершился", error)
-
-
-def attempt(cases: list[Case], grid: ServingGrid) -> tuple[Served, str]:
-    """In the fresh process: `curve`, or what it raises; a runtime may raise anything, and not all can be sent."""
-    try:
-        return curve(cases, grid)
-    except Exception as error:
-        return failed(cases[-1], failure_reason(error), error)
-
-
-def failed(case: Case, reason: str, error: Exception) -> tuple[Served, str]:
-    """A case without points."""
-    return Served(case=case, failed=Absent(reason=reason, detail=" ".join(str(error).split()))), ""
+    found = apart.called(curve, cases, grid)
+    return (Served(case=cases[-1], failed=found), "") if isinstance(found, Absent) else found
 
 
 def curve(cases: list[Case], grid: ServingGrid) -> tuple[Served, str]:
@@ -142,12 +120,8 @@ def build(cases: list[Case], seed: int) -> dict[int, Engine]:
 
     On a CPU it leaves a core free, as in `bench selfcheck --clock`: LoadGen sends from a thread of its own.
     """
-    engines.load(cases[0].engine).check(cases[0].precision)
-    device, model = engines.device(), models.network(cases[0].model, seed, cases[0].weights)
-    if device.type == "cuda":
-        torch.cuda.set_stream(torch.cuda.Stream())
-    else:
-        torch.set_num_threads(max(1, torch.get_num_threads() - 1))
+    device = apart.begin(cases[0], max(1, torch.get_num_threads() - 1))
+    model = models.network(cases[0].model, seed, cases[0].weights)
     return {case.batch_size: engines.build(case, model, models.images(case, seed, device)) for case in cases}
 
 

@@ -62,10 +62,8 @@ def summarize(grid: Grid, records: list[Record], check: checks.SelfCheck | None 
     """Tables of the records; all are from one machine. Raise `InputError` if they do not tell which."""
     if not records[0].machine:
         raise InputError("the records do not tell what machine they are from; measure again with `bench sweep`")
-    by_case: dict[str, list[Record]] = {}
-    for record in records:
-        by_case.setdefault(record.case.model_copy(update={"repeat": 1}).id, []).append(record)
-    paces = {name: figures.host_paced(processes) for name, processes in by_case.items()}
+    by_case = all_repeats(records)
+    paces = {name: check is not None and figures.host_paced(processes) for name, processes in by_case.items()}
     checked_pace = paces.get(check.case.id) if check and len(set(paces.values())) > 1 else None
     measured_sd = check.process_sd if check else ASSUMED_SD
     sds = {name: measured_sd if checked_pace in (None, pace) else ASSUMED_SD for name, pace in paces.items()}
@@ -76,6 +74,14 @@ def summarize(grid: Grid, records: list[Record], check: checks.SelfCheck | None 
     for block in blocks.values():
         place_in_block(block)
     return Summary(grid, records[0].machine, records, pd.DataFrame(rows), check, checked_pace)
+
+
+def all_repeats(records: list[Record]) -> dict[str, list[Record]]:
+    """The records of each case, over its repeats, by the id that `cases` has for it."""
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        found.setdefault(record.case.first.id, []).append(record)
+    return found
 
 
 def place_in_block(rows: list[dict[str, Any]]) -> None:

@@ -9,7 +9,7 @@ from pandas.io.formats.style import Styler
 from bench_lib import checks
 from bench_lib.cases import Case
 from bench_lib.checks import Clock, ClockRow, SelfCheck
-from bench_lib.narrative import bullets
+from bench_lib.narrative import bullets, not_measured
 from bench_lib.runs import Run
 from bench_lib.russian import NBSP, counted, listed, number, percent, plain, quoted
 from bench_lib.statistics import Interval
@@ -26,7 +26,7 @@ def clock(folder: str | Path) -> Markdown:
     """How our clock was compared with others, what came of it, and what our loop itself adds to a call."""
     found = checks.read_clock(folder)
     if found is None:
-        return not_checked("Часы на этой машине с другими не сверены", "bench selfcheck --clock")
+        return not_measured("Часы на этой машине с другими не сверены", "bench selfcheck --clock")
     rows = [row for row in checks.rows(found) if row.agreement]
     lines = [
         f"**Часы.** Один и тот же вызов в одном процессе по очереди измеряли наш цикл и другие часы"
@@ -41,11 +41,6 @@ def clock(folder: str | Path) -> Markdown:
         *overhead(found),
     ]
     return bullets(lines)
-
-
-def not_checked(words: str, command: str) -> Markdown:
-    """That the run's folder has no such file, and how to make one."""
-    return bullets([f"{words}; это делает `{command} --output RUN`, где RUN — папка этого отчёта."])
 
 
 def versions(found: Clock) -> str:
@@ -164,7 +159,7 @@ def verdicts(folder: str | Path) -> Markdown:
     """How often a difference was called that is none, how often a known one was found, and how far that is proof."""
     found = checks.read_selfcheck(folder)
     if found is None:
-        return not_checked("Как часто выводы этого отчёта ошибаются, на этой машине не проверено", "bench selfcheck")
+        return not_measured("Как часто выводы этого отчёта ошибаются, на этой машине не проверено", "bench selfcheck")
     count = len(found.plain_ms)
     lines = [
         f"**Выводы.** Одна и та же конфигурация ({at(found.case)}) измерена "

@@ -8,12 +8,12 @@ from IPython.display import HTML, Markdown
 from pandas.io.formats.style import Styler
 
 from bench_lib.figures import LABELS
-from bench_lib.narrative import at, bullets, few
+from bench_lib.findings import AXES
+from bench_lib.narrative import at, bullets, few, matches
 from bench_lib.russian import NBSP, counted, listed_few, number, percent, quoted, scientific, times
 from bench_lib.summary import BASELINE_NAME, VERDICTS, Summary, compared
 from bench_lib.tables import styled
 
-PLACE = ["image_size", "batch_size"]
 DEFAULTS_ONLY = (
     "В этом запуске каждый рантайм измерен только с одними настройками, сравнивать не с чем; их перебирает "
     "`params/best.yaml`."
@@ -51,7 +51,7 @@ def has_variants(report: Summary) -> bool:
 def pairs(cases: pd.DataFrame) -> list[Pair]:
     """A pair for each engine, precision, image size and batch size, the fastest of a place first."""
     found = []
-    for _, rows in cases.groupby(["engine", "precision_label", *PLACE], sort=False):
+    for _, rows in cases.groupby(["engine", "precision_label", *AXES], sort=False):
         plain = rows[rows.variant == ""]
         default = plain.iloc[0] if len(plain) else None
         found.append(Pair(default, rows.loc[rows.latency_ms.idxmin()]))
@@ -63,7 +63,7 @@ def reading(report: Summary) -> Markdown:
     if not has_variants(report):
         return bullets([DEFAULTS_ONLY])
     found = pairs(report.measured)
-    places = [rows for _, rows in report.measured.groupby(PLACE)]
+    places = [rows for _, rows in report.measured.groupby(AXES)]
     return bullets([*few([best_of(rows) for rows in places]), *dearest(found), *frugal(report.measured)])
 
 
@@ -84,8 +84,7 @@ def best_of(rows: pd.DataFrame) -> str:
         gain = times(usual.latency_ms / best.latency_ms)
         text += f". Лучшая из настроек по умолчанию — {quoted(usual['name'])}, {number(usual.latency_ms)}{NBSP}мс: "
         text += f"настройка быстрее {gain}" if decided else "быстрее ли настройка, не решено"
-    same = "у всех изображений" if best.top1 == 1 else f"у {percent(best.top1)} изображений"
-    return f"{text}. Погрешность {scientific(best.error)}, первый класс совпал {same}."
+    return f"{text}. Погрешность {scientific(best.error)}, {matches(best.top1)}."
 
 
 def dearest(found: list[Pair]) -> list[str]:
@@ -176,7 +175,7 @@ class Step:
 def ladder(report: Summary, best: Any) -> list[Step]:
     """From PyTorch fp32 to a row, by the longest chain of measured variants whose options each hold the last one's."""
     cases = report.measured
-    here = cases[(cases[PLACE] == best[PLACE]).all(axis=1)]
+    here = cases[(cases[AXES] == best[AXES]).all(axis=1)]
     same = here[(here.engine == best.engine) & (here.precision_label == best.precision_label)]
     options = {row.case: set(report.grid.variant(row.variant).options.items()) if row.variant else set()
                for row in same.itertuples()}  # fmt: skip

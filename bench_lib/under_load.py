@@ -10,8 +10,8 @@ from pandas.io.formats.style import Styler
 
 from bench_lib import plots, serving
 from bench_lib.checks import read_check
-from bench_lib.figures import MIB, labelled
-from bench_lib.narrative import bullets
+from bench_lib.figures import MIB, called
+from bench_lib.narrative import bullets, not_measured
 from bench_lib.russian import NBSP, counted, listed, listed_few, number, percent, plain, quoted
 from bench_lib.serving import Point, Served, Serving
 from bench_lib.summary import MOST_NAMES
@@ -25,8 +25,7 @@ def reading(folder: str | Path) -> Markdown:
     """How latency under load was measured, who answers most in time, and how far to trust it."""
     found = read_check(Serving, folder)
     if found is None:
-        return bullets([f"Под нагрузкой не измерено; это делает `{Serving.command} --output RUN`, где RUN — папка "
-                        "этого отчёта."])  # fmt: skip
+        return not_measured("Под нагрузкой не измерено", Serving.command)
     return bullets([*method(found), *outcome(found), *absent(found), *agreement(found), *queue(found)])
 
 
@@ -119,8 +118,7 @@ def queue(found: Serving) -> list[str]:
 
 def name(served: Served, found: Serving) -> str:
     """A case in words; the image size only where there are several."""
-    case = served.case
-    words = f"{labelled(case.engine, case.variant)} {case.precision}"
+    case, words = served.case, called(served.case)
     return f"{words}, {case.image_size}×{case.image_size}" if len(found.grid.image_sizes) > 1 else words
 
 

@@ -8,6 +8,7 @@ from IPython.display import HTML
 from matplotlib.ticker import FuncFormatter
 
 from bench_lib import plots, tuning
+from bench_lib.findings import AXES
 from bench_lib.russian import number, percent, plain, spread_out
 from bench_lib.summary import Summary
 
@@ -19,7 +20,7 @@ def waterfall(report: Summary, png: str | Path) -> HTML:
     if not tuning.has_variants(report):
         return HTML("")
     cases = report.measured
-    fastest = [rows.loc[rows.latency_ms.idxmin()] for _, rows in cases.groupby(tuning.PLACE)]
+    fastest = [rows.loc[rows.latency_ms.idxmin()] for _, rows in cases.groupby(AXES)]
     ladders = [steps for steps in (tuning.ladder(report, best) for best in fastest) if len(steps) > 1]
     ladders = spread_out(ladders, plots.MOST_PANELS)
     if not ladders:

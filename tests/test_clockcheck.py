@@ -11,7 +11,7 @@ import torch
 from made import FakeClock, NoOpEngine, Sleeper, TickingClock, clock
 from scipy import stats
 
-from bench_lib import checks, cli, clockcheck, loadgen
+from bench_lib import apart, checks, cli, clockcheck, loadgen
 from bench_lib.cases import Case, Grid, InputError, Limits
 from bench_lib.checks import EVENTS, LOADGEN, OURS, TIMER
 
@@ -108,13 +108,13 @@ def test_each_clock_times_the_call_with_its_wait_and_calls_back_to_back_without(
 
 
 def test_a_clock_that_is_not_here_has_a_reason_and_a_command(monkeypatch):
-    monkeypatch.setattr(clockcheck.engines, "device", lambda: torch.device("cpu"))
+    monkeypatch.setattr(apart.engines, "device", lambda: torch.device("cpu"))
     monkeypatch.setitem(sys.modules, "mlperf_loadgen", None)
     absent = clockcheck.why_absent()
     assert list(absent) == [EVENTS, LOADGEN]
     assert absent[LOADGEN].detail.endswith(f"; {loadgen.COMMAND}")
     assert "не установлен" in absent[LOADGEN].reason
-    monkeypatch.setattr(clockcheck.engines, "device", lambda: torch.device("cuda"))
+    monkeypatch.setattr(apart.engines, "device", lambda: torch.device("cuda"))
     assert EVENTS not in clockcheck.why_absent()
 
 
@@ -145,12 +145,12 @@ def test_on_a_cpu_a_core_is_left_free_and_a_gpu_gets_a_stream_of_its_own(monkeyp
     monkeypatch.setattr(torch, "set_num_threads", set_to.append)
     monkeypatch.setattr(torch.cuda, "set_stream", set_to.append)
     monkeypatch.setattr(torch.cuda, "Stream", lambda: "stream")
-    monkeypatch.setattr(clockcheck.engines, "build", lambda *_: NoOpEngine(TickingClock(), 0))
-    monkeypatch.setattr(clockcheck.models, "images", lambda *_: None)
+    monkeypatch.setattr(apart.engines, "build", lambda *_: NoOpEngine(TickingClock(), 0))
+    monkeypatch.setattr(apart.models, "images", lambda *_: None)
     monkeypatch.setattr(clockcheck, "CLOCKS", {OURS: lambda _: {"latency": 1.0, "throughput": 1.0}})
     monkeypatch.setattr(clockcheck, "figures", lambda *_: {"latency": 1.0, "throughput": 1.0})
     for kind in ("cpu", "cuda"):
-        monkeypatch.setattr(clockcheck.engines, "device", lambda kind=kind: torch.device(kind))
+        monkeypatch.setattr(apart.engines, "device", lambda kind=kind: torch.device(kind))
         timed, _ = clockcheck.time_case(GRID.cases()[0], LIMITS, 0, 6)
         assert timed.ms["latency"] == {OURS: [1.0] * 6}
     assert set_to == [3, "stream"]
@@ -164,7 +164,7 @@ def test_a_case_that_crashes_or_cannot_run_is_a_row_with_its_reason(monkeypatch)
     missing, _ = clockcheck.check_case(Case(engine="pytorch", batch_size=10**9), GRID, 6)
     assert missing.failed.reason.startswith("не хватило памяти")
     assert missing.failed.detail.startswith("the input alone takes")
-    monkeypatch.setattr(clockcheck, "attempt", crash)
+    monkeypatch.setattr(apart, "attempt", crash)
     crashed, _ = clockcheck.check_case(GRID.cases()[0], GRID, 6)
     assert crashed.failed.reason == "процесс измерения аварийно завершился"
     (row,) = checks.rows(clock().model_copy(update={"cases": [crashed]}))

@@ -8,7 +8,7 @@ from bs4 import BeautifulSoup
 from made import GPU, LOAD, MACHINE, FakeClock, end_to_end, pipelined
 from pictures import write
 
-from bench_lib import checks, cli, engines, models, pipeline, pipelines, real_images
+from bench_lib import apart, checks, cli, engines, models, pipeline, pipelines, real_images
 from bench_lib.cases import Case, InputError, read_grid
 from bench_lib.checks import Absent
 from bench_lib.endtoend import EndToEnd, Pipelined, PipelineGrid
@@ -109,8 +109,9 @@ def crash(*_):
 
 def test_a_case_that_crashes_or_cannot_run_is_a_row_with_its_reason(monkeypatch):
     if not torch.cuda.is_available():
-        assert pipeline.attempt(Case(engine="pytorch", precision="tf32"), GRID, [], 1).failed.reason.startswith("TF32")
-    monkeypatch.setattr(pipeline, "attempt", crash)
+        tf32 = Case(engine="pytorch", precision="tf32")
+        assert pipeline.measure(tf32, GRID, [], 1).failed.reason.startswith("TF32")
+    monkeypatch.setattr(apart, "attempt", crash)
     crashed = pipeline.measure(GRID.cases()[0], GRID, [], 1)
     assert crashed.failed.reason == "процесс измерения аварийно завершился"
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from made import LOAD, point
 
-from bench_lib import checks, cli, serve, serving
+from bench_lib import apart, checks, cli, serve, serving
 from bench_lib.cases import InputError, read_grid
 from bench_lib.serving import Serving, ServingGrid
 
@@ -122,7 +122,7 @@ def test_a_real_engine_is_served_and_what_is_measured_is_kept(tmp_path, capsys, 
     monkeypatch.setattr(serve, "SHARES", (0.5, 0.9))
     monkeypatch.setattr(serve, "HOPELESS", 1e9)  # however slow this machine is now
     monkeypatch.setattr(serve, "FURTHER", 10)  # no more rates
-    monkeypatch.setattr(serve, "serve_case", serve.attempt)
+    monkeypatch.setattr(apart, "called", apart.attempt)
     monkeypatch.setattr(ServingGrid, "held_s", 0.2)
     command = ["serve", str(tmp_path / "load.yaml"), "--output", str(tmp_path / "run")]
     assert cli.main(command) == 0
@@ -157,6 +157,6 @@ def crash(*_):
 
 
 def test_a_case_that_crashes_is_kept_with_its_reason(monkeypatch):
-    monkeypatch.setattr(serve, "attempt", crash)
+    monkeypatch.setattr(apart, "attempt", crash)
     crashed, log = serve.serve_case(ServingGrid(**GRID).cases(), ServingGrid(**GRID))
     assert (crashed.failed.reason, crashed.points, log) == ("процесс измерения аварийно завершился", [], "")

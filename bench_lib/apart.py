@@ -1,0 +1,59 @@
+"""A case in a fresh process or a thread of its own, outside a sweep: built there, and why there is nothing if not."""
+
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+import torch
+
+from bench_lib import engines, models
+from bench_lib.cases import Case
+from bench_lib.checks import Absent
+from bench_lib.measure import failure_reason
+
+DIED = "процесс измерения аварийно завершился"
+
+
+def called(function: Callable, *given: Any) -> Any:
+    """What the function returns, called in a fresh process; `Absent` if it raises or the process dies."""
+    try:
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            return pool.submit(attempt, function, *given).result()
+    except BrokenProcessPool as error:
+        return absent(error, DIED)
+
+
+def attempt(function: Callable, *given: Any) -> Any:
+    """In the fresh process: what the function returns, or `Absent`; a runtime may raise what cannot be sent."""
+    try:
+        return function(*given)
+    except Exception as error:
+        return absent(error)
+
+
+def absent(error: Exception, reason: str = "") -> Absent:
+    """Why there are no figures; `reason` (Russian) is that of the error unless it is given."""
+    return Absent(reason=reason or failure_reason(error), detail=" ".join(str(error).split()))
+
+
+def begin(case: Case, cores: int | None = None) -> torch.device:
+    """The device that this thread is to build the case's engine on; raise `Unavailable` where it cannot run.
+
+    On a GPU the thread gets a stream of its own, as a measured case does; on a CPU PyTorch, and the runtimes that ask
+    it, take so many `cores` (None: as many as now).
+    """
+    engines.load(case.engine).check(case.precision)
+    device = engines.device()
+    if device.type == "cuda":
+        torch.cuda.set_stream(torch.cuda.Stream())
+    elif cores:
+        torch.set_num_threads(cores)
+    return device
+
+
+def built(case: Case, seed: int, cores: int | None = None) -> engines.Engine:
+    """The case's engine, built for this thread after `begin`."""
+    device = begin(case, cores)
+    return engines.build(case, models.network(case.model, seed, case.weights), models.images(case, seed, device))
