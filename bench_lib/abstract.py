@@ -6,8 +6,8 @@ from IPython.display import HTML
 from bench_lib import findings
 from bench_lib.figures import labelled
 from bench_lib.narrative import at, leadership, matches, place
-from bench_lib.russian import NBSP, counted, listed, listed_few, number, percent, plain, quoted, scientific, span, times
 from bench_lib.summary import BASELINE_NAME, STATUS, Summary, compared, tally
+from bench_lib.words import NBSP, counted, listed, listed_few, number, percent, plain, quoted, scientific, span, times
 
 LONGEST_REASON = 90  # characters
 

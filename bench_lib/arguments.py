@@ -5,6 +5,8 @@ from pathlib import Path
 
 import shtab
 
+from bench_lib.language import DEFAULT, LANGUAGES
+
 EXAMPLES = "examples:"  # in each command's help; the tests run the parser over them
 
 
@@ -63,6 +65,7 @@ def report(commands: argparse._SubParsersAction) -> Parser:
     words = "make report.html and report.pdf of a run, and its figures as PNG and SVG"
     made = command(commands, "report", words, "report outputs/cpu-2-cores")
     path(made, "folder", metavar="RUN", help="the run's folder, made by `bench sweep`")
+    made.add_argument("--lang", choices=LANGUAGES, help="the report's language; by default what the grid says")
     return made
 
 
@@ -79,6 +82,7 @@ def compare(commands: argparse._SubParsersAction) -> Parser:
     made.add_argument("--common", action="store_true", help="compare the cases that both have, if one has others too")
     made.add_argument("--fail-on", choices=["slower"], help="exit with status 1 if a case of RUN_B is slower")
     path(made, "--output", help="a folder for compare.html and compare.pdf")
+    made.add_argument("--lang", choices=LANGUAGES, default=DEFAULT, help="their language (%(default)s)")
     return made
 
 

@@ -9,8 +9,8 @@ from bench_lib import forked
 from bench_lib import measure as measuring
 from bench_lib.cases import AUTO, Case, Limits, Precision
 from bench_lib.records import Record, Trial
-from bench_lib.russian import percent
 from bench_lib.statistics import by_chance, median
+from bench_lib.words import percent
 
 TRIAL_S = 0.3  # how long a figure is sampled in a trial
 

@@ -14,6 +14,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bench_lib.faults import InputError, reason, required, validated
+from bench_lib.language import DEFAULT, Language
 from bench_lib.origins import plain_name
 
 ENGINES_FOLDER = Path(__file__).parent / "engines"
@@ -190,12 +191,13 @@ def _title(given: dict[str, str]) -> str:
 class Grid(_Strict):
     """Every combination of engines, precisions, image sizes and batch sizes; one YAML file is one grid.
 
-    `engines` names engines and `variants`. Each case is measured `repeats` times, in as many fresh processes with fresh
-    builds.
+    `lang` is the report's language; `engines` names engines and `variants`. Each case is measured `repeats` times, in
+    as many fresh processes with fresh builds.
     """
 
     model: Model = "resnet18"
     title: Word = Field(default_factory=_title)
+    lang: Language = DEFAULT
     weights: Location = ""
     data: Location = ""
     engines: Annotated[list[str], Field(min_length=1)]

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import yaml
 
 from bench_lib.records import Record, Timing, Work
-from bench_lib.russian import number
+from bench_lib.words import number
 
 TABLE = Path(__file__).with_name("peaks.yaml")
 # GPUs run above the clock that their peaks are documented at where power and heat allow: an H100 by 8 % (1980 MHz, its

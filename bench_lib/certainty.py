@@ -4,10 +4,10 @@ from IPython.display import HTML, Markdown
 from pandas.io.formats.style import Styler
 
 from bench_lib.narrative import at, bullets
-from bench_lib.russian import NBSP, counted, listed_few, number, percent, plain
 from bench_lib.statistics import ASSUMED_SD, PAIRED_FROM, ROPE
 from bench_lib.summary import BASELINE_NAME, VERDICTS, Summary
-from bench_lib.tables import styled
+from bench_lib.tables import in_words, styled
+from bench_lib.words import NBSP, counted, listed_few, number, percent, plain
 
 TROUBLE = {
     "drift": "задержка дрейфует от начала измерения к концу",
@@ -84,7 +84,7 @@ def intervals_table(report: Summary) -> Styler | HTML:
         ends = zip(cases[f"{figure}_low"], cases[f"{figure}_high"], strict=True)
         table[figure] = [f"{number(low, digits)}–{number(high, digits)}" if low == low else "—" for low, high in ends]
 
-    table["verdict"] = cases.verdict.map(VERDICTS).fillna("—")
+    table["verdict"] = in_words(cases.verdict, VERDICTS)
     table.columns = ["Оптимизация", "Точность", "Размер", "Батч", "Процессов", "Время/батч (мс)", "FPS",
                      "Ускорение, раз", "Вердикт"]  # fmt: skip
     return styled(table.reset_index(drop=True), "Интервалы 95 % и вердикты")

@@ -5,9 +5,9 @@ from IPython.display import Markdown
 from bench_lib.figures import LABELS
 from bench_lib.narrative import bullets, few
 from bench_lib.records import Record, Trial
-from bench_lib.russian import NBSP, number, percent, quoted, scientific
 from bench_lib.statistics import by_chance
 from bench_lib.summary import Summary
+from bench_lib.words import NBSP, number, percent, quoted, scientific
 
 
 def choices(report: Summary) -> Markdown:

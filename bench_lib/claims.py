@@ -10,9 +10,9 @@ from pandas.io.formats.style import Styler
 from bench_lib import findings, inputs
 from bench_lib.findings import against, pick
 from bench_lib.interpretation import change, span
-from bench_lib.russian import counted, listed, number
 from bench_lib.summary import LABELS, Summary
 from bench_lib.tables import styled
+from bench_lib.words import counted, listed, number
 
 YES, NO, PARTLY, UNTESTED = "подтверждается", "не подтверждается", "подтверждается частично", "не проверено"
 UNDECIDED = "не решено"

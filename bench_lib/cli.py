@@ -4,7 +4,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from bench_lib import arguments, load_commands
+from bench_lib import arguments, language, load_commands
 from bench_lib.cases import Grid, InputError, Precision, engine_names, read_grid
 from bench_lib.runs import Run
 from bench_lib.terminal import coloured
@@ -27,9 +27,9 @@ def parser() -> arguments.Parser:
     arguments.sweep(commands).set_defaults(
         run=lambda given: sweep(given.params, given.output, given.plain, given.retry == "failed", given.slurm)
     )
-    arguments.report(commands).set_defaults(run=lambda given: report(given.folder))
+    arguments.report(commands).set_defaults(run=lambda given: report(given.folder, given.lang))
     arguments.compare(commands).set_defaults(
-        run=lambda given: compare(given.first, given.second, given.common, given.fail_on, given.output)
+        run=lambda given: compare(given.first, given.second, given.common, given.fail_on, given.output, given.lang)
     )
     arguments.export(commands).set_defaults(run=lambda given: export(given.folder, given.output))
     arguments.selfcheck(commands).set_defaults(
@@ -109,8 +109,8 @@ def check(grid: Grid, params: Path) -> None:
         raise InputError(f"{params}: {error}") from None
 
 
-def report(folder: Path) -> None:
-    """Make report.html and report.pdf of the run."""
+def report(folder: Path, lang: str | None) -> None:
+    """Make report.html and report.pdf of the run, in the grid's language if none is given."""
     from bench_lib import checks
     from bench_lib.endtoend import EndToEnd
     from bench_lib.scaling import Scaling
@@ -118,13 +118,14 @@ def report(folder: Path) -> None:
     from bench_lib.summary import summarize
 
     run = Run(folder)  # a broken run is told here, in a sentence, before the notebook starts
-    summarize(run.grid(), run.records()[:1])  # the figures of all take long, and the notebook computes them
+    grid = run.grid()
+    summarize(grid, run.records()[:1])  # the figures of all take long, and the notebook computes them
     for kind in (checks.Clock, checks.SelfCheck, Serving, Scaling, EndToEnd):
         checks.read_check(kind, folder)  # and a broken file beside its records
-    written("report", folder, {"run": "."})
+    written("report", folder, {"run": "."}, lang or grid.lang)
 
 
-def compare(first: Path, second: Path, common: bool, fail_on: str | None, folder: Path | None) -> None:
+def compare(first: Path, second: Path, common: bool, fail_on: str | None, folder: Path | None, lang: str) -> None:
     """Print what differs between two runs; write compare.html and compare.pdf if a folder for them is given."""
     from bench_lib import comparison
 
@@ -132,7 +133,8 @@ def compare(first: Path, second: Path, common: bool, fail_on: str | None, folder
     print(*comparison.printed(found), sep="\n")
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
-        written("compare", folder, {"run_a": str(first.absolute()), "run_b": str(second.absolute()), "common": common})
+        runs = {"run_a": str(first.absolute()), "run_b": str(second.absolute()), "common": common}
+        written("compare", folder, runs, lang)
     if fail_on and (count := comparison.counts(found)[fail_on]):
         raise Regressed(f"{count} of {len(found.cases)} cases are {fail_on} in {second} than in {first}")
 
@@ -145,7 +147,7 @@ def export(folder: Path, output: Path | None) -> None:
     print(*formats.write(Summary.read(folder), folder, output or folder / "export"), sep="\n")
 
 
-def written(name: str, folder: Path, parameters: dict) -> None:
+def written(name: str, folder: Path, parameters: dict, lang: str) -> None:
     """Run a notebook, export it, and print the files' paths; without Pango the PDF is left out.
 
     It is written once, at its end: papermill would write it, with all its tables, at each cell.
@@ -158,11 +160,14 @@ def written(name: str, folder: Path, parameters: dict) -> None:
 
     notebook = folder / f"{name}.ipynb"
     try:
-        nbformat.write(execute(NOTEBOOKS / f"{name}.ipynb", None, parameters, cwd=folder), notebook)
+        made = execute(NOTEBOOKS / f"{name}.ipynb", None, parameters | {"lang": lang}, cwd=folder)
     except PapermillExecutionError as error:
         raise InputError(
             f"{folder}: the report cannot be made ({error.ename}: {error.evalue}); run notebooks/{name}.ipynb to see"
         ) from None
+    language.use(lang)
+    made.metadata.update(lang=lang, title=language.tr(made.metadata.title))
+    nbformat.write(made, notebook)
     print(write_html(notebook, folder / f"{name}.html"))
     try:
         print(write_pdf(notebook, folder / f"{name}.pdf"))

@@ -10,10 +10,10 @@ from pandas.io.formats.style import Styler
 from bench_lib import statistics
 from bench_lib.cases import InputError
 from bench_lib.narrative import at, bullets, place
-from bench_lib.russian import NBSP, counted, listed_few, number, percent, quoted
 from bench_lib.summary import STATUS, VERDICTS, Summary, compared
-from bench_lib.tables import styled
+from bench_lib.tables import in_words, styled
 from bench_lib.terminal import coloured
+from bench_lib.words import NBSP, counted, listed_few, number, percent, quoted
 
 COLOURS = {"faster": "green", "slower": "red", "same": "yellow", "undecided": "yellow"}
 SAME = ["engine", "variant", "precision", "image_size", "batch_size"]  # what the columns of both runs share
@@ -183,5 +183,5 @@ def table(found: Comparison) -> Styler:
     ends = zip(cases.ratio_low, cases.ratio_high, strict=True)
     rows["Отношение"] = [number(ratio, 3) for ratio in cases.ratio]
     rows["95 %"] = [f"{number(low, 3)}–{number(high, 3)}" if low == low else "—" for low, high in ends]
-    rows["Вердикт"] = cases.verdict.map(VERDICTS).fillna("—")
+    rows["Вердикт"] = in_words(cases.verdict, VERDICTS)
     return styled(rows.reset_index(drop=True), f"Время/батч: {second} относительно {first}")

@@ -5,8 +5,8 @@ from IPython.display import Markdown
 
 from bench_lib import inputs
 from bench_lib.narrative import MOST_SENTENCES, at, bullets, few
-from bench_lib.russian import NBSP, listed, listed_few, number, quoted, spread_out
 from bench_lib.summary import Summary, compared
+from bench_lib.words import NBSP, listed, listed_few, number, quoted, spread_out
 
 
 def choice(report: Summary) -> Markdown:

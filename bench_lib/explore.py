@@ -11,9 +11,9 @@ from bench_lib import clickable, columns, plots
 from bench_lib.faults import InputError
 from bench_lib.narrative import at
 from bench_lib.records import Record
-from bench_lib.russian import counted, number, quoted, span
 from bench_lib.summary import Summary, all_repeats
 from bench_lib.tables import COLUMNS
+from bench_lib.words import counted, number, quoted, span
 
 AXES = {name: COLUMNS[name] for name in ("latency_ms", "per_image_ms", "fps", "speedup", "memory_mib")} | {
     "batch_size": "Батч (изображений)",

@@ -11,6 +11,8 @@ from nbformat import NotebookNode
 from traitlets import default
 from traitlets.config import Config
 
+from bench_lib import language
+from bench_lib.language import tr
 from bench_lib.long_tables import left_out, set_aside, with_numbers
 
 TEMPLATES_FOLDER = Path(__file__).parent / "templates"
@@ -23,7 +25,7 @@ class PDFUnavailable(RuntimeError):
 class ReportHTMLExporter(HTMLExporter):
     """One HTML file with its styles and images inside: no script, no request, no code cells.
 
-    The title is `nb.metadata.title`, or else the notebook's name.
+    The title is `nb.metadata.title`, or else the notebook's name; the language is `nb.metadata.lang`, or else Russian.
     """
 
     export_from_notebook = "Report (HTML)"
@@ -35,7 +37,6 @@ class ReportHTMLExporter(HTMLExporter):
         config.HTMLExporter.update(
             template_name="report",
             extra_template_basedirs=[str(TEMPLATES_FOLDER)],
-            language_code="ru",
             embed_images=True,
             exclude_input=True,
             exclude_anchor_links=True,
@@ -58,6 +59,8 @@ class ReportHTMLExporter(HTMLExporter):
     def _page(self, nb: NotebookNode, resources: dict | None, **kw) -> tuple[str, dict[str, str], dict]:
         """The page with marks in place of the rows that `set_aside` returns."""
         nb, rest = set_aside(nb)
+        language.use(nb.metadata.get("lang", language.DEFAULT))
+        self.language_code = language.chosen
         html, resources = super().from_notebook_node(nb, resources, **kw)
         return _finish(html), rest, resources
 
@@ -116,7 +119,9 @@ def _write(exporter: HTMLExporter, notebook: Path, target: Path) -> Path:
 
 def _pdf(html: str) -> bytes:
     try:
-        import weasyprint
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "HarfBuzz-Subset")  # it warns when imported, too
+            import weasyprint
     except (ImportError, OSError) as error:  # OSError: the package is there, Pango is not
         raise PDFUnavailable(
             "The PDF needs WeasyPrint with Pango: `apt-get install libpango-1.0-0 libpangoft2-1.0-0 "
@@ -173,8 +178,8 @@ def _add_contents(soup: BeautifulSoup) -> None:
     block = chapters[0][0]
     while block.parent is not soup.main:
         block = block.parent
-    title = '<p class="nav-title">Содержание</p>'
-    block.insert_before(_tag(f'<nav aria-label="Содержание">{title}<ol>{items}</ol></nav>'))
+    title = tr("Contents")
+    block.insert_before(_tag(f'<nav aria-label="{title}"><p class="nav-title">{title}</p><ol>{items}</ol></nav>'))
 
 
 def _mend_table(table: Tag) -> None:
@@ -187,5 +192,5 @@ def _mend_table(table: Tag) -> None:
     for cell in table.select("td"):
         if not any(map(str.isalpha, cell.get_text())):
             cell["class"] = [*cell.get_attribute_list("class"), "number"]
-    name = escape(table.caption.get_text(" ", strip=True) if table.caption else "Таблица", quote=True)
+    name = escape(table.caption.get_text(" ", strip=True) if table.caption else tr("Table"), quote=True)
     table.wrap(_tag(f'<div class="table" role="region" aria-label="{name}" tabindex="0"></div>'))

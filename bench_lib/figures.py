@@ -5,6 +5,7 @@ from typing import Any
 
 from bench_lib import ceilings, statistics, trouble
 from bench_lib.cases import AUTO, Case
+from bench_lib.language import mark, told, tr
 from bench_lib.records import Memory, RealData, Record
 
 # Of the engines; a variant's name follows in brackets, see `labelled`.
@@ -33,7 +34,11 @@ def row(records: Sequence[Record], process_sd: float) -> dict[str, Any]:
     shown = (measured or records)[0]
     case = shown.case
     actual = shown.accuracy.actual_precision if shown.accuracy else case.precision
-    precision = case.precision if actual == case.precision else f"{case.precision} (факт.: {actual.upper()})"
+    precision = (
+        case.precision
+        if actual == case.precision
+        else tr("{precision} (actual: {actual})", precision=case.precision, actual=actual.upper())
+    )
     if case.precision == AUTO and shown.accuracy:
         precision = f"{AUTO}: {actual}"
     label = labelled(case.engine, case.variant)
@@ -42,7 +47,7 @@ def row(records: Sequence[Record], process_sd: float) -> dict[str, Any]:
         "engine": case.engine, "variant": case.variant, "label": label, "precision": case.precision,
         "precision_label": precision, "name": f"{label} {precision}",
         "image_size": case.image_size, "batch_size": case.batch_size,
-        "status": shown.status, "reason": shown.reason, "processes": len(measured),
+        "status": shown.status, "reason": told(shown.reason, shown.detail), "processes": len(measured),
         "extra_sd": process_sd if len(measured) == 1 else 0.0,
         "lost": [record for record in records if measured and record.status != "ok"],
         "disturbed": ", ".join(dict.fromkeys(words for record in measured for words in disturbances(record))),
@@ -132,19 +137,20 @@ def bounded(processes: Sequence[Sequence[float]], values: Sequence[float], extra
 
 
 THROTTLING = {
-    "sw_power_cap": "предел мощности",
-    "hw_slowdown": "аппаратное замедление",
-    "sw_thermal_slowdown": "перегрев",
-    "hw_thermal_slowdown": "аппаратная защита от перегрева",
-    "hw_power_brake_slowdown": "внешнее ограничение мощности",
+    "sw_power_cap": mark("power limit"),
+    "hw_slowdown": mark("hardware slowdown"),
+    "sw_thermal_slowdown": mark("overheating"),
+    "hw_thermal_slowdown": mark("hardware's guard against overheating"),
+    "hw_power_brake_slowdown": mark("power limited from outside"),
 }
 
 
 def disturbances(record: Record) -> list[str]:
     """What disturbed the GPU while the case was measured: throttling, or other processes there before it began."""
-    found = [THROTTLING.get(name, "другая причина") for name in (record.gpu_busy or {}).get("throttling") or []]
+    names = (record.gpu_busy or {}).get("throttling") or []
+    found = [tr(THROTTLING.get(name, mark("another cause"))) for name in names]
     others = (record.gpu_idle or {}).get("processes")
-    return found + ([f"другие процессы на GPU: {others}"] if others else [])
+    return found + ([tr("other processes on the GPU: {count}", count=others)] if others else [])
 
 
 def own_memory_bytes(memory: Memory) -> int:

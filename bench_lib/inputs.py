@@ -8,8 +8,8 @@ from bench_lib.cases import Grid
 from bench_lib.narrative import at, few
 from bench_lib.origins import kind
 from bench_lib.records import RealData, Record
-from bench_lib.russian import NBSP, counted, number, percent, quoted, span
 from bench_lib.summary import Summary
+from bench_lib.words import NBSP, counted, number, percent, quoted, span
 
 
 def network(grid: Grid) -> str:

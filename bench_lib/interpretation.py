@@ -6,8 +6,8 @@ from IPython.display import Markdown
 from bench_lib import findings, inputs, roofline
 from bench_lib.cases import AUTO
 from bench_lib.narrative import bullets, few, leadership
-from bench_lib.russian import NBSP, between, counted, listed, number, percent, plural, scientific, span, times
 from bench_lib.summary import BASELINE_NAME, VERDICTS, Summary, main_names
+from bench_lib.words import NBSP, between, counted, listed, number, percent, plural, scientific, span, times
 
 NOTHING = Markdown("Сказать нечего: ни одна конфигурация не измерена.")
 BATCHES = "params/batches.yaml"

@@ -6,7 +6,7 @@ from html import unescape
 
 from nbformat import NotebookNode
 
-from bench_lib.russian import number
+from bench_lib.words import number
 
 LONG = 150  # rows of a table; those after them are set aside
 

@@ -5,8 +5,8 @@ from IPython.display import Markdown
 from bench_lib import inputs, roofline
 from bench_lib.narrative import bullets, engines_of, place
 from bench_lib.origins import kind
-from bench_lib.russian import NBSP, counted, listed_few, number, percent, plain, plural, quoted, span
 from bench_lib.summary import BASELINE_NAME, MIB, Summary
+from bench_lib.words import NBSP, counted, listed_few, number, percent, plain, plural, quoted, span
 
 
 def conditions(report: Summary) -> Markdown:

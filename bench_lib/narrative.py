@@ -5,8 +5,9 @@ from IPython.display import Markdown
 from bench_lib import findings
 from bench_lib.cases import Grid
 from bench_lib.figures import labelled
-from bench_lib.russian import NBSP, counted, listed, percent, plural, quoted, spread_out
+from bench_lib.language import tr
 from bench_lib.summary import Summary
+from bench_lib.words import NBSP, counted, listed, percent, plural, quoted, spread_out
 
 MOST_SENTENCES = 12
 
@@ -14,6 +15,11 @@ MOST_SENTENCES = 12
 def bullets(sentences: list[str]) -> Markdown:
     """A list, one sentence or two an item."""
     return Markdown("\n".join(f"- {sentence}" for sentence in sentences))
+
+
+def heading(message: str) -> Markdown:
+    """A heading of the notebook, such as “## 3. Results”, in the report's language."""
+    return Markdown(tr(message))
 
 
 def not_measured(words: str, command: str) -> Markdown:

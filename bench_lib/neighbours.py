@@ -13,9 +13,9 @@ from bench_lib.cases import Case
 from bench_lib.checks import read_check
 from bench_lib.figures import MIB, called
 from bench_lib.narrative import bullets, few, not_measured
-from bench_lib.russian import NBSP, counted, listed, listed_few, number, percent, plain, quoted, times
 from bench_lib.scaling import Crowd, Scaled, Scaling
 from bench_lib.tables import styled
+from bench_lib.words import NBSP, counted, listed, listed_few, number, percent, plain, quoted, times
 
 WAYS = {"processes": "процессы", "threads": "потоки"}
 COUNTED = {"processes": ("процесс", "процесса", "процессов"), "threads": ("поток", "потока", "потоков")}

@@ -7,9 +7,9 @@ from pandas.io.formats.style import Styler
 from bench_lib import inputs
 from bench_lib.figures import LAUNCH_BOUND
 from bench_lib.narrative import at, bullets
-from bench_lib.russian import NBSP, counted, listed_few, number, percent, quoted
 from bench_lib.summary import Summary
 from bench_lib.tables import styled
+from bench_lib.words import NBSP, counted, listed_few, number, percent, quoted
 
 PARTS = {
     "label": "Оптимизация",

@@ -13,8 +13,8 @@ from bench_lib.checks import read_check
 from bench_lib.endtoend import EndToEnd, Pipelined
 from bench_lib.figures import called
 from bench_lib.narrative import bullets, few, not_measured
-from bench_lib.russian import NBSP, counted, listed, listed_few, number, percent, plain, plural, quoted, span
 from bench_lib.tables import styled
+from bench_lib.words import NBSP, counted, listed, listed_few, number, percent, plain, plural, quoted, span
 
 STAGES = {"decode": "декодирование и подготовка", "copy": "копирование", "infer": "инференс"}
 CAPTION = "От файлов JPEG до ответов: изображений в секунду"

@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, ScalarFormatter
 
 from bench_lib.records import Record
-from bench_lib.russian import listed, number, spread_out
 from bench_lib.summary import Summary, main_names
+from bench_lib.words import listed, number, spread_out
 
 STYLE = {"font.sans-serif": ["DejaVu Sans"], "svg.fonttype": "path", "svg.hashsalt": "report", "axes.grid": True}
 WIDE_RANGE = 10  # FPS that differ by more than this go on a logarithmic scale

@@ -13,8 +13,8 @@ from bench_lib import engines, models
 from bench_lib.cases import Case, InputError
 from bench_lib.faults import reason
 from bench_lib.records import RealData
-from bench_lib.russian import spread_out
 from bench_lib.timing import Clock
+from bench_lib.words import spread_out
 
 CHECKED = 64  # images that an output is compared on, at least, where the folder has so many; whole batches
 COPIES = 20  # to the GPU, timed

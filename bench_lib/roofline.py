@@ -2,8 +2,8 @@
 
 from bench_lib import ceilings
 from bench_lib.narrative import at
-from bench_lib.russian import NBSP, counted, listed, number, percent, plain, quoted
 from bench_lib.summary import Summary
+from bench_lib.words import NBSP, counted, listed, number, percent, plain, quoted
 
 BOUNDS = {"compute": "вычислений", "memory": "обмена с памятью"}
 

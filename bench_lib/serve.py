@@ -14,9 +14,9 @@ from bench_lib.clockcheck import NoOp, figures
 from bench_lib.engines import Engine, Unavailable
 from bench_lib.records import write_text
 from bench_lib.runs import identity
-from bench_lib.russian import number, plain
 from bench_lib.serving import QUEUE_P99_MS, Point, Served, Serving, ServingGrid, best, broken, ceiling
 from bench_lib.sweep import now
+from bench_lib.words import number, plain
 
 SHARES = (0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # of the ceiling: the rates that the curve begins with
 FURTHER = 1.25  # the next rate to try where every one kept the limit

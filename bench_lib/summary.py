@@ -9,13 +9,14 @@ import pandas as pd
 from bench_lib import checks, figures, statistics
 from bench_lib.cases import AUTO, Grid, InputError
 from bench_lib.figures import LABELS, MIB
+from bench_lib.language import mark, tr
 from bench_lib.records import Record
 from bench_lib.runs import Run
 from bench_lib.statistics import ASSUMED_SD
 
 __all__ = ["BASELINE_NAME", "LABELS", "MIB", "STATUS", "Summary", "compared", "summarize", "tally"]
-STATUS = {"ok": "измерено", "skipped": "пропущено", "failed": "не удалось"}
-VERDICTS = {"faster": "БЫСТРЕЕ", "slower": "МЕДЛЕННЕЕ", "same": "ОДИНАКОВО", "undecided": "НЕ РЕШЕНО"}
+STATUS = {"ok": mark("measured"), "skipped": mark("skipped"), "failed": mark("failed")}
+VERDICTS = {"faster": mark("FASTER"), "slower": mark("SLOWER"), "same": mark("SAME"), "undecided": mark("UNDECIDED")}
 BASELINE_NAME = f"{LABELS['pytorch']} fp32"
 MOST_NAMES = 12  # more cannot be told apart in a figure or a list
 
@@ -132,6 +133,6 @@ def main_names(cases: pd.DataFrame) -> pd.DataFrame:
 
 
 def tally(report: Summary) -> str:
-    """How many cases are measured, skipped and failed, for example «измерено 16, пропущено 32»."""
+    """How many cases are measured, skipped and failed, for example “measured 16, skipped 32”."""
     counts = report.cases.status.value_counts()
-    return ", ".join(f"{STATUS[status]} {counts[status]}" for status in STATUS if status in counts)
+    return ", ".join(f"{tr(STATUS[status])} {counts[status]}" for status in STATUS if status in counts)

@@ -11,8 +11,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from bench_lib import plots
 from bench_lib.narrative import at
-from bench_lib.russian import number, plain, spread_out
 from bench_lib.summary import BASELINE_NAME, Summary
+from bench_lib.words import number, plain, spread_out
 
 
 def latency_vs_throughput(report: Summary, png: str | Path) -> HTML:

@@ -11,10 +11,10 @@ from bench_lib.cases import Case
 from bench_lib.checks import Clock, ClockRow, SelfCheck
 from bench_lib.narrative import bullets, not_measured
 from bench_lib.runs import Run
-from bench_lib.russian import NBSP, counted, listed, number, percent, plain, quoted
 from bench_lib.statistics import Interval
 from bench_lib.summary import LABELS
 from bench_lib.tables import styled
+from bench_lib.words import NBSP, counted, listed, number, percent, plain, quoted
 
 FIGURES = {"latency": "задержка", "throughput": "вызовы подряд"}
 CLOCKS = {checks.OURS: "наш цикл", checks.EVENTS: "события CUDA"}

@@ -10,9 +10,9 @@ from pandas.io.formats.style import Styler
 from bench_lib.figures import LABELS
 from bench_lib.findings import AXES
 from bench_lib.narrative import at, bullets, few, matches
-from bench_lib.russian import NBSP, counted, listed_few, number, percent, quoted, scientific, times
 from bench_lib.summary import BASELINE_NAME, VERDICTS, Summary, compared
 from bench_lib.tables import styled
+from bench_lib.words import NBSP, counted, listed_few, number, percent, quoted, scientific, times
 
 DEFAULTS_ONLY = (
     "В этом запуске каждый рантайм измерен только с одними настройками, сравнивать не с чем; их перебирает "

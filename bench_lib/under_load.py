@@ -12,10 +12,10 @@ from bench_lib import plots, serving
 from bench_lib.checks import read_check
 from bench_lib.figures import MIB, called
 from bench_lib.narrative import bullets, not_measured
-from bench_lib.russian import NBSP, counted, listed, listed_few, number, percent, plain, quoted
 from bench_lib.serving import Point, Served, Serving
 from bench_lib.summary import MOST_NAMES
 from bench_lib.tables import styled
+from bench_lib.words import NBSP, counted, listed, listed_few, number, percent, plain, quoted
 
 CAPTION = "Под нагрузкой: время ответа и доля обслуженных запросов в зависимости от частоты запросов"
 RATE = "запр./с"

@@ -9,8 +9,8 @@ from matplotlib.ticker import FuncFormatter
 
 from bench_lib import plots, tuning
 from bench_lib.findings import AXES
-from bench_lib.russian import number, percent, plain, spread_out
 from bench_lib.summary import Summary
+from bench_lib.words import number, percent, plain, spread_out
 
 CAPTION = "Что даёт каждый шаг: от PyTorch fp32 до самого быстрого"
 

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench_lib import accuracy, ceilings, engines, interpretation, machine, measure, methods, models, tables, work
 from bench_lib.cases import Case, Limits
 from bench_lib.records import Timing, Window, Work, read_record
-from bench_lib.russian import NBSP
+from bench_lib.words import NBSP
 
 RESNET18 = Case(engine="pytorch")
 H200 = ceilings.table()["H200"]

@@ -9,9 +9,9 @@ from made import GPU, record, report
 from bench_lib import certainty, claims, figures, parts, tables
 from bench_lib.cases import Grid
 from bench_lib.records import Energy
-from bench_lib.russian import NBSP
 from bench_lib.statistics import ASSUMED_SD
 from bench_lib.sweep import shuffled
+from bench_lib.words import NBSP
 
 
 def text(shown):

@@ -16,7 +16,7 @@ from bench_lib import clickable, explore, plots
 from bench_lib.cases import Grid, InputError
 from bench_lib.records import write_record
 from bench_lib.runs import Run
-from bench_lib.russian import NBSP
+from bench_lib.words import NBSP
 
 ROOT = Path(__file__).parents[1]
 # ipympl's own: its toolbar hands its argument on to traitlets.

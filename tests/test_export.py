@@ -209,7 +209,7 @@ def test_pdf_is_searchable_and_complete(pdf):
     with_rows = [page for page in pages if "движок-" in page]
     assert len(with_rows) >= 3
     assert all("Оптимизация" in page and "Ускорение" in page for page in with_rows)
-    assert all(f"стр. {i} из {len(pages)}" in page for i, page in enumerate(pages, start=1))
+    assert all(f"{i} / {len(pages)}" in page for i, page in enumerate(pages, start=1))
     assert all("Скорость инференса" in page for page in pages)
 
 

@@ -38,8 +38,8 @@ from bench_lib.cases import Case, Grid, InputError, read_grid
 from bench_lib.export import ReportHTMLExporter, ReportPDFExporter
 from bench_lib.records import read_record
 from bench_lib.runs import Run
-from bench_lib.russian import quoted
 from bench_lib.summary import Summary, summarize
+from bench_lib.words import quoted
 
 GOOD = {
     "title": "ResNet-18", "model": "resnet18", "weights": "", "data": "", "engines": ["pytorch"],

@@ -15,7 +15,7 @@ from bench_lib import cases, conclusions, export, interpretation, long_tables, p
 from bench_lib.cases import Case, Grid, InputError
 from bench_lib.records import write_record
 from bench_lib.runs import Run
-from bench_lib.russian import listed_few, spread_out
+from bench_lib.words import listed_few, spread_out
 
 ROWS = long_tables.LONG + 7
 GRID = Grid(engines=["pytorch"], precisions=["fp32"], image_sizes=list(range(1, 11)), batch_sizes=list(range(1, 6)))

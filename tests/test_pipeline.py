@@ -12,7 +12,7 @@ from bench_lib import apart, checks, cli, engines, models, pipeline, pipelines, 
 from bench_lib.cases import Case, InputError, read_grid
 from bench_lib.checks import Absent
 from bench_lib.endtoend import EndToEnd, Pipelined, PipelineGrid
-from bench_lib.russian import NBSP
+from bench_lib.words import NBSP
 
 LIMITS = {"warmup_min_s": 0.01, "warmup_max_s": 0.2, "min_count": 3, "min_s": 0.02}
 GRID = PipelineGrid(**LOAD | {"batch_sizes": [2]}, workers=1, photos=4, window_s=0.1, limits=LIMITS)

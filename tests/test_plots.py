@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 from made import ALL, record, report
 
 from bench_lib import plots, tradeoffs
-from bench_lib.russian import NBSP
+from bench_lib.words import NBSP
 
 
 def grid(**fields):

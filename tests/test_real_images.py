@@ -33,9 +33,9 @@ from bench_lib.cases import Case, Limits
 from bench_lib.engines import onnx_runtime, openvino, pytorch, torch_tensorrt
 from bench_lib.records import RealData, read_record
 from bench_lib.runs import Run
-from bench_lib.russian import NBSP
 from bench_lib.slowed import Slowed
 from bench_lib.sweep import NOTEBOOKS, execute
+from bench_lib.words import NBSP
 
 CPU = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 HERE = torch.device("cpu")

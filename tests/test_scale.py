@@ -13,9 +13,9 @@ from bench_lib import checks, cli, machine, neighbours, scale
 from bench_lib import scaling as nouns
 from bench_lib.cases import Case, read_grid
 from bench_lib.checks import Absent
-from bench_lib.russian import NBSP
 from bench_lib.scale import Work
 from bench_lib.scaling import Scaling, ScalingGrid
+from bench_lib.words import NBSP
 
 LIMITS = {"warmup_min_s": 0.01, "warmup_max_s": 0.2, "min_count": 3, "min_s": 0.02}
 GRID = ScalingGrid(**LOAD | {"batch_sizes": [2]}, workers=[1, 2], window_s=0.2, limits=LIMITS)

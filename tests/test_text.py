@@ -17,8 +17,8 @@ from bench_lib import (
     tuning,
 )
 from bench_lib.records import Memory
-from bench_lib.russian import NBSP, between, counted, listed, number, scientific, times
 from bench_lib.summary import Summary
+from bench_lib.words import NBSP, between, counted, listed, number, scientific, times
 
 
 def text(markdown):

@@ -8,8 +8,8 @@ from bench_lib import checks, cli, trust
 from bench_lib.cases import Grid
 from bench_lib.checks import EVENTS, LOADGEN, OURS, TIMER, Absent
 from bench_lib.runs import Run
-from bench_lib.russian import NBSP
 from bench_lib.summary import Summary
+from bench_lib.words import NBSP
 
 GRID = Grid(engines=["pytorch"], precisions=["fp32"], image_sizes=[224], batch_sizes=[1], repeats=5)
 

@@ -6,8 +6,8 @@ from made import LOAD, point, served, serving
 
 from bench_lib import checks, cli, under_load
 from bench_lib.checks import Absent
-from bench_lib.russian import NBSP
 from bench_lib.serving import ServingGrid
+from bench_lib.words import NBSP
 
 CURVE = [point(100, 4.0, 2.0), point(600, 9.5, 3.0, calls=400), point(900, 40.0, 20.0, ips=800)]
 

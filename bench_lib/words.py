@@ -1,43 +1,55 @@
-"""Numbers and words in the Russian style."""
+"""Numbers and words in the style of the report's language."""
 
 import math
 import re
 import unicodedata
 from collections.abc import Sequence
 
-NBSP = "\u00a0"
+from bench_lib import language
+from bench_lib.language import NBSP, tr, tr_n
+
+SEPARATORS = {"ru": (NBSP, ","), "en": (",", ".")}  # of thousands, of decimals
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def number(value: float | None, digits: int | None = None) -> str:
-    """A number with a decimal comma and thousands set apart; without `digits`, about three significant figures.
+    """A number with thousands set apart; without `digits`, about three significant figures. A missing value is a dash.
 
-    A missing value is a dash.
+    Russian writes 1 234,5, English 1,234.5.
     """
     if value is None or math.isnan(value):
         return "—"
     if digits is None:
         magnitude = math.floor(math.log10(abs(value))) if value else 0
         digits = min(4, max(0, 2 - magnitude))
-    return f"{value:,.{digits}f}".replace(",", NBSP).replace(".", ",")
+    thousands, point = SEPARATORS[language.chosen]
+    return f"{value:_.{digits}f}".replace(".", point).replace("_", thousands)
 
 
 def plain(value: float) -> str:
     """A number as a person wrote it in a parameter file: 0,5 and 10, not 0,500 and 10,0."""
-    return f"{value:g}".replace(".", ",")
+    return f"{value:g}".replace(".", SEPARATORS[language.chosen][1])
 
 
 def percent(share: float) -> str:
     """A share as percent: 41 %, 4,1 %, 0,12 %."""
     digits = 0 if share >= 0.1 or share == 0 else 1 if share >= 0.01 else 2
-    return f"{number(100 * share, digits)}{NBSP}%"
+    return per_cent(number(100 * share, digits))
+
+
+def per_cent(figure: str) -> str:
+    """A figure with its sign of percent, which Russian sets apart."""
+    return f"{figure}{NBSP}%" if language.chosen == "ru" else f"{figure}%"
 
 
 def scientific(value: float) -> str:
-    """A number such as 4,4·10⁻⁷; zero is 0."""
+    """A number such as 4,4·10⁻⁷ (in English 4.4×10⁻⁷); zero is 0."""
     if value == 0:
         return "0"
     mantissa, exponent = f"{value:.1e}".split("e")
-    return f"{mantissa.replace('.', ',')}·10{str(int(exponent)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+    sign = "·" if language.chosen == "ru" else "×"
+    figure = mantissa.replace(".", SEPARATORS[language.chosen][1])
+    return f"{figure}{sign}10{str(int(exponent)).translate(SUPERSCRIPTS)}"
 
 
 def span(low: float, high: float, unit: str = "", digits: int | None = None) -> str:
@@ -47,12 +59,26 @@ def span(low: float, high: float, unit: str = "", digits: int | None = None) -> 
 
 
 def times(ratio: float) -> str:
-    """«в 1,8 раза», «в 12 раз»: how many times; the noun agrees with the number as written."""
+    """«в 1,8 раза», «в 12 раз», "1.8 times": how many times; the noun agrees with the number as written."""
+    return _so_many_times(_ratio(ratio), ratio)
+
+
+def between(low: float, high: float) -> str:
+    """«в 1,2–1,8 раза» for a range, «в 1,2 раза» where both ends read the same."""
+    first, last = _ratio(low), _ratio(high)
+    return _so_many_times(last if first == last else f"{first}–{last}", high)
+
+
+def _ratio(ratio: float) -> str:
     text = number(ratio, 2 if ratio < 2 else 1 if ratio < 10 else 0)
-    text = text.removesuffix(",00").removesuffix(",0")
-    if "," in text:
-        return f"в{NBSP}{text}{NBSP}раза"
-    return f"в{NBSP}{text}{NBSP}{plural(round(ratio), 'раз', 'раза', 'раз')}"
+    point = SEPARATORS[language.chosen][1]
+    return text.removesuffix(f"{point}00").removesuffix(f"{point}0")
+
+
+def _so_many_times(written: str, last: float) -> str:
+    """Russian's noun agrees with a whole number, and is «раза» after a fraction."""
+    count = 2 if SEPARATORS[language.chosen][1] in written.split("–")[-1] else round(last)
+    return tr_n("{ratio}{nbsp}time", "{ratio}{nbsp}times", count, ratio=written)
 
 
 def plural(count: int, one: str, few: str, many: str) -> str:
@@ -68,15 +94,15 @@ def counted(count: int, one: str, few: str, many: str) -> str:
 
 
 def listed(words: Sequence[str]) -> str:
-    """Words with commas and «и» before the last."""
-    return " и ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+    """Words with commas, and “and” before the last."""
+    return tr(" and ").join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 def listed_few(words: Sequence[str], most: int = 12) -> str:
     """Words as `listed` writes them; of more than `most` the first ones, and how many more there are."""
     if len(words) <= most:
         return listed(words)
-    return listed([*words[:most], f"ещё {len(words) - most}"])
+    return listed([*words[:most], tr("{n} more", n=len(words) - most)])
 
 
 def spread_out(values: Sequence, most: int) -> list:
@@ -84,14 +110,6 @@ def spread_out(values: Sequence, most: int) -> list:
     if len(values) <= most:
         return list(values)
     return [values[round(i * (len(values) - 1) / (most - 1))] for i in range(most)]
-
-
-def between(low: float, high: float) -> str:
-    """«в 1,2–1,8 раза» for a range, «в 1,2 раза» where both ends read the same."""
-    if times(low) == times(high):
-        return times(high)
-    start = times(low).split(NBSP)[1]
-    return times(high).replace(f"в{NBSP}", f"в{NBSP}{start}–", 1)
 
 
 MARKUP = re.compile(r"""[!"#$&'*/<>?@\[\\\]^_`{|}~]|(?<=www)\.""", re.IGNORECASE)
