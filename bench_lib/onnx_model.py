@@ -4,6 +4,7 @@ import copy
 import logging
 import tempfile
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from bench_lib import calibration, onnx_file, rewrites
 from bench_lib.models import Network
 from bench_lib.onnx_file import OnnxFile
 
+PRODUCTS = ("Conv", "Gemm", "MatMul")
 BF16_OPSET = 22  # the first whose convolutions and pooling take bf16
 
 
@@ -36,26 +38,62 @@ def quantized(proto, images: torch.Tensor, given: torch.Tensor | None = None) ->
     convolutions in fp32. Ranges are the least and the largest value over the `given` images (`[count, 3, height,
     width]`), or over synthetic ones, which real images are not like.
     """
+    settings = {"per_channel": True, "reduce_range": needs_reduced_range(torch.cpu.get_capabilities())}
+    return with_qdq(proto, images, given, "QUInt8", settings), told_how("u8", settings, images, given)
+
+
+def quantized_for_tensorrt(
+    proto, images: torch.Tensor, given: torch.Tensor | None = None
+) -> tuple[Any, dict[str, Any]]:
+    """The same as TensorRT wants it: all is signed and symmetric, biases stay as they are.
+
+    Only the inputs of convolutions and matrix products are rounded, and all that read such a value read the rounded
+    one, so that TensorRT can fuse what follows a convolution into it, the addition of a residual too.
+    """
+    settings = {"per_channel": True, "reduce_range": False}
+    told = told_how("s8", settings, images, given)
+    options = {"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False,
+               "OpTypesToExcludeOutputQuantization": list(PRODUCTS)}  # fmt: skip
+    settings |= {"op_types_to_quantize": list(PRODUCTS), "extra_options": options}
+    return with_qdq(proto, images, given, "QInt8", settings), told
+
+
+def told_how(
+    activations: str, settings: dict[str, Any], images: torch.Tensor, given: torch.Tensor | None
+) -> dict[str, Any]:
+    """How a model was quantized, for a record."""
+    return settings | {
+        "activations": activations, "weights": "s8", "calibration": f"min-max, {calibration.kind(given)} images",
+        "calibration_images": calibration.count(images.shape, given),
+    }  # fmt: skip
+
+
+def with_qdq(
+    proto, images: torch.Tensor, given: torch.Tensor | None, activations: str, settings: dict[str, Any]
+) -> Any:
+    """The model with QDQ nodes, by ONNX Runtime's `quantize_static`, which `settings` are for."""
     import onnx
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-    settings = {"per_channel": True, "reduce_range": needs_reduced_range(torch.cpu.get_capabilities())}
     data = Calibration(proto.graph.input[0].name, calibration.read(images.shape, given))
     logging.disable(logging.WARNING)  # advice to fold and infer shapes first, which PyTorch's exporter has done
     try:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "int8.onnx"
             quantize_static(
-                proto, path, data, quant_format=QuantFormat.QDQ, activation_type=QuantType.QUInt8,
+                proto, path, data, quant_format=QuantFormat.QDQ, activation_type=QuantType[activations],
                 weight_type=QuantType.QInt8, calibrate_method=CalibrationMethod.MinMax, **settings,
             )  # fmt: skip
-            model = onnx.load(path)
+            return onnx.load(path)
     finally:
         logging.disable(logging.NOTSET)
-    return model, settings | {
-        "activations": "u8", "weights": "s8", "calibration": f"min-max, {calibration.kind(given)} images",
-        "calibration_images": calibration.count(images.shape, given),
-    }  # fmt: skip
+
+
+def told_int8(proto) -> dict[str, int]:
+    """How many convolutions and matrix products of a model with QDQ nodes take rounded inputs, and how many do not."""
+    made = {name: node.op_type for node in proto.graph.node for name in node.output}
+    found = [[made.get(name) for name in node.input[:2]] for node in proto.graph.node if node.op_type in PRODUCTS]
+    return dict(Counter("int8" if set(inputs) == {"DequantizeLinear"} else "fp32" for inputs in found))
 
 
 class Calibration:

@@ -22,9 +22,15 @@ LACKS = re.compile(
 PLUGIN = "onnxruntime-ep-nv-tensorrt-rtx-cu13"
 
 
-def chosen(provider: Provider | None) -> str:
-    """The provider of the option; without one, CUDA on a GPU and else the CPU. Raise `Unavailable` without a GPU."""
+def chosen(provider: Provider | None, precision: str = "fp32") -> str:
+    """The provider of the option; without one, CUDA on a GPU and else the CPU.
+
+    Raise `Unavailable` for a GPU's provider without a GPU, and for int8 in the provider that has none.
+    """
     kind = device().type
+    if precision == "int8" and kind == "cuda" and provider in (None, "cuda"):
+        raise Unavailable("ONNX Runtime's CUDA provider has no int8 convolution (QLinearConv)",
+                          "у провайдера CUDA в ONNX Runtime нет свёртки в int8 (QLinearConv)")  # fmt: skip
     if provider and kind != "cuda":
         raise Unavailable(f"ONNX Runtime's provider {provider} needs an NVIDIA GPU, and there is none here",
                           f"провайдер {provider} в ONNX Runtime работает только на GPU NVIDIA")  # fmt: skip
@@ -46,6 +52,7 @@ def settings(provider: str, precision: str, cuda_graph: bool, cuda: dict[str, st
         return {
             "device_id": number, "user_compute_stream": stream, "trt_cuda_graph_enable": graph,
             "trt_fp16_enable": str(int(precision == "fp16")), "trt_bf16_enable": str(int(precision == "bf16")),
+            "trt_int8_enable": str(int(precision == "int8")),
             "trt_engine_cache_enable": "0", "trt_timing_cache_enable": "0",
         }  # fmt: skip
     return {

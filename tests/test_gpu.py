@@ -205,11 +205,32 @@ def test_the_device_is_the_gpu():
     assert engines.device().type == "cuda"
 
 
-@pytest.mark.parametrize("engine", [*ENGINES, "openvino"])
+@pytest.mark.parametrize("engine", ["pytorch", "onnx_runtime", "openvino"])
 def test_int8_is_a_row_with_its_reason(engine):
     record = measured(engine, "int8")
     assert record.status == "skipped"
     assert record.reason
+
+
+TENSORRT_INT8 = [
+    ("torch_tensorrt", {}),
+    ("torch_tensorrt", {"unquantized": "fp32"}),
+    ("torch_tensorrt", {"cuda_graphs": True, "optimization_level": 5}),
+    ("onnx_runtime", {"provider": "tensorrt_rtx"}),
+    ("onnx_runtime", {"provider": "tensorrt_rtx", "cuda_graph": True}),
+]
+
+
+@pytest.mark.parametrize(("engine", "options"), TENSORRT_INT8, ids=str)
+def test_tensorrt_computes_in_int8_or_says_why_not(engine, options):
+    record = measured(engine, "int8", options=options)
+    if record.status == "skipped":
+        pytest.skip(record.detail)
+    assert record.status == "ok", record.detail
+    assert record.ran["kernels"] == {"int8": 21}
+    assert record.ran.get("left_in_pytorch", []) == []
+    assert record.accuracy.actual_precision == "int8"
+    assert 5e-3 < record.accuracy.max_relative_error < record.accuracy.tolerance / 2
 
 
 def test_openvino_leaves_the_gpu_to_the_others():

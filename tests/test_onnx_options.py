@@ -45,7 +45,7 @@ def test_each_provider_is_told_all_that_matters():
     }
     assert tensorrt["fp16"] == {
         "device_id": "3", "user_compute_stream": "77", "trt_cuda_graph_enable": "1", "trt_fp16_enable": "1",
-        "trt_bf16_enable": "0", "trt_engine_cache_enable": "0", "trt_timing_cache_enable": "0",
+        "trt_bf16_enable": "0", "trt_int8_enable": "0", "trt_engine_cache_enable": "0", "trt_timing_cache_enable": "0",
     }  # fmt: skip
     assert [(given["trt_fp16_enable"], given["trt_bf16_enable"]) for given in tensorrt.values()] == [
         ("0", "0"), ("1", "0"), ("0", "1"),
@@ -60,6 +60,9 @@ def test_each_provider_is_told_all_that_matters():
 def test_the_provider_is_the_device_s_unless_another_is_named():
     assert onnx_providers.chosen(None) == "cuda"
     assert onnx_providers.chosen("tensorrt") == "tensorrt"
+    assert onnx_providers.chosen("tensorrt_rtx", "int8") == "tensorrt_rtx"
+    with pytest.raises(engines.Unavailable, match="CUDA provider has no int8 convolution"):
+        onnx_providers.chosen("cuda", "int8")
 
 
 @CPU
@@ -149,6 +152,26 @@ def test_threads_are_pytorch_s_or_those_asked_for():
     images = models.images(CASE, 0, torch.device("cpu"))
     expected, name = accuracy.reference(models.network("resnet18", 0), images, torch.device("cpu"))
     assert accuracy.compare(engine.output(), expected, name, "fp32").max_relative_error < accuracy.FP32_BELOW
+
+
+@CPU
+def test_what_is_quantized_for_tensorrt_is_symmetric_and_leaves_room_to_fuse():
+    model, images = models.network("resnet18", 0), models.images(CASE, 0, torch.device("cpu"))
+    proto, told = onnx_model.quantized_for_tensorrt(onnx_model.export(model, images), images)
+    made = {name: node.op_type for node in proto.graph.node for name in node.output}
+    read = {
+        kind: {made.get(name) for node in proto.graph.node if node.op_type == kind for name in node.input}
+        for kind in ("Relu", "Add", "MaxPool")
+    }
+    assert read == {"Relu": {"Conv", "Add"}, "Add": {"Conv", "DequantizeLinear"}, "MaxPool": {"Relu"}}
+    zeros = [onnx.numpy_helper.to_array(one) for one in proto.graph.initializer if "zero_point" in one.name]
+    assert {(str(zero.dtype), bool(zero.any())) for zero in zeros} == {("int8", False)}
+    assert onnx_model.told_int8(proto) == {"int8": 21}
+    assert (told["activations"], told["reduce_range"]) == ("s8", False)
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    output = torch.from_numpy(session.run(None, {proto.graph.input[0].name: images.numpy()})[0])
+    told = accuracy.compare(output, *accuracy.reference(model, images, torch.device("cpu")), "int8")
+    assert told.max_relative_error < told.tolerance / 2
 
 
 @CPU

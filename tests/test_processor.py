@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,18 @@ import torch
 from made import GPU, record, report
 from torch import nn
 
-from bench_lib import accuracy, calibration, ceilings, engines, interpretation, models, onnx_model, pt2e, work
+from bench_lib import (
+    accuracy,
+    calibration,
+    ceilings,
+    engines,
+    interpretation,
+    models,
+    onnx_model,
+    onnx_providers,
+    pt2e,
+    work,
+)
 from bench_lib.cases import Case
 from bench_lib.engines import onnx_runtime, openvino, pytorch, torch_tensorrt
 
@@ -138,16 +150,20 @@ def test_int8_computes_in_int8_and_stays_near_fp32(engine):
 
 @pytest.mark.parametrize(
     ("engine", "words"),
-    [(pytorch, "только матричные произведения"), (torch_tensorrt, "ModelOpt"), (onnx_runtime, "QLinearConv")],
+    [(pytorch, "только матричные произведения"), (torch_tensorrt, "NVIDIA ModelOpt"), (onnx_runtime, "QLinearConv")],
 )
-def test_engines_without_int8_say_why(monkeypatch, engine, words):
-    monkeypatch.setattr(engine, "device", lambda: torch.device("cuda"))
+def test_engines_without_int8_on_a_gpu_say_why(monkeypatch, engine, words):
+    for module in (engine, onnx_providers):
+        monkeypatch.setattr(module, "device", lambda: torch.device("cuda"))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: engine is pytorch)
-    if engine is onnx_runtime:
-        monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CUDAExecutionProvider"])
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CUDAExecutionProvider"])
     monkeypatch.setattr(torch_tensorrt, "runtime", lambda: None)
-    with pytest.raises(engines.Unavailable) as caught:
+    monkeypatch.setitem(sys.modules, "modelopt.torch.quantization", None)
+    if engine is onnx_runtime:  # TensorRT's providers have it, so it depends on an option
         engine.check("int8")
+    ask = partial(engine.build, MODEL, IMAGES) if engine is onnx_runtime else engine.check
+    with pytest.raises(engines.Unavailable) as caught:
+        ask("int8")
     assert words in caught.value.reason
 
 

@@ -4,7 +4,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -35,9 +35,6 @@ def check(precision: str) -> None:
     if device().type == "cpu" and precision == "fp16":
         raise Unavailable("ONNX Runtime's CPU provider computes fp16 as fp32 with casts around it",
                           "провайдер CPU в ONNX Runtime считает fp16 как fp32 с преобразованиями")  # fmt: skip
-    if device().type == "cuda" and precision == "int8":
-        raise Unavailable("ONNX Runtime's CUDA provider has no int8 convolution (QLinearConv)",
-                          "у провайдера CUDA в ONNX Runtime нет свёртки в int8 (QLinearConv)")  # fmt: skip
     if device().type == "cpu" and precision == "bf16":
         raise Unavailable("ONNX Runtime's CPU provider has no bf16 arithmetic",
                           "провайдер CPU в ONNX Runtime не умеет считать в bf16")  # fmt: skip
@@ -100,13 +97,13 @@ def build(
     `provider` is CUDA by default on a GPU and may be TensorRT or TensorRT-RTX there. `cudnn_conv_algo_search`,
     `prefer_nhwc` and `fuse_conv_bias` are the CUDA provider's own, see ONNX Runtime's documentation of it. `cuda_graph`
     records the launches in the first calls and replays them. `intra_op_threads` are those of the CPU provider, 0 for as
-    many as PyTorch uses. For int8 the model is quantized after training, see `onnx_model.quantized`. Raise
-    `Unavailable` where a provider or what an option needs is missing, and `RuntimeError` if the session reports another
-    provider than the one asked for.
+    many as PyTorch uses. For int8 the model is quantized after training, see `onnx_model.quantized` and, for TensorRT,
+    `onnx_model.quantized_for_tensorrt`. Raise `Unavailable` where a provider or what an option needs is missing, and
+    `RuntimeError` if the session reports another provider than the one asked for.
     """
     import onnxruntime
 
-    kind = onnx_providers.chosen(provider)
+    kind = onnx_providers.chosen(provider, precision)
     if cuda_graph and kind == "cpu":
         raise Unavailable("cuda_graph needs an NVIDIA GPU, and there is none here",
                           "cuda_graph — только для GPU NVIDIA, а здесь его нет")  # fmt: skip
@@ -117,17 +114,22 @@ def build(
     start = time.perf_counter()
     proto = onnx_model.export(model, images)
     export_s = time.perf_counter() - start
-    proto, quantization = onnx_model.quantized(proto, images, calibration) if precision == "int8" else (proto, {})
+    quantization: dict[str, Any] = {}
+    if precision == "int8":
+        quantize = onnx_model.quantized if kind == "cpu" else onnx_model.quantized_for_tensorrt
+        proto, quantization = quantize(proto, images, calibration)
     images = images.to(device())
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = intra_op_threads or torch.get_num_threads()
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     with tempfile.TemporaryDirectory() as folder:
-        if quantization:
+        if quantization and kind == "cpu":  # what TensorRT compiles cannot be written to a file
             options.optimized_model_filepath = str(Path(folder) / "optimized.onnx")
         session = onnx_providers.session(proto.SerializeToString(), kind, given, options)
-        kernels = int8_kernels(options.optimized_model_filepath) if quantization else {}
+        kernels = int8_kernels(options.optimized_model_filepath) if options.optimized_model_filepath else {}
+    if quantization and kind != "cpu":
+        kernels = onnx_model.told_int8(proto)
     name = session.get_providers()[0]
     told = session.get_provider_options().get(name, {})
     engine = OnnxRuntimeEngine(session, images, {

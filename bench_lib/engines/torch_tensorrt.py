@@ -13,7 +13,8 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from bench_lib import imports
+from bench_lib import calibration as calibrating
+from bench_lib import imports, modelopt_int8
 from bench_lib.engines import Unavailable, check_precision, device, dtype
 
 IMPORTS = ("torch", "torch_tensorrt")
@@ -34,9 +35,9 @@ def check(precision: str) -> None:
         raise Unavailable(f"Torch-TensorRT is installed but does not load: {error}",
                           f"Torch-TensorRT установлен, но не загружается: {error}") from None  # fmt: skip
     if precision == "int8":
-        raise Unavailable("Torch-TensorRT takes int8 from a model that NVIDIA's ModelOpt has quantized: not done here",
-                          "для int8 Torch-TensorRT нужна модель, квантованная в NVIDIA ModelOpt; "
-                          "здесь это не сделано")  # fmt: skip
+        modelopt_int8.check()
+        if flavour()[0] == "torch-tensorrt-rtx":
+            modelopt_int8.check_rtx(tensorrt_version())
     check_precision(precision)
 
 
@@ -146,21 +147,23 @@ def build(
     model: nn.Module,
     images: torch.Tensor,
     precision: str,
+    calibration: torch.Tensor | None = None,
     *,
     cuda_graphs: bool = False,
     optimization_level: Annotated[int, Field(ge=0, le=5)] | None = None,
+    unquantized: modelopt_int8.Unquantized = "fp16",
 ) -> TorchTensorRTEngine:
     """Export the model in the precision asked for and compile it whole into a TensorRT engine.
 
     `cuda_graphs` records the launches once and replays them; the runtime then copies input and output.
-    `optimization_level` is TensorRT's, from 0 to 5: how long it looks for the fastest kernels.
+    `optimization_level` is TensorRT's, from 0 to 5: how long it looks for the fastest kernels. For int8 the model is
+    quantized after training, see `bench_lib.modelopt_int8`; `unquantized` is the type of what that leaves as it is.
     """
     torch_tensorrt = runtime()
-    placed = copy.deepcopy(model).to(device(), dtype(precision))
     images = images.to(device(), dtype(precision))
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as cache, torch.no_grad():
         warnings.simplefilter("ignore")
-        program = torch.export.export(placed, (images,))
+        program, quantization = exported(model, images, precision, calibration, unquantized)
         options = accepted(torch_tensorrt.dynamo.compile, settings(precision, cache, optimization_level))
         module = torch_tensorrt.dynamo.compile(program, arg_inputs=[images], **options)
         left = left_in_pytorch(module)
@@ -172,8 +175,28 @@ def build(
         "device": str(images.device), "dtype": str(images.dtype).removeprefix("torch."), "flavour": name,
         "flavour_version": version, "tensorrt_version": tensorrt_version(),
         "documented_support": supports_this_gpu(name), "left_in_pytorch": left,
-        "cuda_graphs": cuda_graphs, "compile_options": options,
+        "cuda_graphs": cuda_graphs, "compile_options": options, **quantization,
     })  # fmt: skip
+
+
+def exported(
+    model: nn.Module,
+    images: torch.Tensor,
+    precision: str,
+    calibration: torch.Tensor | None,
+    unquantized: modelopt_int8.Unquantized,
+) -> tuple[torch.export.ExportedProgram, dict]:
+    """The model's program for the images, which are on the GPU, and how it was quantized if it was."""
+    if precision != "int8":
+        return torch.export.export(copy.deepcopy(model).to(images.device, images.dtype), (images,)), {}
+    modelopt_int8.lift_guard()
+    network = modelopt_int8.quantized(model, calibrating.read(images.shape, calibration))
+    program = modelopt_int8.exported(network, images, unquantized)
+    return program, modelopt_int8.QUANTIZATION | {
+        "kernels": modelopt_int8.kernels(program.graph, unquantized), "unquantized": unquantized,
+        "calibration": f"largest absolute value, {calibrating.kind(calibration)} images",
+        "calibration_images": calibrating.count(images.shape, calibration),
+    }  # fmt: skip
 
 
 def tensorrt_version() -> str:

@@ -1,0 +1,87 @@
+"""int8 by NVIDIA's ModelOpt: the graph that TensorRT gets, where ModelOpt is installed, and the reasons where not."""
+
+import sys
+from types import ModuleType, SimpleNamespace
+
+import pytest
+import torch
+from torch import fx
+
+from bench_lib import accuracy, calibration, engines, modelopt_int8, models
+from bench_lib.cases import Case
+
+HERE = torch.device("cpu")
+MODEL = models.network("resnet18", 0)
+IMAGES = models.images(Case(engine="torch_tensorrt", image_size=64, batch_size=2), 0, HERE)
+
+
+def test_without_modelopt_there_is_a_reason_and_a_command(monkeypatch):
+    monkeypatch.setitem(sys.modules, "modelopt.torch.quantization", None)
+    with pytest.raises(engines.Unavailable, match="ModelOpt, which quantizes for TensorRT, is not installed") as caught:
+        modelopt_int8.check()
+    assert caught.value.reason.startswith("NVIDIA ModelOpt, которая квантует для TensorRT, не установлена")
+    assert caught.value.command.endswith("nvidia-modelopt")
+
+
+def test_an_old_tensorrt_rtx_takes_no_activations_in_int8():
+    modelopt_int8.check_rtx("1.4.0.76")
+    with pytest.raises(engines.Unavailable, match=r"TensorRT-RTX 1\.3\.0 takes weights alone") as caught:
+        modelopt_int8.check_rtx("1.3.0")
+    assert "только веса" in caught.value.reason
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_the_refusal_of_torch_tensorrt_is_lifted_where_it_is(monkeypatch, guarded):
+    def refuse(_name, _dtype):
+        raise NotImplementedError
+
+    quantize = SimpleNamespace(**({"validate_int8_activation_quantization": refuse} if guarded else {}))
+    package = ModuleType("torch_tensorrt.dynamo.conversion.impl")
+    package.quantize = quantize
+    for name in ("torch_tensorrt", "torch_tensorrt.dynamo", "torch_tensorrt.dynamo.conversion"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    monkeypatch.setitem(sys.modules, package.__name__, package)
+    modelopt_int8.lift_guard()
+    assert hasattr(quantize, "validate_int8_activation_quantization") is guarded
+    if guarded:
+        quantize.validate_int8_activation_quantization("conv1.input_quantizer", "int8")
+
+
+class Simulated(fx.Interpreter):
+    """Computes the rounding steps, for which PyTorch has no kernel on a CPU."""
+
+    def call_function(self, target, args, kwargs):
+        if str(target) != modelopt_int8.QUANTIZE:
+            return super().call_function(target, args, kwargs)
+        step = args[1].float() / 127
+        return ((args[0].float() / step).round().clamp(-128, 127) * step).to(args[0].dtype)
+
+
+@pytest.fixture(scope="module")
+def quantized():
+    try:
+        modelopt_int8.check()
+    except engines.Unavailable as error:
+        pytest.skip(str(error))
+    return modelopt_int8.quantized(MODEL, calibration.read(IMAGES.shape))
+
+
+@pytest.mark.filterwarnings("ignore")  # ModelOpt's own
+@pytest.mark.parametrize("unquantized", ["fp32", "fp16"])
+def test_the_graph_rounds_what_each_layer_reads_and_stays_near_fp32(quantized, unquantized):
+    program = modelopt_int8.exported(quantized, IMAGES, unquantized)
+    assert modelopt_int8.kernels(program.graph, unquantized) == {"int8": 21}
+    steps = [node for node in program.graph.nodes if modelopt_int8.is_step(node)]
+    assert len(steps) == 21 + 20  # weights; the inputs of 17 convolutions, two pools and the last layer
+    values = [node.args[0] for node in steps]
+    assert len(set(values)) == len(values)
+    assert all(len(value.users) == 1 for value in values)  # what is rounded is read as rounded alone
+    given = program.state_dict | program.constants
+    kinds = program.graph_signature.input_specs
+    inputs = [IMAGES if spec.target is None else given[spec.target] for spec in kinds]
+    with torch.no_grad():
+        (output,) = Simulated(program.graph_module).run(*inputs)
+    told = accuracy.compare(output, *accuracy.reference(MODEL, IMAGES, HERE), "int8")
+    assert output.dtype == torch.float32
+    assert 5e-3 < told.max_relative_error < told.tolerance / 2
+    assert told.top1_agreement == 1
