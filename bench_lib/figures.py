@@ -80,7 +80,8 @@ def of_measured(records: Sequence[Record], extra_sd: float) -> dict[str, Any]:
     rates = [statistics.window_ips(timing.throughput, case.batch_size) for timing in timings]
     latency_values, fps_values = replicates(latencies), replicates(rates)
     latency, fps = (bounded(*pair, extra_sd) for pair in ((latencies, latency_values), (rates, fps_values)))
-    tails = [statistics.percentiles(samples) for samples in latencies]
+    ordered = [sorted(samples) for samples in latencies]
+    tails = [statistics.percentiles(samples) for samples in ordered]
     top = ceilings.of(records[0])
     found = {
         "latency_ms": latency.value, "latency_low": latency.low, "latency_high": latency.high,
@@ -88,7 +89,7 @@ def of_measured(records: Sequence[Record], extra_sd: float) -> dict[str, Any]:
         "fps": fps.value, "fps_low": fps.low, "fps_high": fps.high, "fps_values": fps_values,
         "p90_ms": statistics.median([tail.p90 for tail in tails]),
         "p99_ms": statistics.median([tail.p99 for tail in tails]),
-        "spread": statistics.median([statistics.relative_iqr(samples) for samples in latencies]),
+        "spread": statistics.median([statistics.relative_iqr(samples) for samples in ordered]),
         "memory_mib": statistics.median([own_memory_bytes(record.memory) / MIB for record in records]),
         "build_s": statistics.median([record.build_s for record in records]),
         "first_ms": statistics.median([timing.warmup_ms[0] for timing in timings]),

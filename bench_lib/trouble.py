@@ -12,11 +12,12 @@ modes in 6 %), a coarse clock (steps of 2 % of the time make modes; steps of hal
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Literal
 
 import numpy as np
 
-from bench_lib.statistics import GROUPS, group_medians
+from bench_lib.statistics import GROUPS, group_medians, quantiles
 
 Trouble = Literal["drift", "modes", "outliers"]
 
@@ -32,7 +33,9 @@ FENCE, FENCE_OF_FEW = 3.5, 40  # interquartile ranges above the upper quartile, 
 
 def trouble(samples: Sequence[float]) -> list[Trouble]:
     """Which of `drift`, `modes` and `outliers` the samples (times, in the order of measuring) have."""
-    found = {"drift": drift(samples) != 0, "modes": modes(samples) is not None, "outliers": outliers(samples) > 0}
+    logs = np.sort(np.log(samples))
+    two = _modes(logs)
+    found = {"drift": drift(samples) != 0, "modes": two is not None, "outliers": _outliers(logs, two) > 0}
     return [name for name, is_there in found.items() if is_there]
 
 
@@ -46,11 +49,19 @@ def drift(samples: Sequence[float]) -> float:
         return 0.0
     count = min(GROUPS, max(DRIFT_LEAST_GROUPS, math.isqrt(len(samples))))
     medians = group_medians(samples, count)
-    first, last = np.triu_indices(count, 1)
+    first, last = pairs(count)
     slopes = (medians[last] - medians[first]) / (last - first)
-    change = float(np.median(slopes) * count / np.median(samples))
     z = (abs(np.sign(slopes).sum()) - 1) / math.sqrt(count * (count - 1) * (2 * count + 5) / 18)
-    return change if z >= DRIFT_Z and abs(change) >= LEAST_CHANGE else 0.0
+    if z < DRIFT_Z:
+        return 0.0
+    change = float(np.median(slopes) * count / np.median(samples))
+    return change if abs(change) >= LEAST_CHANGE else 0.0
+
+
+@cache
+def pairs(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Both numbers of each pair of `count` things, the less first."""
+    return np.triu_indices(count, 1)
 
 
 def modes(samples: Sequence[float]) -> tuple[float, float] | None:
@@ -60,11 +71,15 @@ def modes(samples: Sequence[float]) -> tuple[float, float] | None:
     85 % of the variance or more, each has 10 % of the samples or more, their centres are 2 % apart or more, and there
     are 60 samples or more. The 5 % at either end are drawn in for this test, so that no outlier hides the modes.
     """
-    n = len(samples)
+    return _modes(np.sort(np.log(samples)))
+
+
+def _modes(logs: np.ndarray) -> tuple[float, float] | None:
+    """As `modes`, from the logs of the samples in ascending order."""
+    n = len(logs)
     if n < MODES_LEAST_SAMPLES:
         return None
-    logs = np.sort(np.log(samples))
-    logs = np.clip(logs, *np.quantile(logs, [0.05, 0.95]))
+    logs = np.clip(logs, *quantiles(logs, [0.05, 0.95]))
     below = np.arange(1, n)
     sums = np.cumsum(logs - logs.mean())[:-1]
     low, high = sums / below, -sums / (n - below)
@@ -83,9 +98,14 @@ def outliers(samples: Sequence[float]) -> int:
     runs of 100,000 normal samples crosses 3, and the quartiles of few samples are uncertain. Fewer than 5 samples show
     none. Where there are two modes, "the others" are those of the slower one.
     """
-    logs = np.log(samples)
-    if two := modes(samples):
+    logs = np.sort(np.log(samples))
+    return _outliers(logs, _modes(logs))
+
+
+def _outliers(logs: np.ndarray, two: tuple[float, float] | None) -> int:
+    """As `outliers`, from the logs of the samples in ascending order and their modes."""
+    if two:
         logs = logs[logs > np.log(two).mean()]
-    q1, middle, q3 = np.quantile(logs, [0.25, 0.5, 0.75])
+    q1, middle, q3 = quantiles(logs, [0.25, 0.5, 0.75])
     fence = q3 + (FENCE + FENCE_OF_FEW / len(logs)) * (q3 - q1)
     return int(np.sum((logs > fence) & (logs >= middle + math.log1p(OUTLIER_AT))))
