@@ -15,22 +15,23 @@ def choice(report: Summary) -> Markdown:
     if cases.empty:
         return Markdown("Выбрать не из чего: ни одна конфигурация не измерена.")
     lines = [throughput(cases)]
-    lines += few([latency(rows, batch) for batch, rows in cases.groupby("batch_size")])
+    lines += few(list(cases.groupby("batch_size")), latency)
     return bullets(lines)
 
 
 def throughput(cases: pd.DataFrame) -> str:
     """The highest FPS, and those not told from it."""
     best = cases.loc[cases.fps.idxmax()]
-    ordered = (row for _, row in cases.drop(best.name).sort_values("fps", ascending=False).iterrows())
-    others = [row for row in ordered if compared(row, best, "fps") != "slower"]
+    ordered = cases.drop(best.name).sort_values("fps", ascending=False)
+    rows = ordered[["name", "image_size", "batch_size", "fps_values", "extra_sd"]].to_dict("records")
+    others = [row for row in rows if compared(row, best, "fps") != "slower"]
     text = f"**Пропускная способность:** больше всего изображений в секунду — {number(best.fps)} — даёт {at(best)}."
     return f"{text} Данные не отличают от него: {listed_few(list(map(at, others)))}." if others else text
 
 
-def latency(rows: pd.DataFrame, batch: int) -> str:
+def latency(at_batch: tuple[int, pd.DataFrame]) -> str:
     """Who is fastest at a batch size, for each image size."""
-    parts = []
+    (batch, rows), parts = at_batch, []
     for size, block in rows.groupby("image_size"):
         names = block[block.leads].sort_values("latency_ms")["name"].tolist()
         parts.append(f"{size} — {listed(names)} ({number(block.latency_ms.min())}{NBSP}мс)")

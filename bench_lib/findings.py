@@ -48,7 +48,8 @@ def speedup_trend(cases: pd.DataFrame, name: str) -> str:
     """
     batches = cases[cases["name"] == name].batch_size
     small, large = batches.min(), batches.max()
-    places = {(row.name, row.image_size, row.batch_size): row for row in cases.itertuples()}
+    compared_with = cases[cases["name"].isin([name, BASELINE_NAME]) & cases.batch_size.isin([small, large])]
+    places = {(row.name, row.image_size, row.batch_size): row for row in compared_with.itertuples()}
     verdicts = set()
     for size in cases.image_size.unique():
         four = [places.get((who, size, batch)) for who in (BASELINE_NAME, name) for batch in (small, large)]
@@ -63,24 +64,26 @@ def ends(cases: pd.DataFrame, axis: str) -> pd.DataFrame:
     """FPS at the least and the largest value of `axis` for each line of the plots that has both.
 
     Columns: name, label, precision_label, the other axis, `first`, `last` (FPS), `ratio` (last over first), `verdict`
-    (on the last against the first), `rows` (both).
+    (on the last against the first), `rows` (both, of the columns that verdicts are taken from).
     """
     other = next(name for name in AXES if name != axis)
-    rows = []
-    keys = ["name", "label", "precision_label", other]
-    for key, line in cases.groupby(keys, sort=False):
-        line = line.sort_values(axis)
+    keys, lines, found = ["name", "label", "precision_label", other], {}, []
+    for row in cases[[*keys, axis, "fps", "fps_values", "extra_sd"]].to_dict("records"):
+        lines.setdefault(tuple(row[key] for key in keys), []).append(row)
+    for key, line in lines.items():
+        first, last = (end(line, key=lambda row: row[axis]) for end in (min, max))
         if len(line) > 1:
-            first, last = line.iloc[0], line.iloc[-1]
-            rows.append((*key, first.fps, last.fps, last.fps / first.fps, compared(last, first, "fps"), (first, last)))
-    return pd.DataFrame(rows, columns=[*keys, "first", "last", "ratio", "verdict", "rows"])
+            rates = first["fps"], last["fps"], last["fps"] / first["fps"]
+            found.append((*key, *rates, compared(last, first, "fps"), (first, last)))
+    return pd.DataFrame(found, columns=[*keys, "first", "last", "ratio", "verdict", "rows"])
 
 
 def steeper(one: Sequence, other: Sequence) -> statistics.Verdict:
     """Whether FPS changes for the better ("faster") from the first to the last of `one` than of `other` (rows each)."""
     (first, last), (other_first, other_last) = one, other
-    sd = max(row.extra_sd for row in (first, last, other_first, other_last))
-    return statistics.judged([first.fps_values, other_last.fps_values], [last.fps_values, other_first.fps_values], sd)
+    sd = max(row["extra_sd"] for row in (first, last, other_first, other_last))
+    over, under = (first, other_last), (last, other_first)
+    return statistics.judged(*([row["fps_values"] for row in rows] for rows in (over, under)), sd)
 
 
 @dataclass(frozen=True)

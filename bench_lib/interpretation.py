@@ -148,7 +148,7 @@ def batch_sizes(report: Summary) -> Markdown:
     for name, rows in growth.groupby("name", sort=False):
         lines.append(f"**{name}:** с ростом батча от {small} до {large} FPS {change(rows)}.")
     found = findings.saturations(main_names(cases))
-    lines += few([saturated(point) for point in found])
+    lines += few(found, saturated)
     if not found:
         lines.append(
             f"По {counted(cases.batch_size.nunique(), 'размеру', 'размерам', 'размерам')} батча нельзя сказать, где "

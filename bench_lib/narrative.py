@@ -1,5 +1,7 @@
 """Tables → Russian sentences: why this was measured, and words that the other chapters share."""
 
+from collections.abc import Callable
+
 from IPython.display import Markdown
 
 from bench_lib import findings
@@ -32,12 +34,15 @@ def matches(top1: float) -> str:
     return f"первый класс совпал {'у всех' if top1 == 1 else f'у {percent(top1)}'} изображений"
 
 
-def few(sentences: list[str]) -> list[str]:
-    """At most `MOST_SENTENCES` of those that tell the same of many values, evenly chosen, and how many there are."""
-    shown = spread_out(sentences, MOST_SENTENCES)
-    if len(shown) == len(sentences):
+def few(values: list, sentence: Callable[..., str] = str) -> list[str]:
+    """A sentence for each of at most `MOST_SENTENCES` of the values, evenly chosen, and how many there are.
+
+    The values may be the sentences.
+    """
+    shown = [sentence(value) for value in spread_out(values, MOST_SENTENCES)]
+    if len(shown) == len(values):
         return shown
-    count = f"{len(shown)} из {len(sentences)}"
+    count = f"{len(shown)} из {len(values)}"
     told = f"Таких строк выше {count}, они взяты равномерно; остальные цифры — в таблице результатов."
     return [*shown, told]
 

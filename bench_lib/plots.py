@@ -23,6 +23,7 @@ STYLE = {"font.sans-serif": ["DejaVu Sans"], "svg.fonttype": "path", "svg.hashsa
 WIDE_RANGE = 10  # FPS that differ by more than this go on a logarithmic scale
 MOST_PANELS = 6  # more would be too small to read
 MOST_TICKS = 9
+MOST_MARKS = 12  # of a line; more would hide each other, and typesetting them takes longer than all else
 
 
 @dataclass(frozen=True)
@@ -117,14 +118,25 @@ def fps_figure(report: Summary, x: str, panel: str, x_label: str, title: str, ca
         for axes in grid.flat:
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 0 if value >= 1 else 2)))
         legend(figure, grid.flat)
+    if (every := marked_every(table[x].nunique())) > 1:
+        note += f", у каждой {every}-й точки"
     return shown(figure, f"{caption}; отрезки — интервалы 95 %{note}", alternative(table, x, caption), png)
+
+
+def marked_every(points: int) -> int:
+    """Of how many points of a line one is marked, so that at most `MOST_MARKS` are."""
+    return -(-points // MOST_MARKS)
 
 
 def draw_panel(axes: plt.Axes, table: pd.DataFrame, x: str, lines: dict[str, Line]) -> None:
     """One panel: for each name its line, with the 95 % interval of FPS at each point."""
+    every = marked_every(table[x].nunique())
     for name, rows in table.sort_values(x).groupby("name"):
         below, above = rows.fps - rows.fps_low, rows.fps_high - rows.fps
-        axes.errorbar(rows[x], rows.fps, [below, above], label=name, capsize=2, elinewidth=0.8, **lines[name].style)
+        axes.errorbar(
+            rows[x], rows.fps, [below, above], label=name, capsize=2, elinewidth=0.8, errorevery=every,
+            markevery=every, **lines[name].style,
+        )  # fmt: skip
     if x == "batch_size" and table[x].nunique() > 2:
         axes.set_xscale("log", base=2)
     axes.set_xticks(spread_out(sorted(table[x].unique()), MOST_TICKS))

@@ -21,6 +21,8 @@ def latency_vs_throughput(report: Summary, png: str | Path) -> HTML:
     if table.batch_size.nunique() < 2:
         return HTML(f"<p>График «{caption}» не построен: для него нужны хотя бы два измеренных батча.</p>")
     sizes = spread_out(sorted(table.image_size.unique()), plots.MOST_PANELS)
+    if (every := plots.marked_every(table.batch_size.nunique())) > 1:
+        caption += f", отмечен каждый {every}-й"
     lines, columns = plots.styles(report.cases), min(2, len(sizes))
     rows = -(-len(sizes) // columns)
     with plt.rc_context(plots.STYLE):
@@ -29,7 +31,7 @@ def latency_vs_throughput(report: Summary, png: str | Path) -> HTML:
             axes.set_visible(False)
         for axes, size in zip(grid.flat, sizes, strict=False):
             for name, line in table[table.image_size == size].sort_values("batch_size").groupby("name"):
-                axes.plot(line.latency_ms, line.fps, label=name, **lines[name].style)
+                axes.plot(line.latency_ms, line.fps, label=name, markevery=every, **lines[name].style)
             axes.set(
                 title=f"{size}×{size} пикселей", xlabel="Время/батч (мс)", ylabel="FPS (изображений/с)",
                 xscale="log", yscale="log",
@@ -62,7 +64,7 @@ def speedup_map(report: Summary, png: str | Path) -> HTML:
     furthest = max(1.01, table.speedup.max(), 1 / table.speedup.min())
     with plt.rc_context(plots.STYLE | {"axes.grid": False}):
         height = rows * (0.42 * len(sizes) + 1.1)
-        figure, grid = plt.subplots(rows, columns, figsize=(9, height), squeeze=False, layout="constrained")
+        figure, grid = plt.subplots(rows, columns, figsize=(9, height), squeeze=False)
         for axes in grid.flat[len(names) :]:
             axes.set_visible(False)
         for axes, name in zip(grid.flat, names, strict=False):
@@ -76,6 +78,7 @@ def speedup_map(report: Summary, png: str | Path) -> HTML:
             axes.set(title=name, xlabel="Батч", ylabel="Сторона")
             axes.title.set_size(9)
             axes.tick_params(axis="y", rotation=0)
+        figure.set_layout_engine("constrained")  # not above: seaborn draws the whole figure for each of its maps
     best = table.loc[table.speedup.idxmax()]
     least = table.loc[table.speedup.idxmin()]
     ends = [
