@@ -65,7 +65,7 @@ def median(samples: Sequence[float]) -> float:
 
 
 def quantiles(ordered: Sequence[float], shares: Sequence[float]) -> list[float]:
-    """Quantiles of sorted samples, interpolated linearly: those of `np.quantile`, to the last bit, without its start."""
+    """Quantiles of sorted samples, interpolated linearly: those of `np.quantile` to the last bit, without its start."""
     found = []
     for share in shares:
         place = (len(ordered) - 1) * share

@@ -1,8 +1,9 @@
 """The tidy table → tables for a reader: results, what is absent and why, builds, the machine, one record."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import pandas as pd
 from IPython.display import HTML
@@ -65,8 +66,7 @@ def results_table(report: Summary) -> Styler:
         "Results: {n}{nbsp}configuration, {tally}", "Results: {n}{nbsp}configurations, {tally}", len(table),
         tally=tally(report),
     )  # fmt: skip
-    classes = pd.DataFrame(dict.fromkeys(shown.columns, kinds))
-    return styled(shown, caption).set_td_classes(classes).set_table_styles(KINDS, overwrite=False)
+    return styled(shown, caption, kinds).set_table_styles(KINDS, overwrite=False)
 
 
 def absent_table(report: Summary) -> Styler | HTML:
@@ -163,8 +163,30 @@ def of_images(record: Record, figures: dict) -> dict[str, str]:
     }
 
 
-def styled(table: pd.DataFrame, caption: str) -> Styler:
-    """A table for the report: numbers in the language's style and to the right, no index."""
+class Table(Styler):
+    """A table whose rows are written as pandas' template writes them, in a tenth of the time.
+
+    `formats` makes the text of a column's cells; `kinds` are the classes of each row's cells.
+    """
+
+    formats: dict[str, Callable[[Any], str]]
+    kinds: Sequence[str]
+
+    def to_html(self, **named) -> str:
+        """The whole table, as `Styler.to_html` writes it."""
+        page = super().to_html(max_rows=1, **named)
+        columns = [map(self.formats[name], self.data[name]) for name in self.data.columns]
+        body = []
+        for i, (kind, *texts) in enumerate(zip(self.kinds, *columns, strict=True)):
+            kind = kind and f" {kind}"
+            cells = [f'      <td class="data row{i} col{j}{kind}" >{text}</td>\n' for j, text in enumerate(texts)]
+            body += ["    <tr>\n", *cells, "    </tr>\n"]
+        start, end = page.index("<tbody>\n") + len("<tbody>\n"), page.rindex("  </tbody>")
+        return f"{page[:start]}{''.join(body)}{page[end:]}"
+
+
+def styled(table: pd.DataFrame, caption: str, kinds: Sequence[str] | None = None) -> Table:
+    """A table for the report: numbers in its language's style and to the right, no index; `kinds` are rows' classes."""
     digits = dict.fromkeys(map(tr, WHOLE), 0)
     speedup, ceiling = tr(COLUMNS["speedup"]), tr(COLUMNS["roofline"])
     numeric = list(table.select_dtypes("number").columns)
@@ -175,10 +197,10 @@ def styled(table: pd.DataFrame, caption: str) -> Styler:
     if ceiling in numeric:
         formats[ceiling] = lambda share: "—" if pd.isna(share) else percent(share)
     right = [{"selector": "", "props": "text-align: right"}]
+    shown = Table(table, cell_ids=False)
+    shown.formats, shown.kinds = formats, kinds or [""] * len(table)
     return (
-        Styler(table, cell_ids=False)
-        .hide(axis="index")
-        .format(formats)
+        shown.hide(axis="index")
         .set_caption(quoted(caption))
         .set_uuid(f"{zlib.crc32(caption.encode()):08x}")  # pandas draws a random one, and no two reports would agree
         .set_table_styles(dict.fromkeys(numeric, right), overwrite=False)
