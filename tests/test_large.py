@@ -9,13 +9,14 @@ from bs4 import BeautifulSoup
 from here import NEEDS_PANGO
 from made import MACHINE, record, report
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+from pandas.io.formats.style import Styler
 from pypdf import PdfReader
 
-from bench_lib import cases, conclusions, export, interpretation, long_tables, plots, records, runs, tables
+from bench_lib import cases, conclusions, export, interpretation, long_tables, plots, records, runs, tables, tradeoffs
 from bench_lib.cases import Case, Grid, InputError
 from bench_lib.records import write_record
 from bench_lib.runs import Run
-from bench_lib.words import listed_few, spread_out
+from bench_lib.words import listed_few, number, spread_out
 
 ROWS = long_tables.LONG + 7
 GRID = Grid(engines=["pytorch"], precisions=["fp32"], image_sizes=list(range(1, 11)), batch_sizes=list(range(1, 6)))
@@ -36,6 +37,16 @@ def test_the_html_holds_every_row_alike(rows):
     assert all(["number" in cell["class"] for cell in row.select("td")] == [False, True, i % 2 == 0]
                for i, row in enumerate(found))  # fmt: skip
     assert "<!--rows" not in page
+
+
+def test_a_table_is_as_pandas_writes_it():
+    frame, formats = pd.DataFrame({"Имя": ["а<b", "б"], "FPS": [1.5, float("nan")]}), {"Имя": str, "FPS": number}
+    kinds = ["best starts", ""]
+    ours = tables.Table(frame, cell_ids=False, uuid="a", caption="Подпись")
+    ours.formats, ours.kinds = formats, kinds
+    classes = pd.DataFrame(dict.fromkeys(frame.columns, kinds))
+    theirs = Styler(frame, cell_ids=False, uuid="a", caption="Подпись").format(formats).set_td_classes(classes)
+    assert ours.hide(axis="index").to_html() == theirs.hide(axis="index").to_html()
 
 
 @NEEDS_PANGO
@@ -59,6 +70,13 @@ def test_a_figure_of_many_panels_shows_a_few_and_says_so(tmp_path):
     assert f"Показаны {plots.MOST_PANELS} из 10: Батч 1, " in shown
     assert "Батч 10" in shown
     assert "Показаны" not in plots.fps_vs_batch(data, tmp_path / "b.png").data
+
+
+def test_of_a_long_line_a_dozen_points_are_marked_and_the_caption_says_so(tmp_path):
+    data = report(*(record(size=size, batch=batch) for size in (32, 64) for batch in range(1, 43)))
+    assert "интервалы 95 %, у каждой 4-й точки" in plots.fps_vs_batch(data, tmp_path / "a.png").data
+    assert "у каждой" not in plots.fps_vs_image_size(data, tmp_path / "b.png").data
+    assert "точки — батчи, отмечен каждый 4-й" in tradeoffs.latency_vs_throughput(data, tmp_path / "c.png").data
 
 
 def test_sentences_of_a_kind_are_a_dozen_and_say_of_how_many():

@@ -23,6 +23,7 @@ from bench_lib.statistics import (
     interval,
     median,
     percentiles,
+    quantiles,
     ratio,
     relative_iqr,
     throughput_ips,
@@ -65,6 +66,13 @@ def test_percentiles_are_exact():
     one = percentiles([7])
     assert (one.p50, one.p90, one.p99) == (7, 7, 7)
     assert relative_iqr([7]) == 0
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 10, 101, 400])
+def test_medians_and_quantiles_are_numpys_to_the_last_bit(count):
+    samples, shares = np.random.default_rng(5).lognormal(0, 0.02, count), [0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99]
+    assert median(samples.tolist()) == np.median(samples)
+    assert quantiles(np.sort(samples), shares) == np.quantile(samples, shares).tolist()
 
 
 def test_throughput_of_windows():
