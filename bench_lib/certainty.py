@@ -3,30 +3,33 @@
 from IPython.display import HTML, Markdown
 from pandas.io.formats.style import Styler
 
+from bench_lib.language import mark, tr, tr_n
 from bench_lib.narrative import at, bullets
 from bench_lib.statistics import ASSUMED_SD, PAIRED_FROM, ROPE
 from bench_lib.summary import BASELINE_NAME, VERDICTS, Summary
-from bench_lib.tables import in_words, styled
-from bench_lib.words import NBSP, counted, listed_few, number, percent, plain
+from bench_lib.tables import headers, in_words, styled
+from bench_lib.words import listed_few, number, per_cent, percent, plain
 
 TROUBLE = {
-    "drift": "задержка дрейфует от начала измерения к концу",
-    "modes": "у задержки две моды",
-    "outliers": "среди вызовов есть выбросы",
+    "drift": mark("**⚑ Latency drifts from the start of the measurement to its end** ({count} of {total}): {places}."),
+    "modes": mark("**⚑ Latency has two modes** ({count} of {total}): {places}."),
+    "outliers": mark("**⚑ There are outliers among the calls** ({count} of {total}): {places}."),
 }
 
 
 def reading(report: Summary) -> Markdown:
     """What an interval is taken from, and what the verdicts mean."""
-    band = f"±{plain(100 * ROPE)}{NBSP}%"
     lines = [
-        f"**Интервал** — 95-процентный (t-распределение Стьюдента на логарифмах). {source(report)}",
-        f"**Вердикт** — о времени/батч относительно {BASELINE_NAME} того же размера и батча. {VERDICTS['same']} — "
-        f"интервал отношения внутри {band}; {VERDICTS['faster']} и {VERDICTS['slower']} — отношение отличается от "
-        f"единицы и на уровне 99{NBSP}% (поэтому одинаковое названо разным не чаще одного раза из ста); "
-        f"{VERDICTS['undecided']} — данных для вердикта мало. Так же решается, кто лидер: кто не медленнее его "
-        "наверняка, назван вместе с ним.",
-    ]
+        tr("**Intervals** are 95% confidence intervals (Student's t on logarithms). {source}", source=source(report)),
+        tr(
+            "**Verdicts** are on time/batch, relative to {baseline} at the same size and batch. {same}: the interval "
+            "of the ratio lies within ±{band}; {faster} and {slower}: the ratio differs from one at the 99% level too "
+            "(so what is the same is called different at most once in a hundred); {undecided}: the data do not suffice "
+            "for a verdict. Who leads is decided likewise: whatever is not certainly slower than the leader is named "
+            "with it.",
+            baseline=BASELINE_NAME, band=per_cent(plain(100 * ROPE)), **headers(VERDICTS),
+        ),
+    ]  # fmt: skip
     return bullets(lines)
 
 
@@ -34,15 +37,23 @@ def source(report: Summary) -> str:
     """Where the spread between processes comes from."""
     repeats = report.grid.repeats
     if repeats > 1:
-        return (
-            f"Он взят из медиан {counted(repeats, 'процесса', 'процессов', 'процессов')} с отдельной сборкой в каждом, "
-            "измеренных вперемешку с остальными: разброс от сборки к сборке и от запуска к запуску в него входит."
-            f"{paired(repeats)}"
-        )
-    return (
-        "Каждая конфигурация измерена в одном процессе, так что разброс от сборки к сборке и от запуска к запуску этот "
-        f"запуск не показывает; к разбросу внутри процесса добавлен разброс между процессами — он {origin(report)}. "
-        "Чтобы измерить его у каждой конфигурации, запустите с `repeats: 5`."
+        return " ".join([from_processes(repeats), *paired(repeats)])
+    return tr(
+        "Each configuration was measured in one process, so this run does not show the spread from build to build and "
+        "from start to start; the spread between processes is added to that within the process: {origin}. To measure "
+        "it for each configuration, run with `repeats: 5`.",
+        origin=origin(report),
+    )
+
+
+def from_processes(repeats: int) -> str:
+    """That the interval holds what differs from process to process."""
+    return tr_n(
+        "They come from the median of {n}{nbsp}process with its own build, interleaved with the others: the spread "
+        "from build to build and from start to start is included.",
+        "They come from the medians of {n}{nbsp}processes, each with its own build, interleaved with the others: the "
+        "spread from build to build and from start to start is included.",
+        repeats,
     )
 
 
@@ -50,64 +61,81 @@ def origin(report: Summary) -> str:
     """Where the spread between processes is taken from, of which rows."""
     sd, assumed = percent(report.process_sd), percent(ASSUMED_SD)
     if report.check is None:
-        return (
-            f"не измерен (его измеряет `bench selfcheck`) и принят равным {sd}; у строк, где GPU ждёт процессора "
-            "(батч 1), он может быть во много раз больше"
+        return tr(
+            "it was not measured (`bench selfcheck` measures it) and is assumed to be {sd}; in rows where the GPU "
+            "waits for the host (batch 1) it may be many times larger",
+            sd=sd,
         )
-    measured = f"взят из проверки выводов (раздел 2): {sd}"
     if report.checked_pace is None:
-        return measured
-    host, device = "темп задаёт процессор (отправка занимает не меньше половины задержки)", "темп задаёт GPU"
-    here, rest = (host, device) if report.checked_pace else (device, host)
-    return (
-        f"у строк, где {here}, как у проверенной, {measured}; у строк, где {rest}, не измерен и принят равным {assumed}"
-    )
+        return tr("it is taken from the check of the verdicts (section 2), {sd}", sd=sd)
+    if report.checked_pace:
+        return tr(
+            "in rows where the host sets the pace (enqueueing takes at least half of the latency), as in the one "
+            "checked, it is taken from the check of the verdicts (section 2), {sd}; in rows where the GPU sets the "
+            "pace, it was not measured and is assumed to be {assumed}",
+            sd=sd, assumed=assumed,
+        )  # fmt: skip
+    return tr(
+        "in rows where the GPU sets the pace, as in the one checked, it is taken from the check of the verdicts "
+        "(section 2), {sd}; in rows where the host sets the pace (enqueueing takes at least half of the latency), it "
+        "was not measured and is assumed to be {assumed}",
+        sd=sd, assumed=assumed,
+    )  # fmt: skip
 
 
-def paired(repeats: int) -> str:
+def paired(repeats: int) -> list[str]:
     """That ratios are taken within rounds, where there are enough of them."""
     if repeats < PAIRED_FROM:
-        return ""
-    return (
-        " Отношение двух конфигураций берётся внутри каждого круга, в котором обе измерены по разу, поэтому медленные "
-        "изменения скорости самой машины на вердикты не влияют."
-    )
+        return []
+    return [
+        tr(
+            "The ratio of two configurations is taken within each round, in which both are measured once, so that slow "
+            "changes in the machine's own speed do not affect the verdicts."
+        )
+    ]
 
 
 def intervals_table(report: Summary) -> Styler | HTML:
     """The 95 % interval of each case's time per batch, FPS and speedup, and the verdict."""
     cases = report.measured.sort_values(["image_size", "batch_size", "latency_ms"], kind="stable")
     if cases.empty:
-        return HTML("<p>Интервалов нет: ни одна конфигурация не измерена.</p>")
+        return HTML(f"<p>{tr('There are no intervals: no configuration was measured.')}</p>")
     table = cases[["label", "precision_label", "image_size", "batch_size", "processes"]].copy()
     for figure, digits in (("latency", None), ("fps", None), ("speedup", 2)):
         ends = zip(cases[f"{figure}_low"], cases[f"{figure}_high"], strict=True)
         table[figure] = [f"{number(low, digits)}–{number(high, digits)}" if low == low else "—" for low, high in ends]
 
     table["verdict"] = in_words(cases.verdict, VERDICTS)
-    table.columns = ["Оптимизация", "Точность", "Размер", "Батч", "Процессов", "Время/батч (мс)", "FPS",
-                     "Ускорение, раз", "Вердикт"]  # fmt: skip
-    return styled(table.reset_index(drop=True), "Интервалы 95 % и вердикты")
+    table.columns = [
+        tr("Optimisation"), tr("Precision"), tr("Size"), tr("Batch"), tr("Processes"), tr("Time/batch (ms)"), tr("FPS"),
+        tr("Speedup (×)"), tr("Verdict"),
+    ]  # fmt: skip
+    return styled(table.reset_index(drop=True), tr("95% intervals and verdicts"))
 
 
 def quality(report: Summary) -> Markdown:
     """How far sampling settled, and what is wrong with samples: found, named, and not trimmed away."""
     cases = report.measured
     if cases.empty:
-        return Markdown("Судить не о чем: ни одна конфигурация не измерена.")
+        return Markdown(tr("There is nothing to judge: no configuration was measured."))
     most = cases.loc[cases.spread.idxmax()]
     lines = [
-        f"**Разброс** задержки внутри процесса (межквартильный размах к медиане): у половины строк не больше "
-        f"{percent(cases.spread.median())}, наибольший — {percent(most.spread)} ({at(most)}).",
+        tr(
+            "**Spread** of latency within a process (interquartile range over median): at most {half} in half of the "
+            "rows, {most} at its largest ({where}).",
+            half=percent(cases.spread.median()),
+            most=percent(most.spread),
+            where=at(most),
+        ),
         *settled(report),
     ]
     for kind, words in TROUBLE.items():
         rows = cases[[kind in found for found in cases.trouble]]
         if len(rows):
             places = listed_few([at(row) for _, row in rows.iterrows()], 6)
-            lines.append(f"**⚑ {words[0].upper()}{words[1:]}** ({len(rows)} из {len(cases)}): {places}.")
+            lines.append(tr(words, count=len(rows), total=len(cases), places=places))
     if not any(cases.trouble):
-        lines.append("Дрейфа, двух мод и выбросов в задержке не найдено ни в одной строке.")
+        lines.append(tr("No row's latency shows drift, two modes or outliers."))
     return bullets(lines)
 
 
@@ -118,7 +146,19 @@ def settled(report: Summary) -> list[str]:
     if not ends:
         return []
     limits, by_time = report.grid.limits, ends.count("time")
-    text = f"**Остановка:** из {len(ends)} измеренных величин {ends.count('noise')} сошлись до "
-    text += f"±{percent(limits.max_noise)} (половина интервала медианы внутри процесса)"
-    rest = f", у остальных ({by_time}) вышло время — {plain(limits.longest_s)}{NBSP}с" if by_time else ""
-    return [f"{text}{rest}."]
+    known = {"total": len(ends), "settled": ends.count("noise"), "noise": percent(limits.max_noise)}
+    if not by_time:
+        return [
+            tr(
+                "**Stopping:** of {total} measured quantities, {settled} settled to ±{noise} (half the interval of the "
+                "median within a process).",
+                **known,
+            )
+        ]
+    return [
+        tr(
+            "**Stopping:** of {total} measured quantities, {settled} settled to ±{noise} (half the interval of the "
+            "median within a process); the rest ({rest}) ran out of time ({limit}{nbsp}s).",
+            rest=by_time, limit=plain(limits.longest_s), **known,
+        )
+    ]  # fmt: skip

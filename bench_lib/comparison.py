@@ -9,11 +9,12 @@ from pandas.io.formats.style import Styler
 
 from bench_lib import statistics
 from bench_lib.cases import InputError
+from bench_lib.language import tr, tr_n
 from bench_lib.narrative import at, bullets, place
 from bench_lib.summary import STATUS, VERDICTS, Summary, compared
 from bench_lib.tables import in_words, styled
 from bench_lib.terminal import coloured
-from bench_lib.words import NBSP, counted, listed_few, number, percent, quoted
+from bench_lib.words import listed, listed_few, number, percent, quoted
 
 COLOURS = {"faster": "green", "slower": "red", "same": "yellow", "undecided": "yellow"}
 SAME = ["engine", "variant", "precision", "image_size", "batch_size"]  # what the columns of both runs share
@@ -115,20 +116,36 @@ def flattened(machine: dict) -> dict[str, str]:
 
 def abstract(found: Comparison) -> HTML:
     """The answer in short."""
-    (first, second), cases, told = map_names(found), found.cases, counts(found)
-    verdicts = ", ".join(f"{words.lower()} — {told[verdict]}" for verdict, words in VERDICTS.items())
+    (first, second), cases, number_of = map_names(found), found.cases, counts(found)
+    verdicts = ", ".join(
+        tr("{count} {verdict}", count=number_of[verdict], verdict=tr(words).lower())
+        for verdict, words in VERDICTS.items()
+    )
     lines = [
-        f"<b>Что с чем.</b> «{second}» ({place(found.b)}) относительно «{first}» ({place(found.a)}); общих "
-        f"{counted(len(cases), 'конфигурация', 'конфигурации', 'конфигураций')}.",
-        f"<b>Вердикты</b> о времени/батч в «{second}»: {verdicts}.",
-    ]
+        tr_n(
+            "<b>What is compared.</b> “{second}” ({second_place}) against “{first}” ({first_place}); "
+            "{n}{nbsp}configuration in common.",
+            "<b>What is compared.</b> “{second}” ({second_place}) against “{first}” ({first_place}); "
+            "{n}{nbsp}configurations in common.",
+            len(cases), first=first, first_place=place(found.a), second=second, second_place=place(found.b),
+        ),
+        tr("<b>Verdicts</b> on time/batch in “{run}”: {verdicts}.", run=second, verdicts=verdicts),
+    ]  # fmt: skip
     slower, faster = (cases[cases.verdict == verdict] for verdict in ("slower", "faster"))
     if len(slower):
         row = slower.loc[slower.ratio.idxmax()]
-        lines.append(f"<b>Сильнее всего замедлилась</b> {at(shown(row))}: время больше на {percent(row.ratio - 1)}.")
+        lines.append(
+            tr(
+                "<b>Slowed down most:</b> {where}, {share} more time.",
+                where=at(shown(row)),
+                share=percent(row.ratio - 1),
+            )
+        )
     if len(faster):
         row = faster.loc[faster.ratio.idxmin()]
-        lines.append(f"<b>Сильнее всего ускорилась</b> {at(shown(row))}: время меньше на {percent(1 - row.ratio)}.")
+        lines.append(
+            tr("<b>Sped up most:</b> {where}, {share} less time.", where=at(shown(row)), share=percent(1 - row.ratio))
+        )
     items = "".join(f"<li>{line}</li>" for line in lines)
     return HTML(f'<div class="summary"><ul>{items}</ul></div>')
 
@@ -148,30 +165,34 @@ def conditions(found: Comparison) -> Markdown:
     first, second = map_names(found)
     processes = [int(run.measured.processes.min()) if len(run.measured) else 0 for run in (found.a, found.b)]
     lines = [
-        f"**Процессов на конфигурацию:** не меньше {processes[0]} в «{first}» и {processes[1]} в «{second}». "
-        f"Вердикт — по тем же правилам, что в отчёте о запуске: по интервалам отношения времени/батч, 95 и 99{NBSP}%.",
-    ]
+        tr(
+            "**Processes per configuration:** at least {first_count} in “{first}” and {second_count} in “{second}”. "
+            "Verdicts follow the same rules as in a run's report: by the 95 and 99% intervals of the ratio of "
+            "time/batch.",
+            first_count=processes[0], first=first, second_count=processes[1], second=second,
+        )
+    ]  # fmt: skip
     without = found.cases[found.cases.verdict == ""]
     if len(without):
         places = [f"{at(shown(row))} ({reason(row)})" for _, row in without.iterrows()]
-        lines.append(f"**Не сравнить:** {listed_few(places)}.")
+        lines.append(tr("**Cannot be compared:** {places}.", places=listed_few(places)))
     return bullets(lines)
 
 
 def reason(row: pd.Series) -> str:
     """Why a case has no verdict."""
     if (row.status_a, row.status_b) != ("ok", "ok"):
-        return f"{STATUS[row.status_a]} и {STATUS[row.status_b]}"
-    return f"считалось в {row.precision_label_a} и {row.precision_label_b}"
+        return listed([tr(STATUS[row.status_a]), tr(STATUS[row.status_b])])
+    return tr("computed in {first} and {second}", first=row.precision_label_a, second=row.precision_label_b)
 
 
 def machines_table(found: Comparison) -> Styler | HTML:
     """What differs between the machines."""
     unlike = differing(found)
     if not unlike:
-        return HTML("<p>Машина и версии одни и те же.</p>")
-    table = pd.DataFrame([(name, *pair) for name, pair in unlike.items()], columns=["Что", *found.names])
-    return styled(table, "Чем различаются машины")
+        return HTML(f"<p>{tr('The machine and the versions are the same.')}</p>")
+    table = pd.DataFrame([(name, *pair) for name, pair in unlike.items()], columns=[tr("What"), *found.names])
+    return styled(table, tr("How the machines differ"))
 
 
 def table(found: Comparison) -> Styler:
@@ -179,9 +200,12 @@ def table(found: Comparison) -> Styler:
     cases = found.cases.sort_values(["image_size", "batch_size", "latency_ms_b"], kind="stable")
     first, second = found.names
     rows = cases[["label_b", "precision_label_b", "image_size", "batch_size", "latency_ms_a", "latency_ms_b"]].copy()
-    rows.columns = ["Оптимизация", "Точность", "Размер", "Батч", f"{first}, мс", f"{second}, мс"]
+    rows.columns = [
+        tr("Optimisation"), tr("Precision"), tr("Size"), tr("Batch"), tr("{run}, ms", run=first),
+        tr("{run}, ms", run=second),
+    ]  # fmt: skip
     ends = zip(cases.ratio_low, cases.ratio_high, strict=True)
-    rows["Отношение"] = [number(ratio, 3) for ratio in cases.ratio]
-    rows["95 %"] = [f"{number(low, 3)}–{number(high, 3)}" if low == low else "—" for low, high in ends]
-    rows["Вердикт"] = in_words(cases.verdict, VERDICTS)
-    return styled(rows.reset_index(drop=True), f"Время/батч: {second} относительно {first}")
+    rows[tr("Ratio")] = [number(ratio, 3) for ratio in cases.ratio]
+    rows[tr("95%")] = [f"{number(low, 3)}–{number(high, 3)}" if low == low else "—" for low, high in ends]
+    rows[tr("Verdict")] = in_words(cases.verdict, VERDICTS)
+    return styled(rows.reset_index(drop=True), tr("Time/batch: {second} against {first}", first=first, second=second))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench_lib.engines import Engine
+from bench_lib.language import tr
 from bench_lib.machine import nvml
 from bench_lib.records import Energy
 from bench_lib.timing import Clock
@@ -18,7 +19,7 @@ Counter = Callable[[], float]  # joules since some time in the past
 
 
 class NoCounter(Exception):
-    """There is no counter to read. `str()` is the reason for the report's reader (Russian)."""
+    """There is no counter to read. `str()` is the reason for the report's reader, in the report's language."""
 
 
 def measure(
@@ -48,7 +49,7 @@ def next_step(engine: Engine, calls: int, counter: Counter, clock: Clock, least_
         if joules != before and now - start >= least_s:
             return joules, now, sent
         if now - start > least_s + PATIENCE_S and joules == before:
-            raise NoCounter("счётчик энергии не меняется под нагрузкой")
+            raise NoCounter(tr("the energy counter does not move under load"))
         if now - start < least_s:
             before = joules
 
@@ -58,11 +59,11 @@ def gpu_counter() -> Iterator[Counter]:
     """The GPU's own counter, as NVML tells; from the Volta generation on."""
     with nvml() as (api, handle):
         if api is None:
-            raise NoCounter("драйвер GPU не отвечает на запросы NVML")
+            raise NoCounter(tr("the GPU driver does not answer NVML queries"))
         try:
             api.nvmlDeviceGetTotalEnergyConsumption(handle)
         except api.NVMLError as error:
-            raise NoCounter(f"драйвер GPU не сообщает энергию ({error})") from None
+            raise NoCounter(f"{tr('the GPU driver does not report energy')} ({error})") from None
         yield lambda: api.nvmlDeviceGetTotalEnergyConsumption(handle) / 1e3
 
 
@@ -71,12 +72,12 @@ def cpu_counter() -> Iterator[Counter]:
     """The counters of all processor packages (RAPL), where the system lets them be read."""
     packages = [zone for zone in sorted(POWERCAP.glob("*:*")) if (zone / "name").read_text().startswith("package")]
     if not packages:
-        raise NoCounter("у этого процессора нет счётчика энергии (RAPL), видимого системе")
+        raise NoCounter(tr("this processor has no energy counter (RAPL) that the system can see"))
     counts = [Unrolled(zone) for zone in packages]
     try:
         counts[0]()
     except PermissionError:
-        raise NoCounter("счётчик энергии процессора (RAPL) доступен только администратору") from None
+        raise NoCounter(tr("only the administrator can read the processor's energy counter (RAPL)")) from None
     yield lambda: sum(count() for count in counts)
 
 

@@ -6,23 +6,24 @@ from pandas.io.formats.style import Styler
 
 from bench_lib import inputs
 from bench_lib.figures import LAUNCH_BOUND
+from bench_lib.language import mark, stored, tr, tr_n
 from bench_lib.narrative import at, bullets
 from bench_lib.summary import Summary
-from bench_lib.tables import styled
-from bench_lib.words import NBSP, counted, listed_few, number, percent, quoted
+from bench_lib.tables import headers, styled
+from bench_lib.words import NBSP, listed_few, number, percent, quoted
 
 PARTS = {
-    "label": "Оптимизация",
-    "precision_label": "Точность",
-    "image_size": "Размер",
-    "batch_size": "Батч",
-    "latency_ms": "Задержка p50 (мс)",
-    "p90_ms": "p90 (мс)",
-    "p99_ms": "p99 (мс)",
-    "device_ms": "Устройство (мс)",
-    "enqueue_ms": "Отправка (мс)",
-    "period_ms": "Период в потоке (мс)",
-    "millijoules": "Энергия (мДж/изобр.)",
+    "label": mark("Optimisation"),
+    "precision_label": mark("Precision"),
+    "image_size": mark("Size"),
+    "batch_size": mark("Batch"),
+    "latency_ms": mark("Latency p50 (ms)"),
+    "p90_ms": mark("p90 (ms)"),
+    "p99_ms": mark("p99 (ms)"),
+    "device_ms": mark("Device (ms)"),
+    "enqueue_ms": mark("Enqueue (ms)"),
+    "period_ms": mark("Back-to-back period (ms)"),
+    "millijoules": mark("Energy (mJ/image)"),
 }
 
 
@@ -30,24 +31,31 @@ def table(report: Summary) -> Styler | HTML:
     """Four figures that are often mixed up, and energy; columns that nothing fills are left out."""
     cases = report.measured.sort_values(["image_size", "batch_size", "latency_ms"], kind="stable")
     if cases.empty:
-        return HTML("<p>Времени нет: ни одна конфигурация не измерена.</p>")
+        return HTML(f"<p>{tr('There are no times: no configuration was measured.')}</p>")
     cases = cases.assign(period_ms=1e3 * cases.batch_size / cases.fps, millijoules=1e3 * cases.joules)
     cases["label"] += cases.launch_bound.map({True: f"{NBSP}◷", False: ""})
     columns = [name for name in PARTS if cases[name].notna().any()]
-    return styled(cases[columns].rename(columns=PARTS).reset_index(drop=True), "Из чего складывается время")
+    shown = cases[columns].rename(columns=headers(PARTS)).reset_index(drop=True)
+    return styled(shown, tr("What the time is made of"))
 
 
 def reading(report: Summary) -> Markdown:
     """What the columns are, and which rows the host holds up."""
     cases = report.measured
     lines = [
-        "**Задержка** — от отправки батча до готового выхода; p50, p90 и p99 — столько не превышают 50, 90 и "
-        f"99{NBSP}% вызовов. **Период в потоке** — время на батч, когда вызовы идут подряд: батч, делённый на FPS.",
+        tr(
+            "**Latency** runs from sending a batch to having its output; 50, 90 and 99% of calls take no longer than "
+            "p50, p90 and p99. **Back-to-back period** is the time per batch when one call follows another: the "
+            "batch size divided by FPS."
+        ),
     ]
     if cases.device_ms.notna().any():
         lines.append(
-            "**Устройство** — сколько вызов занимает GPU (события CUDA; запуск скрыт за работой, которой GPU занят). "
-            "**Отправка** — сколько процессор отправляет вызов: столько занимает возврат из него без ожидания."
+            tr(
+                "**Device** is how long a call occupies the GPU (CUDA events; the launch is hidden behind work that "
+                "keeps the GPU busy). **Enqueue** is how long the host takes to send a call: the time until it returns "
+                "without waiting."
+            )
         )
         lines += launches(cases)
     return bullets(lines + energy(report) + inputs.preparation(report))
@@ -57,17 +65,19 @@ def launches(cases: pd.DataFrame) -> list[str]:
     """Which cases wait for the host rather than for the GPU."""
     bound = cases[cases.launch_bound]
     if bound.empty:
-        return ["Ни одна строка не упирается в отправку вызовов: везде ждут GPU, а не процессор."]
+        return [tr("No row is bound by enqueueing: the wait is for the GPU everywhere, not for the host.")]
     batches = sorted(bound.batch_size.unique())
     idle = (1 - bound.device_ms / bound.latency_ms).median()
-    text = (
-        f"**◷** — строка упирается в отправку (не меньше {percent(LAUNCH_BOUND)} задержки): GPU считает быстрее, чем "
-        f"процессор даёт ему работу, и простаивает — у половины таких строк не меньше {percent(max(idle, 0))} времени. "
-        "Там время зависит от процессора и от обвязки способа, а не от точности и не от размера изображения; помогают "
-        f"CUDA-графы или больший батч. Таких строк {len(bound)} из {len(cases)}, батчи: "
-        f"{listed_few(list(map(str, batches)))}."
-    )
-    return [text]
+    return [
+        tr(
+            "**◷** marks a row bound by enqueueing (at least {bound} of latency): the GPU computes faster than the "
+            "host gives it work, and in half of such rows it idles for at least {idle} of the time. There the time "
+            "depends on the host and on the overhead of the runtime, not on precision or image size; CUDA graphs or a "
+            "larger batch help. Such rows: {count} of {total}, batches: {batches}.",
+            bound=percent(LAUNCH_BOUND), idle=percent(max(idle, 0)), count=len(bound), total=len(cases),
+            batches=listed_few(list(map(str, batches))),
+        )
+    ]  # fmt: skip
 
 
 def energy(report: Summary) -> list[str]:
@@ -77,24 +87,40 @@ def energy(report: Summary) -> list[str]:
         best = cases.loc[cases.joules.idxmin()]
         source = next(record.energy.source for record in report.records if record.energy)
         return [
-            f"**Энергия** ({source}, не меньше секунды вызовов подряд): меньше всего на изображение — "
-            f"{number(1e3 * best.joules)}{NBSP}мДж — у {at(best)}."
-        ]
-    reasons = sorted({quoted(record.energy_absent) for record in report.records if record.energy_absent})
-    return [f"**Энергия** не измерена: {listed_few(reasons)}."] if reasons else []
+            tr(
+                "**Energy** ({source}, at least a second of back-to-back calls): the least per image, "
+                "{figure}{nbsp}mJ, is that of {where}.",
+                source=source, figure=number(1e3 * best.joules), where=at(best),
+            )
+        ]  # fmt: skip
+    reasons = sorted({quoted(no_counter(record.energy_absent)) for record in report.records if record.energy_absent})
+    return [tr("**Energy** was not measured: {reasons}.", reasons=listed_few(reasons))] if reasons else []
+
+
+def no_counter(reason: str) -> str:
+    """Why energy was not measured; the driver's own words may follow in brackets, and stay as they are."""
+    if (known := stored(reason)) != reason:
+        return known
+    words, bracket, error = reason.partition(" (")
+    return f"{stored(words)}{bracket}{error}"
 
 
 def start_table(report: Summary) -> Styler | HTML:
     """What a cold start costs, each engine and precision: medians over all sizes and batches, and the longest build."""
     cases = report.measured
     if cases.empty:
-        return HTML("<p>Старт не измерен ни у одной конфигурации.</p>")
+        return HTML(f"<p>{tr('No cold start was measured.')}</p>")
     by_name = cases.groupby(["label", "precision_label"], sort=False)
     medians = by_name[["import_s", "build_s", "first_ms", "settle_s"]].median()
     medians["first_ms"] /= 1e3
     shown = medians.assign(longest=by_name.build_s.max()).reset_index()
     shown = shown[["label", "precision_label", "import_s", "build_s", "longest", "first_ms", "settle_s"]]
-    shown.columns = ["Оптимизация", "Точность", "Импорт (с)", "Сборка (с)", "Самая долгая сборка (с)",
-                     "Первый вызов (с)", "До устойчивой скорости (с)"]  # fmt: skip
-    count = counted(len(cases), "конфигурации", "конфигурациям", "конфигурациям")
-    return styled(shown.dropna(axis="columns", how="all"), f"Холодный старт: медианы по {count}")
+    shown.columns = [
+        tr("Optimisation"), tr("Precision"), tr("Import (s)"), tr("Build (s)"), tr("Longest build (s)"),
+        tr("First call (s)"), tr("Until steady speed (s)"),
+    ]  # fmt: skip
+    caption = tr_n(
+        "Cold start: medians over {n}{nbsp}configuration", "Cold start: medians over {n}{nbsp}configurations",
+        len(cases),
+    )  # fmt: skip
+    return styled(shown.dropna(axis="columns", how="all"), caption)

@@ -1,4 +1,4 @@
-"""What `bench selfcheck` found → Russian tables and sentences: whether the clock and the verdicts can be trusted."""
+"""What `bench selfcheck` found → tables and sentences: whether the clock and the verdicts can be trusted."""
 
 from pathlib import Path
 
@@ -8,33 +8,49 @@ from pandas.io.formats.style import Styler
 
 from bench_lib import checks
 from bench_lib.cases import Case
-from bench_lib.checks import Clock, ClockRow, SelfCheck
+from bench_lib.checks import Absent, Clock, ClockRow, SelfCheck
+from bench_lib.language import mark, told, tr, tr_n
 from bench_lib.narrative import bullets, not_measured
 from bench_lib.runs import Run
 from bench_lib.statistics import Interval
 from bench_lib.summary import LABELS
 from bench_lib.tables import styled
-from bench_lib.words import NBSP, counted, listed, number, percent, plain, quoted
+from bench_lib.words import listed, number, per_cent, percent, plain, quoted
 
-FIGURES = {"latency": "задержка", "throughput": "вызовы подряд"}
-CLOCKS = {checks.OURS: "наш цикл", checks.EVENTS: "события CUDA"}
+FIGURES = {"latency": mark("latency"), "throughput": mark("back-to-back calls")}
+CLOCKS = {checks.OURS: mark("our loop"), checks.EVENTS: mark("CUDA events")}
 SCENARIOS = {"latency": "SingleStream", "throughput": "Offline"}
-AGREEMENTS = {"agrees": "совпадают", "differs": "расходятся", "undecided": "не решено", None: "—"}
+AGREEMENTS = {"agrees": mark("agree"), "differs": mark("differ"), "undecided": mark("not decided"), None: "—"}
+OUTCOMES = {
+    "differs": mark("These differ: {places}."),
+    "undecided": mark("Not decided (the machine's noise is wider than the goal): {places}."),
+}
+GOALS = {True: mark("goal met"), False: mark("goal not met")}
 
 
 def clock(folder: str | Path) -> Markdown:
     """How our clock was compared with others, what came of it, and what our loop itself adds to a call."""
     found = checks.read_clock(folder)
     if found is None:
-        return not_measured("Часы на этой машине с другими не сверены", "bench selfcheck --clock")
+        words = tr("The clock has not been checked against others on this machine")
+        return not_measured(words, "bench selfcheck --clock")
     rows = [row for row in checks.rows(found) if row.agreement]
     lines = [
-        f"**Часы.** Один и тот же вызов в одном процессе по очереди измеряли наш цикл и другие часы"
-        f"{versions(found)}: {counted(found.rounds, 'раунд', 'раунда', 'раундов')}, порядок часов в каждом "
-        f"случайный, {quoted(found.started_at[:10])}. Отличие — от нашего цикла в том же раунде, интервал — по "
-        "раундам.",
-        f"Часы совпадают, если весь 95{NBSP}%-й интервал внутри цели: ±2{NBSP}% при батче 1, где вызов короток, и "
-        f"±1{NBSP}% при большем; расходятся, если он весь снаружи.",
+        tr_n(
+            "**Clocks.** Our loop and other clocks{versions} took turns to time the same call in one process: "
+            "{n}{nbsp}round, the clocks in random order, {date}. Each difference is from our loop in the same round; "
+            "intervals are over the rounds.",
+            "**Clocks.** Our loop and other clocks{versions} took turns to time the same call in one process: "
+            "{n}{nbsp}rounds, the clocks in random order in each, {date}. Each difference is from our loop in the same "
+            "round; intervals are over the rounds.",
+            found.rounds,
+            versions=versions(found),
+            date=quoted(found.started_at[:10]),
+        ),
+        tr(
+            "Two clocks agree if the whole 95% interval lies within the goal: ±2% at batch 1, where a call is short, "
+            "and ±1% at larger batches; they differ if all of it lies outside."
+        ),
         *fewer_threads(found),
         *loadgen(found),
         *outcome(rows),
@@ -54,8 +70,10 @@ def fewer_threads(found: Clock) -> list[str]:
     if found.machine["gpu"]:
         return []
     return [
-        "На процессоре рантайм здесь оставляет одно ядро свободным, чтобы служебные потоки других часов ему не мешали, "
-        "поэтому время больше, чем в таблице результатов: сверяются часы, а не рантайм."
+        tr(
+            "On a CPU the runtime leaves one core free here, so that the other clocks' own threads do not disturb it; "
+            "times are therefore longer than in the table of results: the clocks are checked, not the runtime."
+        )
     ]
 
 
@@ -64,25 +82,36 @@ def loadgen(found: Clock) -> list[str]:
     if checks.LOADGEN not in found.versions:
         return []
     return [
-        "**MLPerf LoadGen** сам вызывает рантайм и сам измеряет время: SingleStream — по одному запросу, Offline — все "
-        "запросы подряд; запрос — один батч. Его собственные сводки — в `loadgen.txt` рядом с отчётом."
+        tr(
+            "**MLPerf LoadGen** calls the runtime and measures the time by itself: SingleStream sends one query at a "
+            "time, Offline all queries in a row; a query is one batch. Its own summaries are in `loadgen.txt` beside "
+            "the report."
+        )
     ]
 
 
 def outcome(rows: list[ClockRow]) -> list[str]:
     """How many comparisons agree, and which do not."""
     if not rows:
-        return ["**Итог:** сравнить не с чем — других часов здесь нет."]
+        return [tr("**Outcome:** there is nothing to compare with: no other clock is available here.")]
     agree = sum(row.agreement == "agrees" for row in rows)
-    text = f"**Итог:** в пределах цели {agree} из {counted(len(rows), 'сравнения', 'сравнений', 'сравнений')}."
-    for agreement, words in (("differs", "Расходятся"), ("undecided", "Не решено (шум машины шире цели)")):
+    sentences = [
+        tr_n(
+            "**Outcome:** {agree} of {n}{nbsp}comparison within the goal.",
+            "**Outcome:** {agree} of {n}{nbsp}comparisons within the goal.",
+            len(rows), agree=agree,
+        )
+    ]  # fmt: skip
+    for agreement, words in OUTCOMES.items():
         if named := [
-            f"{quoted(clock_name(row))}, {FIGURES[row.figure]} ({at(row.case)})"
-            for row in rows
-            if row.agreement == agreement
-        ]:
-            text += f" {words}: {listed(named)}."
-    return [text]
+            tr(
+                "{figure} by {clock} ({case})",
+                figure=tr(FIGURES[row.figure]), clock=quoted(clock_name(row)), case=at(row.case),
+            )
+            for row in rows if row.agreement == agreement
+        ]:  # fmt: skip
+            sentences.append(tr(words, places=listed(named)))
+    return [" ".join(sentences)]
 
 
 def overhead(found: Clock) -> list[str]:
@@ -95,21 +124,25 @@ def overhead(found: Clock) -> list[str]:
         case.overhead_ns[figure] / 1e6 / min(case.ms[figure][checks.OURS]) for case in timed for figure in FIGURES
     ]
     return [
-        f"**Сам цикл** прибавляет к вызову {number(most['latency'], 0)}{NBSP}нс при измерении задержки и "
-        f"{number(most['throughput'], 0)}{NBSP}нс при вызовах подряд (измерено на вызове, который ничего не делает): "
-        f"не больше {number(100 * max(shares), 4)}{NBSP}% от времени в таблице."
+        tr(
+            "**The loop itself** adds {latency}{nbsp}ns to a call when latency is measured and {throughput}{nbsp}ns in "
+            "back-to-back calls (measured on a call that does nothing): at most {share} of the time in the table.",
+            latency=number(most["latency"], 0),
+            throughput=number(most["throughput"], 0),
+            share=per_cent(number(100 * max(shares), 4)),
+        )
     ]
 
 
 def at(case: Case) -> str:
     """A case in words."""
     name = f"{LABELS.get(case.engine, case.engine)} {case.precision}"
-    return f"{name}, {case.image_size}×{case.image_size}, батч{NBSP}{case.batch_size}"
+    return tr("{name}, {size}×{size}, batch{nbsp}{batch}", name=name, size=case.image_size, batch=case.batch_size)
 
 
 def clock_name(row: ClockRow) -> str:
     """A clock in words, with what LoadGen calls the figure."""
-    name = CLOCKS.get(row.clock, row.clock)
+    name = tr(CLOCKS[row.clock]) if row.clock in CLOCKS else row.clock
     return f"{name} {SCENARIOS[row.figure]}" if row.clock == checks.LOADGEN and row.figure else name
 
 
@@ -120,72 +153,90 @@ def clock_table(folder: str | Path) -> Styler | HTML:
         return HTML("")
     table = pd.DataFrame([
         {
-            "Конфигурация": at(row.case),
-            "Величина": FIGURES.get(row.figure, "—"),
-            "Часы": clock_name(row) or "—",
-            "Время/батч (мс)": float("nan") if row.ms is None else row.ms,
-            "Отличие": signed(row.ratio.value - 1) if row.ratio else "—",
-            "95 %-й интервал": between(row.ratio) if row.ratio else "—",
-            "Цель": f"±{whole(checks.goal(row.case))}" if row.ratio else "—",
-            "Вывод": f"не измерено: {row.absent.reason}" if row.absent else AGREEMENTS[row.agreement],
+            tr("Configuration"): at(row.case),
+            tr("Quantity"): tr(FIGURES[row.figure]) if row.figure else "—",
+            tr("Clock"): clock_name(row) or "—",
+            tr("Time/batch (ms)"): float("nan") if row.ms is None else row.ms,
+            tr("Difference"): signed(row.ratio.value - 1) if row.ratio else "—",
+            tr("95% interval"): between(row.ratio) if row.ratio else "—",
+            tr("Goal"): f"±{whole(checks.goal(row.case))}" if row.ratio else "—",
+            tr("Outcome"): tr(AGREEMENTS[row.agreement]) if row.absent is None else absent(row.absent),
         }
         for row in checks.rows(found)
     ])  # fmt: skip
-    return styled(table, "Наш цикл и другие часы: один и тот же вызов")
+    return styled(table, tr("Our loop and other clocks: the same call"))
+
+
+def absent(why: Absent) -> str:
+    """That there is no figure, and why."""
+    return tr("not measured: {reason}", reason=told(why.reason, why.detail))
 
 
 def signed(share: float) -> str:
     """A difference as percent with its sign."""
     sign = "+" if share > 0 else "−" if share < 0 else ""
-    return f"{sign}{number(100 * abs(share), 2)}{NBSP}%"
+    return f"{sign}{per_cent(number(100 * abs(share), 2))}"
 
 
 def whole(share: float) -> str:
     """A share that a person chose, as percent: 5 %."""
-    return f"{plain(100 * share)}{NBSP}%"
+    return per_cent(plain(100 * share))
 
 
 def exact(share: float) -> str:
     """A share of pairs as percent, with one digit even near 100 %."""
-    return f"{number(100 * share, 1)}{NBSP}%"
+    return per_cent(number(100 * share, 1))
 
 
 def between(ratio: Interval) -> str:
     """An interval of a ratio, as differences from 1."""
-    return f"от {signed(ratio.low - 1)} до {signed(ratio.high - 1)}"
+    return tr("{low} to {high}", low=signed(ratio.low - 1), high=signed(ratio.high - 1))
 
 
 def verdicts(folder: str | Path) -> Markdown:
     """How often a difference was called that is none, how often a known one was found, and how far that is proof."""
     found = checks.read_selfcheck(folder)
     if found is None:
-        return not_measured("Как часто выводы этого отчёта ошибаются, на этой машине не проверено", "bench selfcheck")
+        words = tr("How often this report's verdicts are wrong has not been checked on this machine")
+        return not_measured(words, "bench selfcheck")
     count = len(found.plain_ms)
     lines = [
-        f"**Выводы.** Одна и та же конфигурация ({at(found.case)}) измерена "
-        f"{counted(count, 'раз', 'раза', 'раз')} в новых процессах и, вперемешку с ними, "
-        f"{counted(len(found.slowed_ms), 'раз', 'раза', 'раз')} с намеренным замедлением на {whole(found.slowdown)} "
-        f"({quoted(found.started_at[:10])}). Из этих процессов "
-        f"{counted(found.pairs, 'раз', 'раза', 'раз')} случайно составлены две группы по "
-        f"{found.repeats} без общих процессов (каждому процессу одной группы отвечает соседний по времени процесс "
-        "другой, как в одном круге прогона), и по тем же правилам, что в отчёте, решено, есть ли разница.",
-        f"**Итог:** {goals(found)}. Относительное стандартное отклонение медианной задержки от процесса к процессу — "
-        f"{percent(found.process_sd)}.",
-        f"Пары взяты из одних и тех же процессов и потому не независимы (без общих процессов их можно составить лишь "
-        f"{count // (2 * found.repeats)}): интервалы долей на самом деле шире, чем в таблице.",
+        tr(
+            "**Verdicts.** The same configuration ({where}) was measured {plain} in new processes and, interleaved "
+            "with them, {slowed} with a deliberate slowdown of {slowdown} ({date}). Two groups of {repeats} of these "
+            "processes, with none in common, were drawn at random {pairs} (each process of one group is matched by one "
+            "of the other that ran next to it in time, as within a round of a run), and the rules of the report "
+            "decided whether they differ.",
+            where=at(found.case), plain=often(count), slowed=often(len(found.slowed_ms)),
+            slowdown=whole(found.slowdown), date=quoted(found.started_at[:10]), pairs=often(found.pairs),
+            repeats=found.repeats,
+        ),
+        goals(found),
+        tr(
+            "The pairs are drawn from the same processes and so are not independent (only {count} could be formed "
+            "without sharing processes): the intervals of the shares are really wider than in the table.",
+            count=count // (2 * found.repeats),
+        ),
         *other_repeats(folder, found),
-    ]
+    ]  # fmt: skip
     return bullets(lines)
 
 
+def often(count: int) -> str:
+    """How many times something was done."""
+    return tr_n("once", "{n}{nbsp}times", count)
+
+
 def goals(found: SelfCheck) -> str:
-    """Whether both goals are reached."""
-    alarms, power = found.false_alarm_rate.value <= checks.FALSE_ALARMS, found.power.value >= checks.POWER
-    return (
-        f"разница объявлена там, где её нет, в {exact(found.false_alarm_rate.value)} пар "
-        f"(цель{' не' if not alarms else ''} достигнута), замедление найдено в {exact(found.power.value)} "
-        f"(цель{' не' if not power else ''} достигнута)"
-    )
+    """Both rates, whether their goals are reached, and how far processes differ."""
+    alarms, power = found.false_alarm_rate.value, found.power.value
+    return tr(
+        "**Outcome:** a difference is declared where there is none in {alarms} of pairs ({alarms_goal}); the slowdown "
+        "is found in {power} ({power_goal}). The relative standard deviation of the median latency from process to "
+        "process is {sd}.",
+        alarms=exact(alarms), alarms_goal=tr(GOALS[alarms <= checks.FALSE_ALARMS]),
+        power=exact(power), power_goal=tr(GOALS[power >= checks.POWER]), sd=percent(found.process_sd),
+    )  # fmt: skip
 
 
 def other_repeats(folder: str | Path, found: SelfCheck) -> list[str]:
@@ -193,8 +244,13 @@ def other_repeats(folder: str | Path, found: SelfCheck) -> list[str]:
     repeats = Run(folder).grid().repeats
     if repeats == found.repeats:
         return []
-    each = counted(repeats, "процессу", "процесса", "процессов")
-    return [f"В самом отчёте сравниваются группы по {each}, поэтому к нему эти доли относятся лишь приблизительно."]
+    return [
+        tr_n(
+            "The report itself compares groups of {n}{nbsp}process, so these shares hold for it only approximately.",
+            "The report itself compares groups of {n}{nbsp}processes, so these shares hold for it only approximately.",
+            repeats,
+        )
+    ]
 
 
 def verdicts_table(folder: str | Path) -> Styler | HTML:
@@ -202,16 +258,20 @@ def verdicts_table(folder: str | Path) -> Styler | HTML:
     found = checks.read_selfcheck(folder)
     if found is None:
         return HTML("")
-    alarm, power = f"не больше {whole(checks.FALSE_ALARMS)}", f"не меньше {whole(checks.POWER)}"
-    slowed = f"замедление на {whole(found.slowdown)} найдено"
+    alarm = tr("at most {share}", share=whole(checks.FALSE_ALARMS))
+    power = tr("at least {share}", share=whole(checks.POWER))
+    slowed = tr("a slowdown of {share} is found", share=whole(found.slowdown))
     table = pd.DataFrame([
         {
-            "Проверка": words, "Пар": f"{number(count, 0)} из {number(found.pairs, 0)}", "Доля": exact(rate.value),
-            "95 %-й интервал": f"от {exact(rate.low)} до {exact(rate.high)}", "Цель": goal,
+            tr("Check"): words,
+            tr("Pairs"): tr("{count} of {total}", count=number(count, 0), total=number(found.pairs, 0)),
+            tr("Share"): exact(rate.value),
+            tr("95% interval"): tr("{low} to {high}", low=exact(rate.low), high=exact(rate.high)),
+            tr("Goal"): goal,
         }
         for words, count, rate, goal in (
-            ("разница объявлена там, где её нет", found.false_alarms, found.false_alarm_rate, alarm),
+            (tr("a difference is declared where there is none"), found.false_alarms, found.false_alarm_rate, alarm),
             (slowed, found.found, found.power, power),
         )
     ])  # fmt: skip
-    return styled(table, "Как часто выводы ошибаются")
+    return styled(table, tr("How often the verdicts are wrong"))
