@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backend_bases import MouseEvent
 from matplotlib.figure import Figure
 
+from bench_lib.language import tr
 from bench_lib.plots import Line, legend
 from bench_lib.summary import MOST_NAMES
 
@@ -46,7 +47,7 @@ def name_lines(axes: Axes) -> None:
     """A legend, unless it would take the place of the plot; a click tells whose a point is too."""
     names = set(axes.get_legend_handles_labels()[1])
     if len(names) > MOST_NAMES:
-        axes.set_title("Линий слишком много для легенды: щёлкните точку, чтобы узнать, чья она", fontsize=9)
+        axes.set_title(tr("Too many lines for a legend: click a point to see whose it is"), fontsize=9)
     elif names:
         legend(axes.figure, [axes])
 

@@ -9,28 +9,32 @@ import pandas as pd
 
 from bench_lib import clickable, columns, plots
 from bench_lib.faults import InputError
+from bench_lib.language import mark, tr, tr_n
 from bench_lib.narrative import at
 from bench_lib.records import Record
 from bench_lib.summary import Summary, all_repeats
 from bench_lib.tables import COLUMNS
-from bench_lib.words import counted, number, quoted, span
+from bench_lib.words import number, quoted, span
 
 AXES = {name: COLUMNS[name] for name in ("latency_ms", "per_image_ms", "fps", "speedup", "memory_mib")} | {
-    "batch_size": "Батч (изображений)",
-    "image_size": "Сторона изображения (пиксели)",
-    "p99_ms": "99-й процентиль времени/батч (мс)",
-    "spread": "Разброс времени (доля медианы)",
-    "enqueue_ms": "Постановка в очередь (мс)",
-    "device_ms": "Время на GPU (мс)",
-    "joules": "Энергия на изображение (Дж)",
-    "import_s": "Импорт (с)",
-    "build_s": "Сборка (с)",
-    "first_ms": "Первый вызов (мс)",
-    "error": "Наибольшая относительная ошибка",
-    "roofline": "Доля потолка",
+    "batch_size": mark("Batch (images)"),
+    "image_size": mark("Image side (pixels)"),
+    "p99_ms": mark("99th percentile of time/batch (ms)"),
+    "spread": mark("Spread of time (share of median)"),
+    "enqueue_ms": mark("Enqueueing (ms)"),
+    "device_ms": mark("Time on the GPU (ms)"),
+    "joules": mark("Energy per image (J)"),
+    "import_s": mark("Import (s)"),
+    "build_s": mark("Build (s)"),
+    "first_ms": mark("First call (ms)"),
+    "error": mark("Largest relative error"),
+    "roofline": mark("Share of ceiling"),
 }
-FILTERS = {"name": ("Варианты", "20rem"), "image_size": ("Размеры", "10rem"), "batch_size": ("Батчи", "10rem")}
-UNCHOSEN = ("щёлкните точку на графике или выберите её здесь", "")
+FILTERS = {
+    "name": (mark("Variants"), "20rem"), "image_size": (mark("Sizes"), "10rem"),
+    "batch_size": (mark("Batches"), "10rem"),
+}  # fmt: skip
+UNCHOSEN = mark("click a point in the plot or choose it here")
 
 
 @dataclass(frozen=True)
@@ -73,10 +77,12 @@ def explore(folder: str | Path) -> Explorer:
     read.cache_clear()  # what was measured since is seen
     canvas = clickable.new_canvas()
     made = Explorer(
-        runs=several("Запуски", "16rem", runs), filters={name: several(*look) for name, look in FILTERS.items()},
-        x=one("Ось X", "batch_size"), y=one("Ось Y", "fps"), log_x=scale("Ось X"), log_y=scale("Ось Y"),
-        point=widgets.Dropdown(description="Точка", options=[UNCHOSEN], layout={"width": "42rem"}), canvas=canvas,
-        samples=widgets.HTML(),
+        runs=several(tr("Runs"), "16rem", runs),
+        filters={name: several(tr(words), width) for name, (words, width) in FILTERS.items()},
+        x=one(tr("X axis"), "batch_size"), y=one(tr("Y axis"), "fps"),
+        log_x=scale(tr("X axis: logarithmic")), log_y=scale(tr("Y axis: logarithmic")),
+        point=widgets.Dropdown(description=tr("Point"), options=[(tr(UNCHOSEN), "")], layout={"width": "42rem"}),
+        canvas=canvas, samples=widgets.HTML(),
     )  # fmt: skip
     made.runs.observe(lambda _: offer(made), "value")
     for widget in (*made.filters.values(), made.x, made.y, made.log_x, made.log_y):
@@ -95,12 +101,12 @@ def several(words: str, width: str, options: dict | tuple = ()) -> widgets.Selec
 
 def one(words: str, value: str) -> widgets.Dropdown:
     """A list of `AXES` to choose one from."""
-    return widgets.Dropdown(description=words, options={text: name for name, text in AXES.items()}, value=value)
+    return widgets.Dropdown(description=words, options={tr(text): name for name, text in AXES.items()}, value=value)
 
 
-def scale(axis: str) -> widgets.Checkbox:
+def scale(words: str) -> widgets.Checkbox:
     """Whether an axis is logarithmic."""
-    return widgets.Checkbox(description=f"{axis}: логарифм", indent=False, layout={"width": "11rem"})
+    return widgets.Checkbox(description=words, indent=False, layout={"width": "11rem"})
 
 
 @functools.cache  # a run's records are never rewritten
@@ -147,7 +153,7 @@ def draw(made: Explorer) -> None:
     figure.clear()
     axes = figure.subplots()
     axes.grid(alpha=0.4)
-    axes.set(xlabel=AXES[x], ylabel=AXES[y])
+    axes.set(xlabel=tr(AXES[x]), ylabel=tr(AXES[y]))
     axes.set_xscale("log" if made.log_x.value else "linear")
     axes.set_yscale("log" if made.log_y.value else "linear")
     clickable.draw_lines(axes, table, x, y, plots.styles(whole(made)))
@@ -156,7 +162,7 @@ def draw(made: Explorer) -> None:
         axes.plot(ring[x], ring[y], "o", color="black", fillstyle="none", markersize=16)
     clickable.name_lines(axes)
     points = ((title(row), index) for index, row in table.iterrows())
-    options = (UNCHOSEN, *points)
+    options = ((tr(UNCHOSEN), ""), *points)
     if made.point.options != options:
         made.point.options = options
     made.canvas.draw_idle()
@@ -185,8 +191,10 @@ def show(made: Explorer) -> None:
     row, records = tables[run][0].loc[made.point.value], tables[run][1][case]
     calls = sum(len(record.timing.latency_ms) for record in records)
     words = [
-        f"Время/батч {number(row.latency_ms)} мс (95 %: {span(row.latency_low, row.latency_high)})",
-        f"FPS {number(row.fps)} (95 %: {span(row.fps_low, row.fps_high)})",
-        f"{counted(calls, 'вызов', 'вызова', 'вызовов')}, {counted(len(records), 'процесс', 'процесса', 'процессов')}",
-    ]
+        tr("Time/batch {value}{nbsp}ms (95%: {interval})",
+           value=number(row.latency_ms), interval=span(row.latency_low, row.latency_high)),
+        tr("FPS {value} (95%: {interval})", value=number(row.fps), interval=span(row.fps_low, row.fps_high)),
+        f"{tr_n('{n}{nbsp}call', '{n}{nbsp}calls', calls)}, "
+        f"{tr_n('{n}{nbsp}process', '{n}{nbsp}processes', len(records))}",
+    ]  # fmt: skip
     made.samples.value = f"<h3>{quoted(title(row))}</h3><p>{'; '.join(words)}.</p>{plots.samples(*records).data}"

@@ -1,4 +1,4 @@
-"""What `bench scale` found → Russian sentences, a table and a figure: several streams or processes on one device."""
+"""What `bench scale` found → sentences, a table and a figure: several streams or processes on one device."""
 
 from pathlib import Path
 
@@ -12,38 +12,48 @@ from bench_lib import plots, scaling
 from bench_lib.cases import Case
 from bench_lib.checks import read_check
 from bench_lib.figures import MIB, called
+from bench_lib.language import mark, told, tr, tr_n
 from bench_lib.narrative import bullets, few, not_measured
-from bench_lib.scaling import Crowd, Scaled, Scaling
+from bench_lib.scaling import Crowd, Scaled, Scaling, Way
 from bench_lib.tables import styled
-from bench_lib.words import NBSP, counted, listed, listed_few, number, percent, plain, quoted, times
+from bench_lib.words import listed, listed_few, number, percent, plain, quoted, times
 
-WAYS = {"processes": "процессы", "threads": "потоки"}
-COUNTED = {"processes": ("процесс", "процесса", "процессов"), "threads": ("поток", "потока", "потоков")}
-CAPTION = "Несколько сразу на одном устройстве: изображений в секунду и медианное время батча"
+WAYS = {"processes": mark("processes"), "threads": mark("threads")}
+ADDED = {
+    "processes": mark("Each added process takes another {sizes}."),
+    "threads": mark("Each added thread takes another {sizes}."),
+}
+CAPTION = mark("Several at once on one device: images per second and median time per batch")
 
 
 def reading(folder: str | Path) -> Markdown:
     """How many at once fill the device, what each adds in memory, and how they disturb each other."""
     found = read_check(Scaling, folder)
     if found is None:
-        return not_measured("Несколько процессов или потоков сразу не измерены", Scaling.command)
-    told = [line for scaled in found.cases for line in of_case(scaled, found)]
-    return bullets([method(found), *few(told), *failures(found)])
+        return not_measured(tr("Several processes or threads at once were not measured"), Scaling.command)
+    lines = [line for scaled in found.cases for line in of_case(scaled, found)]
+    return bullets([method(found), *few(lines), *failures(found)])
 
 
 def method(found: Scaling) -> str:
     """What ran beside what."""
-    counts = listed(list(map(str, found.grid.workers)))
     shared = (
-        "у каждого процесса свой контекст CUDA, у каждого потока — свой поток CUDA; без MPS процессы делят GPU по "
-        "времени. Загрузка — доля времени, когда GPU занят хоть каким-то расчётом (NVML)"
+        tr(
+            "each process has a CUDA context of its own and each thread a CUDA stream of its own; without MPS, "
+            "processes take turns on the GPU. Utilisation is the share of time in which the GPU computes anything at "
+            "all (NVML)"
+        )
         if found.machine["gpu"]
-        else "ядра поделены между ними поровну. Загрузка — доля процессорного времени всех ядер"
+        else tr("the cores are shared evenly among them. Utilisation is the share of all cores' CPU time")
     )
-    return (
-        f"**Сколько сразу.** Одна и та же конфигурация, одновременно в {counts} экземплярах "
-        f"({listed([WAYS[way] for way in found.grid.ways])}; {quoted(found.started_at[:10])}): каждый считает батч за "
-        f"батчем и ждёт каждого, {plain(found.grid.window_s)}{NBSP}с; {shared}."
+    return tr(
+        "**How many at once.** Copies of one configuration run at the same time, {counts} of them ({ways}; {date}): "
+        "each runs one batch after another, waiting for each to finish, for {window}{nbsp}s; {shared}.",
+        counts=listed(list(map(str, found.grid.workers))),
+        ways=listed([tr(WAYS[way]) for way in found.grid.ways]),
+        date=quoted(found.started_at[:10]),
+        window=plain(found.grid.window_s),
+        shared=shared,
     )
 
 
@@ -52,45 +62,66 @@ def of_case(scaled: Scaled, found: Scaling) -> list[str]:
     lines, name = [], quoted(at(scaled.case))
     measured = {way: crowds for way in found.grid.ways if (crowds := scaled.measured(way))}
     for way, crowds in measured.items():
-        full, alone = scaling.saturation(crowds), crowds[0]
-        text = f"**{name}, {WAYS[way]}.** "
-        if len(crowds) < 2 or alone.workers > 1:
-            lines.append(f"{text}Сравнить не с чем: измерено только одно число работающих сразу.")
-            continue
-        text += (
-            f"Один — {number(alone.ips)}{NBSP}изобр./с"
-            + (f" при загрузке {percent(alone.busy)}" if alone.busy is not None else "")
-            + f". Насыщение (не меньше {percent(scaling.SATURATED)} наибольшего) — при "
-            f"{full.workers}: {number(full.ips)}{NBSP}изобр./с, {times(full.ips / alone.ips)} больше, чем один. "
-            if full is not alone
-            else f"Один уже насыщает устройство: {number(alone.ips)}{NBSP}изобр./с, и большее число даёт не больше чем "
-            f"{percent(max(crowd.ips for crowd in crowds) / alone.ips)} от этого. "
-        )
-        lines.append(text + disturbed(crowds) + added(way, crowds))
+        head = f"**{name}, {tr(WAYS[way])}.**"
+        if len(crowds) < 2 or crowds[0].workers > 1:
+            said = [tr("There is nothing to compare with: only one number of workers was measured.")]
+        else:
+            said = [saturated(crowds), disturbed(crowds), added(way, crowds)]
+        lines.append(" ".join([head, *said]))
     if len(measured) == 2:
         lines += ways_apart(name, *measured.values())
     return lines
+
+
+def saturated(crowds: list[Crowd]) -> str:
+    """What one alone reaches, and how many at once fill the device."""
+    full, alone = scaling.saturation(crowds), crowds[0]
+    if full is alone:
+        return tr(
+            "One alone already saturates the device: {ips}{nbsp}images/s, and adding more gives at most {share} of "
+            "that.",
+            ips=number(alone.ips), share=percent(max(crowd.ips for crowd in crowds) / alone.ips),
+        )  # fmt: skip
+    one = tr("One alone: {ips}{nbsp}images/s.", ips=number(alone.ips))
+    if alone.busy is not None:
+        one = tr("One alone: {ips}{nbsp}images/s at a utilisation of {busy}.",
+                 ips=number(alone.ips), busy=percent(alone.busy))  # fmt: skip
+    more = tr(
+        "Saturation (at least {share} of the largest throughput) is reached with {workers}: {ips}{nbsp}images/s, "
+        "{times} as many as with one.",
+        share=percent(scaling.SATURATED), workers=full.workers, ips=number(full.ips), times=times(full.ips / alone.ips),
+    )  # fmt: skip
+    return f"{one} {more}"
 
 
 def disturbed(crowds: list[Crowd]) -> str:
     """How much longer a batch takes in the largest crowd, and how unlike its members fare."""
     alone, last = crowds[0], crowds[-1]
     ratio, uneven = last.p50_ms / alone.p50_ms, 1 - min(last.each_ips) / max(last.each_ips)
-    longer = f"{times(ratio)} дольше" if ratio > 1 else "не дольше"
-    return (
-        f"Когда их {last.workers}, батч занимает {longer}, чем у одного: p50 {number(last.p50_ms)}{NBSP}мс, "
-        f"p99 {number(last.p99_ms)}{NBSP}мс; самый медленный отстаёт от самого быстрого на {percent(uneven)}. "
+    figures = {
+        "workers": last.workers, "p50": number(last.p50_ms), "p99": number(last.p99_ms), "uneven": percent(uneven),
+    }  # fmt: skip
+    if ratio > 1:
+        return tr(
+            "With {workers} at once, a batch takes {times} as long as with one: p50 {p50}{nbsp}ms, p99 {p99}{nbsp}ms; "
+            "the slowest is {uneven} behind the fastest.",
+            times=times(ratio), **figures,
+        )  # fmt: skip
+    return tr(
+        "With {workers} at once, a batch takes no longer than with one: p50 {p50}{nbsp}ms, p99 {p99}{nbsp}ms; the "
+        "slowest is {uneven} behind the fastest.",
+        **figures,
     )
 
 
-def added(way: str, crowds: list[Crowd]) -> str:
+def added(way: Way, crowds: list[Crowd]) -> str:
     """What each worker after the first takes in memory."""
     parts = []
-    for field, where in (("device_bytes", "памяти GPU"), ("host_bytes", "памяти хоста")):
-        size = scaling.added_bytes(crowds, field)
-        if size is not None:
-            parts.append(f"{number(max(size, 0) / MIB, 0)}{NBSP}МиБ {where}")
-    return f"Каждый добавленный {COUNTED[way][0]} занимает ещё {listed(parts)}." if parts else ""
+    if (size := scaling.added_bytes(crowds, "device_bytes")) is not None:
+        parts.append(tr("{size}{nbsp}MiB of GPU memory", size=number(max(size, 0) / MIB, 0)))
+    if (size := scaling.added_bytes(crowds, "host_bytes")) is not None:
+        parts.append(tr("{size}{nbsp}MiB of host memory", size=number(max(size, 0) / MIB, 0)))
+    return tr(ADDED[way], sizes=listed(parts)) if parts else ""
 
 
 def ways_apart(name: str, first: list[Crowd], second: list[Crowd]) -> list[str]:
@@ -100,26 +131,41 @@ def ways_apart(name: str, first: list[Crowd], second: list[Crowd]) -> list[str]:
         return []
     one, other = (next(c for c in crowds if c.workers == both[-1]) for crowds in (first, second))
     fast, slow = (one, other) if one.ips >= other.ips else (other, one)
-    count = counted(both[-1], *COUNTED["processes"])
     return [
-        f"**{name}, процессы против потоков.** При равных ядрах и равном числе ({count} или столько же потоков) "
-        f"больше успевают {WAYS[fast.way]}: {number(fast.ips)} против {number(slow.ips)}{NBSP}изобр./с, "
-        f"{times(fast.ips / slow.ips)} больше."
+        tr_n(
+            "**{name}, processes against threads.** With equal cores and equal numbers ({n}{nbsp}process or as "
+            "many threads), {ways} get more done: {fast} against {slow}{nbsp}images/s, {times} as many.",
+            "**{name}, processes against threads.** With equal cores and equal numbers ({n}{nbsp}processes or "
+            "as many threads), {ways} get more done: {fast} against {slow}{nbsp}images/s, {times} as many.",
+            both[-1],
+            name=name,
+            ways=tr(WAYS[fast.way]),
+            fast=number(fast.ips),
+            slow=number(slow.ips),
+            times=times(fast.ips / slow.ips),
+        )
     ]
 
 
 def failures(found: Scaling) -> list[str]:
     """Which crowds have no figures, and why."""
     failed = [
-        f"{quoted(at(scaled.case))}, {counted(crowd.workers, *COUNTED[crowd.way])} — {quoted(crowd.failed.reason)}"
+        f"{quoted(at(scaled.case))}, {members(crowd)} — {quoted(told(crowd.failed.reason, crowd.failed.detail))}"
         for scaled in found.cases for crowd in scaled.crowds if crowd.failed
     ]  # fmt: skip
-    return [f"Не измерены: {listed_few(failed)}."] if failed else []
+    return [tr("Not measured: {cases}.", cases=listed_few(failed))] if failed else []
+
+
+def members(crowd: Crowd) -> str:
+    """How many processes or threads."""
+    if crowd.way == "processes":
+        return tr_n("{n}{nbsp}process", "{n}{nbsp}processes", crowd.workers)
+    return tr_n("{n}{nbsp}thread", "{n}{nbsp}threads", crowd.workers)
 
 
 def at(case: Case) -> str:
     """A case in words."""
-    return f"{called(case)}, {case.image_size}×{case.image_size}, батч {case.batch_size}"
+    return tr("{name}, {size}×{size}, batch {batch}", name=called(case), size=case.image_size, batch=case.batch_size)
 
 
 def table(folder: str | Path) -> Styler | HTML:
@@ -127,15 +173,15 @@ def table(folder: str | Path) -> Styler | HTML:
     found = read_check(Scaling, folder)
     rows = [
         {
-            "Конфигурация": at(scaled.case),
-            "Как": WAYS[way],
-            "Сразу": str(crowd.workers),
-            "Изобр./с": crowd.ips,
-            "p50 (мс)": crowd.p50_ms,
-            "p99 (мс)": crowd.p99_ms,
-            "Загрузка": "—" if crowd.busy is None else percent(crowd.busy),
-            "Память GPU (МиБ)": float("nan") if crowd.device_bytes is None else crowd.device_bytes / MIB,
-            "Память хоста (МиБ)": float("nan") if crowd.host_bytes is None else crowd.host_bytes / MIB,
+            tr("Configuration"): at(scaled.case),
+            tr("Run as"): tr(WAYS[way]),
+            tr("At once"): str(crowd.workers),
+            tr("Images/s"): crowd.ips,
+            tr("p50 (ms)"): crowd.p50_ms,
+            tr("p99 (ms)"): crowd.p99_ms,
+            tr("Utilisation"): "—" if crowd.busy is None else percent(crowd.busy),
+            tr("GPU memory (MiB)"): float("nan") if crowd.device_bytes is None else crowd.device_bytes / MIB,
+            tr("Host memory (MiB)"): float("nan") if crowd.host_bytes is None else crowd.host_bytes / MIB,
         }
         for scaled in (found.cases if found else [])
         for way in found.grid.ways
@@ -143,7 +189,7 @@ def table(folder: str | Path) -> Styler | HTML:
     ]
     if not rows:
         return HTML("")
-    return styled(pd.DataFrame(rows).dropna(axis="columns", how="all"), "Несколько сразу на одном устройстве")
+    return styled(pd.DataFrame(rows).dropna(axis="columns", how="all"), tr("Several at once on one device"))
 
 
 def figure(folder: str | Path, png: str | Path) -> HTML:
@@ -163,7 +209,7 @@ def figure(folder: str | Path, png: str | Path) -> HTML:
         drawn, grid = plt.subplots(1, 2, figsize=(9, 3.9), layout="constrained")
         for axes, title, value in zip(
             grid,
-            ("Изображений в секунду, вместе", "p50 батча (мс)"),
+            (tr("Images per second, all together"), tr("p50 of a batch (ms)")),
             (lambda c: c.ips, lambda c: c.p50_ms),
             strict=True,
         ):
@@ -171,15 +217,24 @@ def figure(folder: str | Path, png: str | Path) -> HTML:
                 if name in shown:
                     counts = [crowd.workers for crowd in crowds]
                     dashes, colour = "-" if way == "processes" else "--", f"C{shown.index(name)}"
-                    axes.plot(counts, list(map(value, crowds)), label=f"{name}, {WAYS[way]}", color=colour,
+                    axes.plot(counts, list(map(value, crowds)), label=f"{name}, {tr(WAYS[way])}", color=colour,
                               linestyle=dashes, marker="o", markersize=4)  # fmt: skip
-            axes.set(title=title, xlabel="Работают сразу", xscale="log")
+            axes.set(title=title, xlabel=tr("Running at once"), xscale="log")
             axes.set_xticks(sorted({crowd.workers for _, _, crowds in lines for crowd in crowds}))
             axes.xaxis.set_major_formatter(ScalarFormatter())
             axes.xaxis.set_minor_locator(NullLocator())
             axes.set_ylim(bottom=0)
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(round(value, 1))))
         plots.legend(drawn, grid)
-    ends = [f"{name}, {WAYS[way]}: {number(crowds[0].ips)} при {crowds[0].workers}, {number(crowds[-1].ips)} при "
-            f"{crowds[-1].workers}" for name, way, crowds in lines]  # fmt: skip
-    return plots.shown(drawn, CAPTION, f"{CAPTION}. Изобр./с — {'; '.join(ends)}.", png)
+    every = "; ".join(ends(f"{name}, {tr(WAYS[way])}", crowds) for name, way, crowds in lines)
+    alt = tr("{caption}. Images/s: {lines}.", caption=tr(CAPTION), lines=every)
+    return plots.shown(drawn, tr(CAPTION), alt, png)
+
+
+def ends(name: str, crowds: list[Crowd]) -> str:
+    """A line's ends in words, for who does not see the figure."""
+    first, last = crowds[0], crowds[-1]
+    return tr(
+        "{name}: {first} with {few}, {last} with {many}",
+        name=name, first=number(first.ips), few=first.workers, last=number(last.ips), many=last.workers,
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What `bench pipeline` found → Russian sentences, a table and a figure: what holds up the way from files on."""
+"""What `bench pipeline` found → sentences, a table and a figure: what holds up the way from files on."""
 
 from pathlib import Path
 
@@ -12,43 +12,64 @@ from bench_lib import plots
 from bench_lib.checks import read_check
 from bench_lib.endtoend import EndToEnd, Pipelined
 from bench_lib.figures import called
+from bench_lib.language import mark, told, tr, tr_n
 from bench_lib.narrative import bullets, few, not_measured
 from bench_lib.tables import styled
-from bench_lib.words import NBSP, counted, listed, listed_few, number, percent, plain, plural, quoted, span
+from bench_lib.words import listed, listed_few, number, per_cent, percent, plain, quoted, span
 
-STAGES = {"decode": "декодирование и подготовка", "copy": "копирование", "infer": "инференс"}
-CAPTION = "От файлов JPEG до ответов: изображений в секунду"
+STAGES = {"decode": mark("decoding and preparation"), "copy": mark("copying"), "infer": mark("inference")}
+CAPTION = mark("From JPEG files to answers: images per second")
 
 
 def reading(folder: str | Path) -> Markdown:
     """What stage is the bottleneck at each batch, and what of the bare engine's throughput is left."""
     found = read_check(EndToEnd, folder)
     if found is None:
-        return not_measured("Путь от файлов JPEG до ответов не измерен", EndToEnd.command)
-    told = [bottlenecks(name, cases) for name, cases in by_name(found).items()]
-    return bullets([method(found), *few(told), *together(found), *failures(found)])
+        return not_measured(tr("The path from JPEG files to answers was not measured"), EndToEnd.command)
+    lines = [bottlenecks(name, cases) for name, cases in by_name(found).items()]
+    return bullets([method(found), *few(lines), *together(found), *failures(found)])
 
 
 def method(found: EndToEnd) -> str:
     """Which images, and what the stages are."""
-    grid, files = found.grid, counted(found.images, "файл", "файла", "файлов")
+    return f"{images(found)} {stages(found.measured[0].workers, found)}" if found.measured else images(found)
+
+
+def images(found: EndToEnd) -> str:
+    """Which images."""
+    grid, size, date = found.grid, number(found.image_bytes / 1024, 0), quoted(found.started_at[:10])
     if grid.data:
-        whence = f"из папки <code>{quoted(grid.data)}</code> ({files}"
-    else:
-        whence = f"созданные для замера ({files} JPEG {grid.photo_width}×{grid.photo_height}"
-    text = (
-        f"**Конвейер.** Изображения — {whence}, в среднем {number(found.image_bytes / 1024, 0)}{NBSP}КиБ; "
-        f"{quoted(found.started_at[:10])}). "
+        return tr_n(
+            "**Pipeline.** The images are those of the folder <code>{folder}</code> ({n}{nbsp}file, "
+            "{size}{nbsp}KiB on average; {date}).",
+            "**Pipeline.** The images are those of the folder <code>{folder}</code> ({n}{nbsp}files, "
+            "{size}{nbsp}KiB on average; {date}).",
+            found.images, folder=quoted(grid.data), size=size, date=date,
+        )  # fmt: skip
+    return tr_n(
+        "**Pipeline.** The images were made for this measurement ({n}{nbsp}JPEG file of {width}×{height}, "
+        "{size}{nbsp}KiB on average; {date}).",
+        "**Pipeline.** The images were made for this measurement ({n}{nbsp}JPEG files of {width}×{height}, "
+        "{size}{nbsp}KiB on average; {date}).",
+        found.images, width=grid.photo_width, height=grid.photo_height, size=size, date=date,
+    )  # fmt: skip
+
+
+def stages(workers: int, found: EndToEnd) -> str:
+    """What the stages are, and how they were measured."""
+    each = tr_n(
+        "{n}{nbsp}process reads, decodes and prepares them as torchvision does for ImageNet (DataLoader); each batch "
+        "is copied to where the engine reads it, and run.",
+        "{n}{nbsp}processes read, decode and prepare them as torchvision does for ImageNet (DataLoader); each batch "
+        "is copied to where the engine reads it, and run.",
+        workers,
     )
-    if found.measured:
-        count = found.measured[0].workers
-        workers = f"{plural(count, 'ведёт', 'ведут', 'ведут')} {counted(count, 'процесс', 'процесса', 'процессов')}"
-        text += (
-            f"Чтение, декодирование и подготовку (как у torchvision для ImageNet) {workers} (DataLoader), батч "
-            "копируется туда, откуда его читает рантайм, и считается. Каждый этап измерен отдельно, затем все вместе, "
-            f"по {plain(grid.window_s)}{NBSP}с; инференс отдельно — вызовами подряд."
-        )
-    return text.strip()
+    how = tr(
+        "Each stage was measured on its own, then all together, for {window}{nbsp}s each; inference on its own is "
+        "back-to-back calls.",
+        window=plain(found.grid.window_s),
+    )
+    return f"{each} {how}"
 
 
 def by_name(found: EndToEnd) -> dict[str, list[Pipelined]]:
@@ -64,22 +85,30 @@ def by_name(found: EndToEnd) -> dict[str, list[Pipelined]]:
 def bottlenecks(name: str, cases: list[Pipelined]) -> str:
     """The slowest stage at each batch, the best throughput of the whole, and what decoding would need to keep up."""
     slowest = {stage: [str(one.case.batch_size) for one in cases if one.bottleneck == stage] for stage in STAGES}
-    parts = [f"{STAGES[stage]} — при батче {listed(batches)}" for stage, batches in slowest.items() if batches]
+    parts = [
+        tr("{stage} at batch {batches}", stage=tr(STAGES[stage]), batches=listed(batches))
+        for stage, batches in slowest.items() if batches
+    ]  # fmt: skip
     best = max(cases, key=lambda one: one.whole_ips)
-    text = (
-        f"**{quoted(name)}.** Медленнее всего: {'; '.join(parts)}. Весь конвейер успевает не больше "
-        f"{number(best.whole_ips)}{NBSP}изобр./с (батч {best.case.batch_size}): это "
-        f"{percent(best.whole_ips / best.infer_ips)} от того, что рантайм успевает с тем же батчем без подготовки "
-        f"({number(best.infer_ips)})."
+    text = tr(
+        "**{name}.** Slowest stage: {stages}. The whole pipeline reaches at most {whole}{nbsp}images/s (batch "
+        "{batch}): {share} of the {infer} that the engine reaches at the same batch without preparation.",
+        name=quoted(name),
+        stages="; ".join(parts),
+        whole=number(best.whole_ips),
+        batch=best.case.batch_size,
+        share=percent(best.whole_ips / best.infer_ips),
+        infer=number(best.infer_ips),
     )
     fastest = max(cases, key=lambda one: one.infer_ips)
-    if fastest.bottleneck == "decode":
-        needed = fastest.infer_ips / (fastest.decode_ips / fastest.workers)
-        text += (
-            f" Чтобы декодирование поспевало за рантаймом при батче {fastest.case.batch_size}, таких процессов нужно "
-            f"около {number(needed, 0)}, если каждый добавит столько же."
-        )
-    return text
+    if fastest.bottleneck != "decode":
+        return text
+    needed = tr(
+        "For decoding to keep up with the engine at batch {batch}, the number of such processes would have to be "
+        "about {count}, if each added as much.",
+        batch=fastest.case.batch_size, count=number(fastest.infer_ips / (fastest.decode_ips / fastest.workers), 0),
+    )  # fmt: skip
+    return f"{text} {needed}"
 
 
 def together(found: EndToEnd) -> list[str]:
@@ -87,23 +116,26 @@ def together(found: EndToEnd) -> list[str]:
     if not found.measured:
         return []
     shares = [one.whole_ips / one.expected_ips for one in found.measured]
-    text = (
-        "**Этапы вместе.** Пока батч копируется и считается, следующие декодируются, так что этапы допускают меньшее "
-        "из двух: скорость декодирования и скорость копирования с инференсом друг за другом. Конвейер достигает "
-        f"{span(100 * min(shares), 100 * max(shares), digits=0)}{NBSP}% этого"
+    text = tr(
+        "**Stages together.** While a batch is copied and run, the next ones are being decoded, so the stages "
+        "allow the lower of two rates: that of decoding, and that of copying followed by inference."
     )
-    if not found.machine["gpu"]:
-        return [f"{text}: здесь декодирование и инференс делят одни и те же ядра."]
-    return [f"{text}."]
+    share = per_cent(span(100 * min(shares), 100 * max(shares), digits=0))
+    if found.machine["gpu"]:
+        reached = tr("The pipeline reaches {share} of this.", share=share)
+    else:
+        reached = tr("The pipeline reaches {share} of this: here decoding and inference share the same cores.",
+                     share=share)  # fmt: skip
+    return [f"{text} {reached}"]
 
 
 def failures(found: EndToEnd) -> list[str]:
     """Which cases have no figures, and why."""
     failed = [
-        f"{quoted(called(one.case))}, батч {one.case.batch_size} — "
-        f"{quoted(one.failed.reason)}" for one in found.cases if one.failed
+        f"{tr('{name}, batch {batch}', name=quoted(called(one.case)), batch=one.case.batch_size)} — "
+        f"{quoted(told(one.failed.reason, one.failed.detail))}" for one in found.cases if one.failed
     ]  # fmt: skip
-    return [f"Не измерены: {listed_few(failed)}."] if failed else []
+    return [tr("Not measured: {cases}.", cases=listed_few(failed))] if failed else []
 
 
 def table(folder: str | Path) -> Styler | HTML:
@@ -111,14 +143,15 @@ def table(folder: str | Path) -> Styler | HTML:
     found = read_check(EndToEnd, folder)
     rows = [
         {
-            "Конфигурация": name, "Батч": one.case.batch_size, "Декодирование (изобр./с)": one.decode_ips,
-            "Копирование (изобр./с)": one.copy_ips, "Инференс (изобр./с)": one.infer_ips,
-            "Весь конвейер (изобр./с)": one.whole_ips, "Доля инференса": percent(one.whole_ips / one.infer_ips),
-            "Медленнее всего": STAGES[one.bottleneck],
+            tr("Configuration"): name, tr("Batch"): one.case.batch_size,
+            tr("Decoding (images/s)"): one.decode_ips, tr("Copying (images/s)"): one.copy_ips,
+            tr("Inference (images/s)"): one.infer_ips, tr("Whole pipeline (images/s)"): one.whole_ips,
+            tr("Share of inference"): percent(one.whole_ips / one.infer_ips),
+            tr("Slowest stage"): tr(STAGES[one.bottleneck]),
         }
         for name, cases in (by_name(found) if found else {}).items() for one in cases
     ]  # fmt: skip
-    return styled(pd.DataFrame(rows), CAPTION) if rows else HTML("")
+    return styled(pd.DataFrame(rows), tr(CAPTION)) if rows else HTML("")
 
 
 def figure(folder: str | Path, png: str | Path) -> HTML:
@@ -131,13 +164,13 @@ def figure(folder: str | Path, png: str | Path) -> HTML:
         drawn, axes = plt.subplots(figsize=(9, 3.9), layout="constrained")
         for index, (name, cases) in enumerate(groups.items()):
             batches, colour = [one.case.batch_size for one in cases], f"C{index % 10}"
-            for kind, dashes, words in (("whole", "-", "весь конвейер"), ("infer", "--", "только инференс")):
+            for kind, dashes, words in (("whole", "-", tr("whole pipeline")), ("infer", "--", tr("inference alone"))):
                 rates = [getattr(one, f"{kind}_ips") for one in cases]
                 axes.plot(batches, rates, color=colour, linestyle=dashes, marker="o", markersize=4,
                           label=f"{name}, {words}")  # fmt: skip
         decoding = sorted((one.case.batch_size, one.decode_ips) for one in next(iter(groups.values())))
-        axes.plot(*zip(*decoding, strict=True), color="black", linestyle=":", marker=".", label="только декодирование")
-        axes.set(xlabel="Размер батча (изображений)", ylabel="Изображений в секунду", yscale="log")
+        axes.plot(*zip(*decoding, strict=True), color="black", linestyle=":", marker=".", label=tr("decoding alone"))
+        axes.set(xlabel=tr("Batch size (images)"), ylabel=tr("Images per second"), yscale="log")
         axes.set_xscale("log", base=2)
         axes.set_xticks(sorted({one.case.batch_size for one in found.measured}))
         axes.xaxis.set_major_formatter(ScalarFormatter())
@@ -146,6 +179,16 @@ def figure(folder: str | Path, png: str | Path) -> HTML:
             axis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 0 if value >= 1 else 2)))
         plots.legend(drawn, [axes])
-    ends = [f"{name}: {number(cases[0].whole_ips)} при батче {cases[0].case.batch_size}, {number(cases[-1].whole_ips)} "
-            f"при {cases[-1].case.batch_size}" for name, cases in groups.items()]  # fmt: skip
-    return plots.shown(drawn, CAPTION, f"{CAPTION}. Весь конвейер — {'; '.join(ends)}.", png)
+    every = "; ".join(ends(name, cases) for name, cases in groups.items())
+    alt = tr("{caption}. Whole pipeline: {lines}.", caption=tr(CAPTION), lines=every)
+    return plots.shown(drawn, tr(CAPTION), alt, png)
+
+
+def ends(name: str, cases: list[Pipelined]) -> str:
+    """A line's ends in words, for who does not see the figure."""
+    first, last = cases[0], cases[-1]
+    return tr(
+        "{name}: {first} at batch {small}, {last} at {large}",
+        name=name, first=number(first.whole_ips), small=first.case.batch_size,
+        last=number(last.whole_ips), large=last.case.batch_size,
+    )  # fmt: skip

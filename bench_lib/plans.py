@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench_lib.capacity import STEPS, Device, Option, answer_ms, by_curve, by_rule, fill_ms, largest_ips, wait_ms
-from bench_lib.cases import InputError
+from bench_lib.cases import Case, InputError
 from bench_lib.checks import read_check
 from bench_lib.figures import MIB, called
 from bench_lib.records import Record
@@ -96,9 +96,8 @@ def under_load(found: Serving, known: Sequence[Device]) -> list[tuple[Served, De
     """
     pairs = []
     for served in found.cases:
-        name = called(served.case)
         same = sorted((d for d in known if served.points and d.image_size == served.case.image_size
-                       and d.name.split(" (факт.")[0] == name), key=lambda d: d.batch)  # fmt: skip
+                       and is_of(d, served.case)), key=lambda d: d.batch)  # fmt: skip
         if same:
             mean = max(point.batch for point in served.points)
             like = next((d for d in reversed(same) if d.batch <= mean), same[0])
@@ -106,6 +105,12 @@ def under_load(found: Serving, known: Sequence[Device]) -> list[tuple[Served, De
             pairs.append((served, Device(**vars(like) | {
                 "batch": served.case.batch_size, "fps": served.ceiling_ips, "memory_mib": memory})))  # fmt: skip
     return pairs
+
+
+def is_of(device: Device, case: Case) -> bool:
+    """Whether a device is of the case's engine and precision; its name may end with the one it got in brackets."""
+    name = called(case)
+    return device.name == name or device.name.startswith(f"{name} (")
 
 
 def impossible(known, measured, rate_ips: float, p99_ms: float) -> str:

@@ -1,4 +1,4 @@
-"""What `bench serve` found → Russian sentences, a table and a figure: how many requests an engine answers in time."""
+"""What `bench serve` found → sentences, a table and a figure: how many requests an engine answers in time."""
 
 from pathlib import Path
 
@@ -11,35 +11,40 @@ from pandas.io.formats.style import Styler
 from bench_lib import plots, serving
 from bench_lib.checks import read_check
 from bench_lib.figures import MIB, called
+from bench_lib.language import mark, told, tr, tr_n
 from bench_lib.narrative import bullets, not_measured
 from bench_lib.serving import Point, Served, Serving
 from bench_lib.summary import MOST_NAMES
 from bench_lib.tables import styled
-from bench_lib.words import NBSP, counted, listed, listed_few, number, percent, plain, quoted
+from bench_lib.words import listed, listed_few, number, per_cent, percent, plain, quoted
 
-CAPTION = "Под нагрузкой: время ответа и доля обслуженных запросов в зависимости от частоты запросов"
-RATE = "запр./с"
+CAPTION = mark("Under load: response time and share of requests served, over the request rate")
 
 
 def reading(folder: str | Path) -> Markdown:
     """How latency under load was measured, who answers most in time, and how far to trust it."""
     found = read_check(Serving, folder)
     if found is None:
-        return not_measured("Под нагрузкой не измерено", Serving.command)
+        return not_measured(tr("Latency under load was not measured"), Serving.command)
     return bullets([*method(found), *outcome(found), *absent(found), *agreement(found), *queue(found)])
 
 
 def method(found: Serving) -> list[str]:
     """What arrives, how it waits, and what the time holds."""
     grid = found.grid
-    sizes = listed(list(map(str, sorted(grid.batch_sizes))))
     return [
-        f"**Нагрузка.** MLPerf LoadGen {quoted(found.loadgen)}, сценарий Server ({quoted(found.started_at[:10])}): "
-        "запросы по одному изображению приходят в случайные моменты (поток Пуассона). Они ждут в очереди: батч уходит, "
-        f"когда набран наибольший или когда старший запрос прождал {plain(grid.max_wait_ms)}{NBSP}мс. Рантайм собран "
-        f"для батчей {sizes}; неполный батч дополняется до следующего из них. Время ответа — от назначенного прихода "
-        "запроса до готового выхода; изображения уже лежат на устройстве, их подготовка и копирование сюда не входят. "
-        "Точность — запрошенная: какой она была на деле, видно в таблице результатов.",
+        tr(
+            "**Load.** MLPerf LoadGen {version}, Server scenario ({date}): requests of one image each arrive at random "
+            "moments (a Poisson process). They wait in a queue: a batch leaves when the largest one is full or when "
+            "the oldest request has waited for {wait}{nbsp}ms. The engine is built for batches of {sizes}; an "
+            "incomplete batch is padded to the next of these. Response time runs from when a request was due to arrive "
+            "until its output is ready; the images are already on the device, so preparing and copying them is not "
+            "included. The precision is the one asked for: the table of results shows which one was actually used.",
+            version=quoted(found.loadgen),
+            date=quoted(found.started_at[:10]),
+            wait=plain(grid.max_wait_ms),
+            sizes=listed(list(map(str, sorted(grid.batch_sizes)))),
+        )
     ]
 
 
@@ -47,18 +52,27 @@ def outcome(found: Serving) -> list[str]:
     """Who answers most requests under the limit, and what the limit costs of the throughput without one."""
     limit = found.grid.p99_ms
     kept = [(point, served) for served in found.cases if (point := serving.best(served.points, limit))]
-    head = f"**Предел:** 99{NBSP}% ответов не дольше {plain(limit)}{NBSP}мс."
+    head = tr("**Limit:** 99% of responses take no longer than {limit}{nbsp}ms.", limit=plain(limit))
     if not kept:
-        return [f"{head} Ни одна конфигурация его не выдержала."]
+        return [f"{head} {tr('No configuration met it.')}"]
     point, most = max(kept, key=lambda pair: pair[0].offered_ips)
-    return [
-        f"{head} Больше всего — {number(point.offered_ips)}{NBSP}{RATE} — выдерживает {quoted(name(most, found))}: p50 "
-        f"{number(point.loadgen.p50_ms)}{NBSP}мс, p99 {number(point.loadgen.p99_ms)}{NBSP}мс, в батче в среднем "
-        f"{number(point.batch, 1)}{NBSP}изображения. Это {percent(point.offered_ips / most.ceiling_ips)} того, что "
-        "проходит без предела, вызовами подряд лучшего из батчей. **Колено** (в таблице и на графике) — частота, при "
-        "которой отношение числа ответов в секунду к медианному времени ответа наибольшее (мощность по Клейнроку): "
-        "дальше время растёт быстрее, чем прибавляются ответы."
-    ]
+    said = tr(
+        "The highest rate, {rate}{nbsp}requests/s, is sustained by {name}: p50 {p50}{nbsp}ms, p99 {p99}{nbsp}ms, with "
+        "{batch}{nbsp}images per batch on average. This is {share} of what gets through without a limit, in "
+        "back-to-back calls at the best batch size.",
+        rate=number(point.offered_ips),
+        name=quoted(name(most, found)),
+        p50=number(point.loadgen.p50_ms),
+        p99=number(point.loadgen.p99_ms),
+        batch=number(point.batch, 1),
+        share=percent(point.offered_ips / most.ceiling_ips),
+    )
+    turn = tr(
+        "The **knee** (in the table and the figure) is the rate at which the ratio of responses per second to median "
+        "response time is largest (Kleinrock's power): beyond it, response time grows faster than the number of "
+        "responses."
+    )
+    return [f"{head} {said} {turn}"]
 
 
 def absent(found: Serving) -> list[str]:
@@ -68,12 +82,16 @@ def absent(found: Serving) -> list[str]:
     if slow:
         least_ms = [min(point.loadgen.p99_ms for point in served.points) for served in slow]
         least = [
-            f"{quoted(name(served, found))} (наименьший p99 — {number(ms)}{NBSP}мс)"
+            tr("{name} (lowest p99: {p99}{nbsp}ms)", name=quoted(name(served, found)), p99=number(ms))
             for served, ms in zip(slow, least_ms, strict=True)
         ]
-        lines.append(f"Предел не выдержан ни при одной из испытанных частот: {listed_few(least)}.")
-    if failed := [f"{quoted(name(s, found))} — {quoted(s.failed.reason)}" for s in found.cases if s.failed]:
-        lines.append(f"Не измерены: {'; '.join(failed)}.")
+        lines.append(tr("Over the limit at every rate tried: {names}.", names=listed_few(least)))
+    failed = [
+        f"{quoted(name(served, found))} — {quoted(told(served.failed.reason, served.failed.detail))}"
+        for served in found.cases if served.failed
+    ]  # fmt: skip
+    if failed:
+        lines.append(tr("Not measured: {cases}.", cases="; ".join(failed)))
     return lines
 
 
@@ -83,14 +101,22 @@ def agreement(found: Serving) -> list[str]:
     if not apart:
         return []
     outside = sum(share > serving.WITHIN for share in apart)
-    count = counted(len(apart), "частоты", "частот", "частот")
-    verdict = "везде в пределах цели" if not outside else f"за пределами цели — у {outside} из {count}"
+    verdict = tr("within it at every rate")
+    if outside:
+        verdict = tr_n(
+            "outside it at {outside} of {n}{nbsp}rate", "outside it at {outside} of {n}{nbsp}rates",
+            len(apart), outside=outside,
+        )  # fmt: skip
     return [
-        f"**Сверка.** Те же запросы считали и LoadGen, и наша очередь, своими часами: p50, p99 и число ответов в "
-        f"секунду расходятся не больше чем на {percent(max(*apart, 1e-4))} (цель — "
-        f"{plain(100 * serving.WITHIN)}{NBSP}%; {verdict}). Запрос, который LoadGen отправил с "
-        "опозданием, ждал с назначенного времени. В таблице и на "
-        f"графике — счёт LoadGen; его сводки — в `serving-loadgen.txt` рядом с отчётом."
+        tr(
+            "**Cross-check.** Both LoadGen and our queue timed the same requests, each by its own clock: p50, p99 and "
+            "the number of responses per second differ by at most {most} (the goal is {goal}; {verdict}). A request "
+            "that LoadGen sent late has been waiting since it was due. The table and the figure show LoadGen's count; "
+            "its summaries are in `serving-loadgen.txt` beside the report.",
+            most=percent(max(*apart, 1e-4)),
+            goal=per_cent(plain(100 * serving.WITHIN)),
+            verdict=verdict,
+        )
     ]
 
 
@@ -100,11 +126,15 @@ def queue(found: Serving) -> list[str]:
     if most is None:
         return []
     first, limit = found.queue[0], found.grid.p99_ms
-    text = (
-        f"**Сама очередь** вместе с ожиданием, пока наберётся батч (вызов, который ничего не делает): "
-        f"при {number(first.offered_ips, 0)}{NBSP}{RATE} p50 "
-        f"{number(first.loadgen.p50_ms)}{NBSP}мс, p99 {number(first.loadgen.p99_ms)}{NBSP}мс; p99 до "
-        f"{plain(serving.QUEUE_P99_MS)}{NBSP}мс она выдерживает при {number(most.offered_ips, 0)}{NBSP}{RATE}."
+    text = tr(
+        "**The queue itself**, including the wait for a batch to fill (with a call that does nothing): at "
+        "{first}{nbsp}requests/s, p50 is {p50}{nbsp}ms and p99 {p99}{nbsp}ms; it sustains {most}{nbsp}requests/s with "
+        "p99 within {limit}{nbsp}ms.",
+        first=number(first.offered_ips, 0),
+        p50=number(first.loadgen.p50_ms),
+        p99=number(first.loadgen.p99_ms),
+        most=number(most.offered_ips, 0),
+        limit=plain(serving.QUEUE_P99_MS),
     )
     near = [
         quoted(name(served, found))
@@ -112,7 +142,9 @@ def queue(found: Serving) -> list[str]:
         if (kept := serving.best(served.points, limit)) and kept.offered_ips > most.offered_ips / 2
     ]
     if near:
-        text += f" К этому близки и потому могут упираться в неё, а не в устройство: {listed_few(near)}."
+        close = tr("Close to this, and so possibly limited by the queue rather than by the device: {names}.",
+                   names=listed_few(near))  # fmt: skip
+        text = f"{text} {close}"
     return [text]
 
 
@@ -133,18 +165,18 @@ def table(folder: str | Path) -> Styler | HTML:
         kept, turn = serving.best(served.points, limit), serving.knee(served.points)
         nan = float("nan")
         rows.append({
-            "Конфигурация": name(served, found),
-            f"До предела ({RATE})": kept.offered_ips if kept else nan,
-            "p50 (мс)": kept.loadgen.p50_ms if kept else nan,
-            "p99 (мс)": kept.loadgen.p99_ms if kept else nan,
-            "Батч в среднем": kept.batch if kept else nan,
-            f"Без предела ({RATE})": served.ceiling_ips,
-            f"Колено ({RATE})": turn.offered_ips,
-            "p50 в колене (мс)": turn.loadgen.p50_ms,
-            "Память (МиБ)": nan if served.device_bytes is None else served.device_bytes / MIB,
+            tr("Configuration"): name(served, found),
+            tr("Within limit (requests/s)"): kept.offered_ips if kept else nan,
+            tr("p50 (ms)"): kept.loadgen.p50_ms if kept else nan,
+            tr("p99 (ms)"): kept.loadgen.p99_ms if kept else nan,
+            tr("Mean batch"): kept.batch if kept else nan,
+            tr("Without limit (requests/s)"): served.ceiling_ips,
+            tr("Knee (requests/s)"): turn.offered_ips,
+            tr("p50 at knee (ms)"): turn.loadgen.p50_ms,
+            tr("Memory (MiB)"): nan if served.device_bytes is None else served.device_bytes / MIB,
         })  # fmt: skip
     shown = pd.DataFrame(rows).dropna(axis="columns", how="all")
-    return styled(shown, f"Наибольшая частота запросов, при которой p99 не больше {plain(limit)}{NBSP}мс")
+    return styled(shown, tr("Highest request rate with p99 of at most {limit}{nbsp}ms", limit=plain(limit)))
 
 
 def figure(folder: str | Path, png: str | Path) -> HTML:
@@ -154,22 +186,21 @@ def figure(folder: str | Path, png: str | Path) -> HTML:
     if not every:
         return HTML("")
     shown = sorted(every, key=lambda served: -served.ceiling_ips)[:MOST_NAMES]
-    note = f"; показаны {len(shown)} из {len(every)}, самые быстрые" if len(shown) < len(every) else ""
     lines = plots.styles(pd.DataFrame([
         {"name": name(served, found), "engine": f"{served.case.engine} {served.case.image_size}",
          "variant": served.case.variant, "precision_label": served.case.precision} for served in shown
     ]))  # fmt: skip
     panels = {
-        "p50 (мс)": lambda point: point.loadgen.p50_ms,
-        "p99 (мс)": lambda point: point.loadgen.p99_ms,
-        "Обслужено, доля частоты": lambda point: point.loadgen.ips / point.offered_ips,
+        tr("p50 (ms)"): lambda point: point.loadgen.p50_ms,
+        tr("p99 (ms)"): lambda point: point.loadgen.p99_ms,
+        tr("Served, share of rate"): lambda point: point.loadgen.ips / point.offered_ips,
     }
     with plt.rc_context(plots.STYLE):
         drawn, grid = plt.subplots(1, 3, figsize=(9, 3.9), layout="constrained")
         for axes, (title, value) in zip(grid, panels.items(), strict=True):
             for served in shown:
                 draw(axes, served, value, lines[name(served, found)].style | {"markersize": 4}, name(served, found))
-            axes.set(title=title, xlabel=f"Частота запросов ({RATE})", xscale="log")
+            axes.set(title=title, xlabel=tr("Request rate (requests/s)"), xscale="log")
             axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         for axes in grid[:2]:
             axes.set_yscale("log")
@@ -180,8 +211,15 @@ def figure(folder: str | Path, png: str | Path) -> HTML:
             axis.set_minor_locator(NullLocator())
             axis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
         plots.legend(drawn, grid)
-    caption = f"{CAPTION}; звезда — колено, пунктир — предел {plain(found.grid.p99_ms)} мс{note}"
-    return plots.shown(drawn, caption, f"{CAPTION}. {'; '.join(ends(served, found) for served in shown)}.", png)
+    caption = tr(
+        "{caption}; star: knee, dotted line: limit of {limit}{nbsp}ms",
+        caption=tr(CAPTION), limit=plain(found.grid.p99_ms),
+    )  # fmt: skip
+    if len(shown) < len(every):
+        caption = tr("{caption}; the fastest {shown} of {all} are shown",
+                     caption=caption, shown=len(shown), all=len(every))  # fmt: skip
+    alt = f"{tr(CAPTION)}. {'; '.join(ends(served, found) for served in shown)}."
+    return plots.shown(drawn, caption, alt, png)
 
 
 def draw(axes: plt.Axes, served: Served, value, style: dict, label: str) -> None:
@@ -192,15 +230,17 @@ def draw(axes: plt.Axes, served: Served, value, style: dict, label: str) -> None
 
 
 def short(value: float) -> str:
-    """A number on an axis: thousands as «тыс.»."""
-    return f"{plain(value / 1e3)}{NBSP}тыс." if value >= 1e3 else plain(value)
+    """A number on an axis, thousands as such."""
+    return tr("{number}k", number=plain(value / 1e3)) if value >= 1e3 else plain(value)
 
 
 def ends(served: Served, found: Serving) -> str:
     """A line's ends in words, for who does not see the figure."""
-    first, last = served.points[0], served.points[-1]
+    first, last = map(end, (served.points[0], served.points[-1]))
+    return f"{name(served, found)}: {first}, {last}"
 
-    def told(point: Point) -> str:
-        return f"p99 {number(point.loadgen.p99_ms)} мс при {number(point.offered_ips)} {RATE}"
 
-    return f"{name(served, found)}: {told(first)}, {told(last)}"
+def end(point: Point) -> str:
+    """One end of a line in words."""
+    p99, rate = number(point.loadgen.p99_ms), number(point.offered_ips)
+    return tr("p99 of {p99}{nbsp}ms at {rate}{nbsp}requests/s", p99=p99, rate=rate)
