@@ -5,9 +5,10 @@ from IPython.display import HTML
 
 from bench_lib import findings
 from bench_lib.figures import labelled
+from bench_lib.language import mark, tr, tr_n
 from bench_lib.narrative import at, leadership, matches, place
 from bench_lib.summary import BASELINE_NAME, STATUS, Summary, compared, tally
-from bench_lib.words import NBSP, counted, listed, listed_few, number, percent, plain, quoted, scientific, span, times
+from bench_lib.words import listed, listed_few, number, per_cent, percent, plain, quoted, scientific, span, times
 
 LONGEST_REASON = 90  # characters
 
@@ -16,23 +17,30 @@ def abstract(report: Summary) -> HTML:
     """The answer in short, before anything else."""
     cases = report.measured
     lines = [
-        f"<b>Где и что.</b> {quoted(report.grid.title)}; {place(report)}. "
-        f"Конфигураций {len(report.cases)}: {tally(report)}."
-    ]
+        tr_n(
+            "<b>What and where.</b> {title}; {place}. {count}{nbsp}configuration: {tally}.",
+            "<b>What and where.</b> {title}; {place}. {count}{nbsp}configurations: {tally}.",
+            len(report.cases), title=quoted(report.grid.title), place=place(report), count=len(report.cases),
+            tally=tally(report),
+        )
+    ]  # fmt: skip
     if cases.empty:
-        lines.append("<b>Ответа нет:</b> ни одна конфигурация не измерена, причины перечислены в разделе 3.")
+        lines.append(tr("<b>No answer:</b> no configuration was measured; the reasons are listed in section 3."))
     else:
         most, least = cases.loc[cases.fps.idxmax()], cases.loc[cases.latency_ms.idxmin()]
         chosen = {row.case: row for row in (most, least)}.values()
+        leaders = f"{leadership(findings.blocks(cases))} {advantage(cases)}".strip()
         lines += [
-            f"<b>Наибольшая пропускная способность:</b> {number(most.fps)} FPS — {at(most)}.{more(most, cases)}",
-            f"<b>Наименьшее время на батч:</b> {number(least.latency_ms)}{NBSP}мс — {at(least)}.{faster(least, cases)}",
-            f"<b>Чего это стоит.</b> {' '.join(map(price, chosen))}",
-            f"<b>Кто быстрее.</b> {leadership(findings.blocks(cases))} {advantage(cases)}".strip(),
-            f"<b>Насколько это верно.</b> {sureness(report)}",
+            tr("<b>Highest throughput:</b> {fps} FPS — {where}.", fps=number(most.fps), where=at(most))
+            + more(most, cases),
+            tr("<b>Least time per batch:</b> {time}{nbsp}ms — {where}.", time=number(least.latency_ms), where=at(least))
+            + faster(least, cases),
+            tr("<b>What it costs.</b> {prices}", prices=" ".join(map(price, chosen))),
+            tr("<b>Which is faster.</b> {leaders}", leaders=leaders),
+            tr("<b>How sure this is.</b> {sureness}", sureness=sureness(report)),
         ]
     if absent := unmeasured(report):
-        lines.append(f"<b>Без результата:</b> {'; '.join(absent)}.")
+        lines.append(tr("<b>No result:</b> {absent}.", absent="; ".join(absent)))
     items = "".join(f"<li>{line}</li>" for line in lines)
     return HTML(f'<div class="summary"><ul>{items}</ul></div>')
 
@@ -54,12 +62,12 @@ def more(row: pd.Series, cases: pd.DataFrame) -> str:
     usual, text = baseline(row, cases), ""
     if usual is not None:
         words = {
-            "faster": f"Это {times(row.fps / usual.fps)} больше, чем у {BASELINE_NAME} там же.",
-            "same": f"Столько же у {BASELINE_NAME} там же.",
-            "slower": f"Это меньше, чем у {BASELINE_NAME} там же.",
-            "undecided": f"Больше ли это, чем у {BASELINE_NAME} там же, не решено.",
-        }
-        text = f" {words[compared(row, usual, 'fps')]}"
+            "faster": mark("That is {times} as much as {baseline} there."),
+            "same": mark("{baseline} gives as much there."),
+            "slower": mark("That is less than {baseline} there."),
+            "undecided": mark("Whether that is more than {baseline} there is not decided."),
+        }[compared(row, usual, "fps")]
+        text = f" {tr(words, baseline=BASELINE_NAME, times=times(row.fps / usual.fps))}"
     return text + rivals(row, cases, "fps")
 
 
@@ -67,15 +75,18 @@ def faster(row: pd.Series, cases: pd.DataFrame) -> str:
     """How many times faster than the baseline, with the interval, and who is not told from the row."""
     usual, text = baseline(row, cases), ""
     if usual is not None:
-        bounds = f"95{NBSP}%: {span(row.speedup_low, row.speedup_high, '×')}"
-        decided = f" ({bounds})" if row.speedup_high < float("inf") else ""
+        bounds = f" ({per_cent('95')}: {span(row.speedup_low, row.speedup_high, '×')})"
         words = {
-            "faster": f"Это {times(usual.latency_ms / row.latency_ms)} быстрее, чем {BASELINE_NAME} там же{decided}.",
-            "same": f"{BASELINE_NAME} там же столько же.",
-            "slower": f"Это медленнее, чем {BASELINE_NAME} там же{decided}.",
-            "undecided": f"Быстрее ли это, чем {BASELINE_NAME} там же, не решено{decided}.",
-        }
-        text = f" {words[compared(row, usual)]}"
+            "faster": mark("That is {times} as fast as {baseline} there{bounds}."),
+            "same": mark("{baseline} takes as long there."),
+            "slower": mark("That is slower than {baseline} there{bounds}."),
+            "undecided": mark("Whether that is faster than {baseline} there is not decided{bounds}."),
+        }[compared(row, usual)]
+        fields = {
+            "baseline": BASELINE_NAME, "times": times(usual.latency_ms / row.latency_ms),
+            "bounds": bounds if row.speedup_high < float("inf") else "",
+        }  # fmt: skip
+        text = f" {tr(words, **fields)}"
     return text + rivals(row, cases, "latency")
 
 
@@ -83,30 +94,40 @@ def rivals(row: pd.Series, cases: pd.DataFrame, figure: str) -> str:
     """Who is not told from the row in its place."""
     others = (other for _, other in beside(row, cases).iterrows() if other.case != row.case)
     level = [other["name"] for other in others if compared(other, row, figure) != "slower"]
-    return f" Данные не отличают: {listed_few(level, 3)}." if level else ""
+    return f" {tr('The data do not tell it from {names}.', names=listed_few(level, 3))}" if level else ""
 
 
 def price(row: pd.Series) -> str:
     """A row's accuracy, memory and start."""
     start_s = row.build_s + (row.import_s if row.import_s == row.import_s else 0)
-    return (
-        f"{row['name']}, батч {row.batch_size}: погрешность {scientific(row.error)}, {matches(row.top1)}; "
-        f"память {number(row.memory_mib, 0)}{NBSP}МиБ; старт (импорт и сборка) {number(start_s)}{NBSP}с."
-    )
+    return tr(
+        "{name}, batch {batch}: error {error}, {matches}; memory {memory}{nbsp}MiB; start (imports and build) "
+        "{start}{nbsp}s.",
+        name=row["name"], batch=row.batch_size, error=scientific(row.error), matches=matches(row.top1),
+        memory=number(row.memory_mib, 0), start=number(start_s),
+    )  # fmt: skip
 
 
 def sureness(report: Summary) -> str:
     """How many processes the figures are from, and what the check of the verdicts found on this machine."""
-    processes = f"На конфигурацию — {counted(report.grid.repeats, 'процесс', 'процесса', 'процессов')}"
-    check = report.check
+    repeats, check = report.grid.repeats, report.check
     if check is None:
-        return f"{processes}; как часто выводы ошибаются, на этой машине не проверено (<code>bench selfcheck</code>)."
-    checked = f"{labelled(check.case.engine)} {check.case.precision}, батч{NBSP}{check.case.batch_size}"
-    return (
-        f"{processes}. В проверке на этой машине ({checked}) одинаковое названо разным в "
-        f"{percent(check.false_alarm_rate.value)} пар, а намеренное замедление на "
-        f"{plain(100 * check.slowdown)}{NBSP}% найдено в {percent(check.power.value)} (раздел 2)."
-    )
+        return tr_n(
+            "{n}{nbsp}process per configuration; how often the verdicts are wrong on this machine was not checked "
+            "(<code>bench selfcheck</code>).",
+            "{n}{nbsp}processes per configuration; how often the verdicts are wrong on this machine was not checked "
+            "(<code>bench selfcheck</code>).",
+            repeats,
+        )
+    processes = tr_n("{n}{nbsp}process per configuration.", "{n}{nbsp}processes per configuration.", repeats)
+    checked = tr(
+        "In the check on this machine ({name}, batch{nbsp}{batch}), equal things were called different in {alarms} of "
+        "pairs, and a deliberate slowdown of {slowdown} was found in {found} (section 2).",
+        name=f"{labelled(check.case.engine)} {check.case.precision}", batch=check.case.batch_size,
+        alarms=percent(check.false_alarm_rate.value), slowdown=per_cent(plain(100 * check.slowdown)),
+        found=percent(check.power.value),
+    )  # fmt: skip
+    return f"{processes} {checked}"
 
 
 def advantage(cases: pd.DataFrame) -> str:
@@ -115,7 +136,9 @@ def advantage(cases: pd.DataFrame) -> str:
     speedups = cases[cases.name == leader].speedup.dropna()
     if leader == BASELINE_NAME or speedups.empty:
         return ""
-    return f"Ускорение {leader} относительно {BASELINE_NAME} — {span(speedups.min(), speedups.max(), '×')}."
+    low_to_high = span(speedups.min(), speedups.max(), "×")
+    return tr("The speedup of {leader} over {baseline} is {span}.", leader=leader, baseline=BASELINE_NAME,
+              span=low_to_high)  # fmt: skip
 
 
 def unmeasured(report: Summary) -> list[str]:
@@ -124,7 +147,8 @@ def unmeasured(report: Summary) -> list[str]:
     for (label, reason), rows in report.cases[report.cases.status != "ok"].groupby(["label", "reason"], sort=False):
         measured = set(report.measured[report.measured.label == label].precision)
         if without := [precision for precision in rows.precision.unique() if precision not in measured]:
-            lines.append(f"{label} {listed(without)} ({STATUS[rows.status.iloc[0]]}: {quoted(shortened(reason))})")
+            status = tr(STATUS[rows.status.iloc[0]])
+            lines.append(f"{label} {listed(without)} ({status}: {quoted(shortened(reason))})")
     return lines
 
 

@@ -8,11 +8,19 @@ from typing import Any, get_args
 from bench_lib import forked
 from bench_lib import measure as measuring
 from bench_lib.cases import AUTO, Case, Limits, Precision
+from bench_lib.language import mark, tr
 from bench_lib.records import Record, Trial
 from bench_lib.statistics import by_chance, median
 from bench_lib.words import percent
 
 TRIAL_S = 0.3  # how long a figure is sampled in a trial
+COMPUTED_IN = {  # whole, so that a report finds the words that a record keeps
+    "fp32": mark("in fact computed in FP32"),
+    "tf32": mark("in fact computed in TF32"),
+    "fp16": mark("in fact computed in FP16"),
+    "bf16": mark("in fact computed in BF16"),
+    "int8": mark("in fact computed in INT8"),
+}
 
 
 def measure(case: Case, limits: Limits, seed: int = 0) -> Record:
@@ -25,7 +33,7 @@ def measure(case: Case, limits: Limits, seed: int = 0) -> Record:
     if taken is None:
         reasons = "; ".join(f"{trial.precision}: {trial.reason}" for trial in found)
         record = Record(**measuring.attempted(case, limits, seed), status="skipped",
-                        reason=f"ни одна точность не подошла ({reasons})",
+                        reason=tr("no precision was suitable ({reasons})", reasons=reasons),
                         detail="no precision runs natively here within auto_max_error")  # fmt: skip
     else:
         record = measuring.measure(case.model_copy(update={"precision": taken.precision}), limits, seed)
@@ -42,9 +50,12 @@ def fastest(trials: list[Trial]) -> Trial | None:
 
 
 def passed_over(trial: Trial, taken: Trial | None) -> Trial:
-    """The trial with the reason why another was taken (Russian)."""
-    slower = trial.latency_ms > by_chance() * taken.latency_ms
-    return trial.model_copy(update={"reason": "медленнее" if slower else "быстрее ли, не решено, а погрешность больше"})
+    """The trial with the reason why another was taken."""
+    if trial.latency_ms > by_chance() * taken.latency_ms:
+        reason = tr("slower")
+    else:
+        reason = tr("not decided whether it is faster, and its error is larger")
+    return trial.model_copy(update={"reason": reason})
 
 
 def judged(record: Record, precision: Precision, max_error: float) -> Trial:
@@ -54,9 +65,11 @@ def judged(record: Record, precision: Precision, max_error: float) -> Trial:
     actual, error = record.accuracy.actual_precision, record.accuracy.max_relative_error
     reason = ""
     if actual != precision:
-        reason = f"на деле посчитано в {actual.upper()}"
+        reason = tr(COMPUTED_IN[actual])
     elif error > max_error:
-        reason = f"погрешность {percent(error)} больше допуска {percent(max_error)}"
+        reason = tr(
+            "error {error} is above the allowed {allowed}", error=percent(error), allowed=percent(max_error)
+        )  # fmt: skip
     return Trial(precision=precision, latency_ms=median(record.timing.latency_ms), max_relative_error=error,
                  reason=reason)  # fmt: skip
 
@@ -70,7 +83,7 @@ def try_precision(case: Case, precision: Precision, limits: Limits, seed: int) -
     try:
         return judged(Record.model_validate_json(reader.recv()), precision, limits.auto_max_error)
     except EOFError:
-        return Trial(precision=precision, reason="процесс измерения аварийно завершился")
+        return Trial(precision=precision, reason=tr("the process that measured it crashed"))
     finally:
         child.join()
 

@@ -1,46 +1,64 @@
-"""Records → Russian sentences: which precision `precision: auto` chose, and why."""
+"""Records → sentences: which precision `precision: auto` chose, and why."""
 
 from IPython.display import Markdown
 
 from bench_lib.figures import LABELS
+from bench_lib.language import stored, told, tr
 from bench_lib.narrative import bullets, few
 from bench_lib.records import Record, Trial
 from bench_lib.statistics import by_chance
 from bench_lib.summary import Summary
-from bench_lib.words import NBSP, number, percent, quoted, scientific
+from bench_lib.words import number, percent, quoted, scientific
 
 
 def choices(report: Summary) -> Markdown:
     """What `precision: auto` chose for each case, and why."""
     chosen = [record for record in report.records if record.trials]
     if not chosen:
-        return bullets(["В этом запуске точность не выбиралась сама; это делает `precisions: [auto]`."])
-    limits = report.grid.limits
-    head = (
-        f"Для каждой конфигурации с `auto` все точности сначала испытаны, каждая в своём процессе; взята самая быстрая "
-        f"из тех, что машина считает сама и с погрешностью не больше {percent(limits.auto_max_error)} "
-        f"(`auto_max_error`), а из отличающихся от неё меньше чем на {percent(by_chance() - 1)} (столько даёт и "
-        "случай) — самая точная."
-    )
+        return bullets([tr("In this run precision was not chosen automatically; `precisions: [auto]` does that.")])
+    head = tr(
+        "For each configuration with `auto`, all precisions were tried first, each in a process of its own; of those "
+        "that the machine computes in natively and with an error of at most {error} (`auto_max_error`) the fastest was "
+        "taken, and of those within {chance} of it (chance alone gives as much) the most accurate.",
+        error=percent(report.grid.limits.auto_max_error), chance=percent(by_chance() - 1),
+    )  # fmt: skip
     return bullets([head, *few([choice(record) for record in chosen])])
 
 
 def choice(record: Record) -> str:
     """One choice: what was taken, and what each other precision lacked."""
     case = record.case
-    where = f"{LABELS.get(case.engine, case.engine)}, {case.image_size}×{case.image_size}, батч {case.batch_size}"
+    where = tr(
+        "{name}, {size}×{size}, batch {batch}",
+        name=LABELS.get(case.engine, case.engine), size=case.image_size, batch=case.batch_size,
+    )  # fmt: skip
     taken = [trial for trial in record.trials if not trial.reason]
-    others = "; ".join(passed_over(trial) for trial in record.trials if trial.reason)
+    others = "; ".join(passed_over(trial, record.limits.auto_max_error) for trial in record.trials if trial.reason)
     if not taken:
-        return f"**{where}:** не подошла ни одна точность. {others}."
+        return tr("**{where}:** no precision was suitable. {others}.", where=where, others=others)
     best = taken[0]
-    return (
-        f"**{where}:** {best.precision} — {number(best.latency_ms)}{NBSP}мс, погрешность "
-        f"{scientific(best.max_relative_error)}. Остальные: {others}."
-    )
+    return tr(
+        "**{where}:** {precision} — {time}{nbsp}ms, error {error}. The others: {others}.",
+        where=where, precision=best.precision, time=number(best.latency_ms),
+        error=scientific(best.max_relative_error), others=others,
+    )  # fmt: skip
 
 
-def passed_over(trial: Trial) -> str:
+def passed_over(trial: Trial, max_error: float) -> str:
     """A precision that was not taken."""
-    speed = f"{number(trial.latency_ms)}{NBSP}мс, " if trial.latency_ms else ""
-    return f"{trial.precision} — {speed}{quoted(trial.reason)}"
+    reason = quoted(why(trial, max_error))
+    if not trial.latency_ms:
+        return f"{trial.precision} — {reason}"
+    return tr("{precision} — {time}{nbsp}ms, {reason}", precision=trial.precision, time=number(trial.latency_ms),
+              reason=reason)  # fmt: skip
+
+
+def why(trial: Trial, max_error: float) -> str:
+    """Why it was not taken; an error that is too large is told anew, as the catalog holds no words with figures."""
+    inexact = ""
+    if stored(trial.reason) == trial.reason and (trial.max_relative_error or 0) > max_error:
+        inexact = tr(
+            "error {error} is above the allowed {allowed}",
+            error=percent(trial.max_relative_error), allowed=percent(max_error),
+        )  # fmt: skip
+    return told(trial.reason, inexact)

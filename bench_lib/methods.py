@@ -1,12 +1,19 @@
-"""Records and tables → Russian sentences: what was measured on what, how, and how to read the results."""
+"""Records and tables → sentences: what was measured on what, how, and how to read the results."""
 
 from IPython.display import Markdown
 
 from bench_lib import inputs, roofline
+from bench_lib.language import mark, tr, tr_n
 from bench_lib.narrative import bullets, engines_of, place
 from bench_lib.origins import kind
 from bench_lib.summary import BASELINE_NAME, MIB, Summary
-from bench_lib.words import NBSP, counted, listed_few, number, percent, plain, plural, quoted, span
+from bench_lib.words import listed_few, percent, plain, quoted, span
+
+STATES = {  # of the GPU
+    "sm_clock_mhz": mark("clock {value}{nbsp}MHz"),
+    "temperature_c": mark("temperature {value}{nbsp}°C"),
+    "power_w": mark("power {value}{nbsp}W"),
+}
 
 
 def conditions(report: Summary) -> Markdown:
@@ -15,13 +22,13 @@ def conditions(report: Summary) -> Markdown:
     lines = [
         inputs.network(grid),
         inputs.images(report),
-        f"**Размер изображения:** {', '.join(map(str, grid.image_sizes))} "
-        f"{plural(grid.image_sizes[-1], 'пиксель', 'пикселя', 'пикселей')}.",
-        f"**Батч:** {', '.join(map(str, grid.batch_sizes))}.",
-        f"**Оптимизация:** {', '.join(engines_of(grid))}.",
-        f"**Точность:** {', '.join(grid.precisions)}.",
-        f"**Машина:** {place(report)}.",
-    ]
+        tr_n("**Image size:** {sizes} pixel.", "**Image size:** {sizes} pixels.", grid.image_sizes[-1],
+             sizes=", ".join(map(str, grid.image_sizes))),
+        tr("**Batch size:** {batches}.", batches=", ".join(map(str, grid.batch_sizes))),
+        tr("**Optimisation:** {engines}.", engines=", ".join(engines_of(grid))),
+        tr("**Precision:** {precisions}.", precisions=", ".join(grid.precisions)),
+        tr("**Machine:** {place}.", place=place(report)),
+    ]  # fmt: skip
     return bullets(lines + support(report) + gpu_states(report))
 
 
@@ -31,13 +38,16 @@ def support(report: Summary) -> list[str]:
     found = {tuple(r.ran[key] for key in keys) for r in report.records if r.ran.keys() >= set(keys)}
     lines = []
     for flavour, version, supported in sorted(found):
-        line = f"**Torch-TensorRT** — пакет {quoted(flavour)}, TensorRT {quoted(version)}."
+        sentences = [tr("**Torch-TensorRT:** package {package}, TensorRT {version}.",
+                        package=quoted(flavour), version=quoted(version))]  # fmt: skip
         if not supported:
-            line += (
-                " Документированная поддержка этого варианта не включает этот GPU: цифры верны для этого запуска, но "
-                "обычный TensorRT здесь может показать другие."
+            sentences.append(
+                tr(
+                    "The documented support of this variant does not include this GPU: the figures are right for this "
+                    "run, but ordinary TensorRT may give others here."
+                )
             )
-        lines.append(line)
+        lines.append(" ".join(sentences))
     return lines
 
 
@@ -45,97 +55,143 @@ def gpu_states(report: Summary) -> list[str]:
     """Clocks, temperature and power of the GPU under load, over all cases."""
     states = [record.gpu_busy for record in report.records if record.gpu_busy]
     parts = []
-    for key, words, unit in (("sm_clock_mhz", "частота", "МГц"), ("temperature_c", "температура", "°C"),
-                             ("power_w", "мощность", "Вт")):  # fmt: skip
+    for key, words in STATES.items():
         if values := [state[key] for state in states if state.get(key) is not None]:
-            low, high = number(min(values), 0), number(max(values), 0)
-            parts.append(f"{words} {low if low == high else f'{low}–{high}'}{NBSP}{unit}")
-    lines = [f"**GPU под нагрузкой:** {', '.join(parts)}."] if parts else []
+            parts.append(tr(words, value=span(min(values), max(values), digits=0)))
+    lines = [tr("**GPU under load:** {states}.", states=", ".join(parts))] if parts else []
     if len(used := {state["uuid"] for state in states if state.get("uuid")}) > 1:
-        lines.append(f"Запуск шёл на нескольких GPU одной модели ({len(used)}); на каком именно — сказано в записи.")
+        lines.append(tr("The run used several GPUs of one model ({count}); each record says which.", count=len(used)))
     return lines
 
 
 def method(report: Summary) -> Markdown:
     """How it was timed."""
-    limits = report.grid.limits
-    repeats = report.grid.repeats
-    runs = "в новом процессе" if repeats == 1 else f"в {repeats} новых процессах с новой сборкой в каждом, по кругу"
-    least = counted(limits.min_count, "измерения", "измерений", "измерений")
-    is_forked = any(record.process == "forked" for record in report.records)
-    forked = "; процесс ответвлён от другого, который уже загрузил библиотеки" if is_forked else ""
     restless = [record for record in report.records if record.timing and not record.timing.warm]
     lines = [
-        f"Каждая конфигурация измерена {runs} (papermill выполняет `measure.ipynb`{forked}), в случайном "
-        f"порядке (зерно {report.grid.seed}), одними часами (`time.perf_counter`) и одним циклом для всех способов.",
-        "**Время/батч** — медиана задержки: один вызов, синхронизация, и так снова и снова. "
-        "**FPS** — пропускная способность: вызовы идут подряд без ожидания, синхронизация в конце окна; берётся "
-        "медиана по окнам. Это разные величины, поэтому FPS не обязан равняться батчу, делённому на время.",
-        f"**Прогрев** — пока медианы двух соседних групп вызовов не сойдутся в пределах 5{NBSP}%, не меньше "
-        f"{plain(limits.warmup_min_s)}{NBSP}с и не больше {plain(limits.warmup_max_s)}{NBSP}с. Затем не меньше "
-        f"{least} и не меньше {plain(limits.min_s)}{NBSP}с для каждой величины{until_settled(report)}. Сборка "
-        "(экспорт, компиляция) измерена отдельно и в скорость не входит.",
-        f"**Выход сверен** с эталоном — {reference(report)}; при ошибке больше допустимой "
-        "скорость не публикуется. Все исходные измерения лежат в `records/` рядом с отчётом.",
+        processes(report),
+        tr(
+            "**Time/batch** is the median latency: one call, a synchronisation, and so over and over. **FPS** is "
+            "throughput: calls follow one another without waiting, with a synchronisation at the end of a window; the "
+            "median over the windows is taken. These are different figures, so FPS need not equal the batch divided by "
+            "the time."
+        ),
+        sampling(report),
+        tr(
+            "**The output was checked** against a reference, {reference}; where the error is above the tolerance, the "
+            "speed is not published. All raw measurements are in `records/` beside the report.",
+            reference=reference(report),
+        ),
     ]
     if restless:
         names = listed_few([f"`{record.case.id}`" for record in restless])
-        lines.append(f"Прогрев не стал устойчивым за отведённое время, поэтому цифры ненадёжны: {names}.")
+        lines.append(
+            tr("Warm-up did not settle in the time allowed, so these figures are unreliable: {names}.", names=names)
+        )
     return bullets(lines)
+
+
+def processes(report: Summary) -> str:
+    """In what processes and in what order it was measured."""
+    repeats = report.grid.repeats
+    runs = (
+        tr("in a new process")
+        if repeats == 1
+        else tr("in {repeats} new processes with a new build in each, round by round", repeats=repeats)
+    )
+    is_forked = any(record.process == "forked" for record in report.records)
+    how = (
+        tr("papermill runs `measure.ipynb`; the process is forked from one that has already loaded the libraries")
+        if is_forked
+        else tr("papermill runs `measure.ipynb`")
+    )
+    return tr(
+        "Each configuration was measured {runs} ({how}), in random order (seed {seed}), by one clock "
+        "(`time.perf_counter`) and one loop for all.",
+        runs=runs, how=how, seed=report.grid.seed,
+    )  # fmt: skip
+
+
+def sampling(report: Summary) -> str:
+    """How long warm-up lasts, how much is sampled, and by what rule, where these records tell that one ended it."""
+    limits = report.grid.limits
+    warm_up = tr(
+        "**Warm-up** lasts until the medians of two neighbouring groups of calls agree within 5%, at least "
+        "{least}{nbsp}s and at most {most}{nbsp}s.",
+        least=plain(limits.warmup_min_s), most=plain(limits.warmup_max_s),
+    )  # fmt: skip
+    if any(record.timing and record.timing.latency_stopped_by for record in report.records):
+        samples = tr_n(
+            "Then each figure takes at least {n}{nbsp}measurement and at least {least}{nbsp}s, and more until half of "
+            "the median's 95% interval is below ±{noise}, but no longer than {longest}{nbsp}s.",
+            "Then each figure takes at least {n}{nbsp}measurements and at least {least}{nbsp}s, and more until half of "
+            "the median's 95% interval is below ±{noise}, but no longer than {longest}{nbsp}s.",
+            limits.min_count, least=plain(limits.min_s), noise=percent(limits.max_noise),
+            longest=plain(limits.longest_s),
+        )  # fmt: skip
+    else:
+        samples = tr_n(
+            "Then each figure takes at least {n}{nbsp}measurement and at least {least}{nbsp}s.",
+            "Then each figure takes at least {n}{nbsp}measurements and at least {least}{nbsp}s.",
+            limits.min_count, least=plain(limits.min_s),
+        )  # fmt: skip
+    build = tr("The build (export, compilation) is measured apart and is not part of the speed.")
+    return f"{warm_up} {samples} {build}"
 
 
 def reference(report: Summary) -> str:
     """What outputs are compared with."""
     if kind(report.grid.model) == "onnx":
-        return "ONNX Runtime fp32 на процессоре, без оптимизации графа"
-    return "PyTorch fp32 на процессоре или fp64 на GPU"
-
-
-def until_settled(report: Summary) -> str:
-    """The rule that ends sampling, where these records were made by it."""
-    if not any(record.timing and record.timing.latency_stopped_by for record in report.records):
-        return ""
-    limits = report.grid.limits
-    noise = f"±{percent(limits.max_noise)}"
-    return (
-        f" и дальше — пока половина 95-процентного интервала медианы не станет меньше {noise}, но не дольше "
-        f"{plain(limits.longest_s)}{NBSP}с"
-    )
+        return tr("ONNX Runtime fp32 on the processor, without graph optimisation")
+    return tr("PyTorch fp32 on the processor or fp64 on the GPU")
 
 
 def how_to_read(report: Summary) -> Markdown:
     """What each column of the results is."""
     lines = [
-        "Строки собраны в группы одного размера и батча, внутри группы — от быстрой к медленной; самая быстрая "
-        "выделена. Прочерк — конфигурация не измерена; причины — в следующей таблице.",
-        f"**Ускорение** — {speedup(report)}.",
-        f"**Память** — {memory(report)}.",
-        f"**% от потолка** — {roofline.column(report)}.",
+        tr(
+            "Rows are grouped by image and batch size, and within a group go from fast to slow; the fastest is in "
+            "bold. A dash means that the configuration was not measured; the reasons are in the next table."
+        ),
+        tr("**Speedup:** {speedup}.", speedup=speedup(report)),
+        tr("**Memory:** {memory}.", memory=memory(report)),
+        tr("**% of ceiling:** {ceiling}.", ceiling=roofline.column(report)),
     ]
     disturbed = report.measured[report.measured.disturbed != ""]
     if len(disturbed):
         words = "; ".join(f"{words} — {count}" for words, count in disturbed.disturbed.value_counts().items())
-        lines.append(f"**⚠** — во время измерения состояние GPU мешало ({words}): этим строкам верить осторожно.")
+        lines.append(
+            tr(
+                "**⚠:** the state of the GPU disturbed the measurement ({words}); trust these rows with caution.",
+                words=words,
+            )
+        )
     return bullets(lines)
 
 
 def speedup(report: Summary) -> str:
     """What the speedup is counted from."""
     if (report.measured.name == BASELINE_NAME).any():
-        return f"время/батч {BASELINE_NAME} того же размера и батча, делённое на время/батч этой строки"
-    return f"не посчитано: {BASELINE_NAME}, от которого оно отсчитывается, не измерен"
+        return tr(
+            "the time/batch of {baseline} at the same image and batch size, divided by the time/batch of this row",
+            baseline=BASELINE_NAME,
+        )
+    return tr("not computed, as {baseline}, which it is relative to, was not measured", baseline=BASELINE_NAME)
 
 
 def memory(report: Summary) -> str:
     """What the memory column holds."""
     if not report.machine.get("gpu"):
-        return (
-            "прирост памяти процесса от состояния перед сборкой до пика: сборка (с экспортом модели, где он нужен), "
-            "веса и сам инференс. Python и уже загруженные библиотеки в него не входят"
+        return tr(
+            "the growth of the process's memory from before the build to the peak: the build (with the model's export, "
+            "where it needs one), the weights and inference itself. Python and the libraries already loaded are not "
+            "part of it"
         )
-    text = "прирост занятой памяти GPU (NVML) от состояния до начала работы до пика, в новом процессе"
     steps = [record.memory for record in report.records if record.memory and record.memory.device_context_bytes]
-    if contexts := [(step.device_context_bytes - step.device_idle_bytes) / MIB for step in steps]:
-        least, most = min(contexts), max(contexts)
-        text += f"; из него {span(least, most, f'{NBSP}МиБ', 0)} — контекст CUDA, который есть у каждого процесса"
-    return text
+    contexts = [(step.device_context_bytes - step.device_idle_bytes) / MIB for step in steps]
+    if not contexts:
+        return tr("the growth of the GPU's used memory (NVML) from before any work to the peak, in a new process")
+    return tr(
+        "the growth of the GPU's used memory (NVML) from before any work to the peak, in a new process; of it, "
+        "{contexts}{nbsp}MiB is the CUDA context, which every process has",
+        contexts=span(min(contexts), max(contexts), digits=0),
+    )

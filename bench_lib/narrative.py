@@ -1,4 +1,4 @@
-"""Tables → Russian sentences: why this was measured, and words that the other chapters share."""
+"""Tables → sentences: why this was measured, and words that the other chapters share."""
 
 from collections.abc import Callable
 
@@ -7,9 +7,9 @@ from IPython.display import Markdown
 from bench_lib import findings
 from bench_lib.cases import Grid
 from bench_lib.figures import labelled
-from bench_lib.language import tr
+from bench_lib.language import mark, tr, tr_n
 from bench_lib.summary import Summary
-from bench_lib.words import NBSP, counted, listed, percent, plural, quoted, spread_out
+from bench_lib.words import listed, percent, quoted, spread_out
 
 MOST_SENTENCES = 12
 
@@ -26,12 +26,18 @@ def heading(message: str) -> Markdown:
 
 def not_measured(words: str, command: str) -> Markdown:
     """That the run's folder does not hold this, and the command that makes it."""
-    return bullets([f"{words}; это делает `{command} --output RUN`, где RUN — папка этого отчёта."])
+    told = tr(
+        "{words}; to have that, run `{command} --output RUN`, where RUN is this report's folder.",
+        words=words, command=command,
+    )  # fmt: skip
+    return bullets([told])
 
 
 def matches(top1: float) -> str:
     """How many images have the first class that the reference says, from their share."""
-    return f"первый класс совпал {'у всех' if top1 == 1 else f'у {percent(top1)}'} изображений"
+    if top1 == 1:
+        return tr("the first class agrees for all images")
+    return tr("the first class agrees for {share} of images", share=percent(top1))
 
 
 def few(values: list, sentence: Callable[..., str] = str) -> list[str]:
@@ -42,18 +48,20 @@ def few(values: list, sentence: Callable[..., str] = str) -> list[str]:
     shown = [sentence(value) for value in spread_out(values, MOST_SENTENCES)]
     if len(shown) == len(values):
         return shown
-    count = f"{len(shown)} из {len(values)}"
-    told = f"Таких строк выше {count}, они взяты равномерно; остальные цифры — в таблице результатов."
+    told = tr(
+        "Above are {shown} of {all} such lines, evenly chosen; the other figures are in the table of results.",
+        shown=len(shown), all=len(values),
+    )  # fmt: skip
     return [*shown, told]
 
 
 def place(report: Summary) -> str:
-    """The device that computed, for example «GPU NVIDIA H200» or «процессор … (2 ядра), без GPU»."""
+    """The device that computed, for example “NVIDIA H200 GPU” or “processor … (2 cores), no GPU”."""
     gpu = report.machine.get("gpu")
     if gpu:
-        return f"GPU {quoted(gpu['name'])}"
-    cores = counted(report.machine["cores"], "ядро", "ядра", "ядер")
-    return f"процессор {quoted(report.machine['cpu'])} ({cores}), без GPU"
+        return tr("{name} GPU", name=quoted(gpu["name"]))
+    cores = tr_n("{n}{nbsp}core", "{n}{nbsp}cores", report.machine["cores"])
+    return tr("processor {name} ({cores}), no GPU", name=quoted(report.machine["cpu"]), cores=cores)
 
 
 def engines_of(grid: Grid) -> list[str]:
@@ -69,13 +77,14 @@ def variants_among(names: list[str], grid: Grid) -> str:
     variants = [name for name in names if name in grid.variants]
     if not variants:
         return ""
-    words = counted(len(variants), "вариант", "варианта", "вариантов") if len(variants) > 2 else ", ".join(variants)
-    return f" ({'и ' if len(names) > len(variants) else ''}{words})"
+    count = len(variants)
+    words = tr_n("{n}{nbsp}variant", "{n}{nbsp}variants", count) if count > 2 else ", ".join(variants)
+    return f" ({tr('and {variants}', variants=words) if len(names) > count else words})"
 
 
 def at(row) -> str:
     """Where a figure was measured: engine, precision, image size and batch."""
-    return f"{row['name']}, {row['image_size']}×{row['image_size']}, батч {row['batch_size']}"
+    return tr("{name}, {size}×{size}, batch {batch}", name=row["name"], size=row["image_size"], batch=row["batch_size"])
 
 
 def leadership(blocks: list[findings.Block]) -> str:
@@ -83,24 +92,47 @@ def leadership(blocks: list[findings.Block]) -> str:
     contests = [block for block in blocks if block.measured > 1]
     if not contests:
         names = sorted({block.leaders[0] for block in blocks})
-        return f"Сравнивать не с чем: измерено только {listed(names)}."
-    among = f"{len(contests)}{NBSP}{plural(len(contests), 'сочетания', 'сочетаний', 'сочетаний')} размера и батча"
-    parts = [f"{name} — в {count} из {among}" for name, count in findings.wins(contests).items()]
-    tied = sum(len(block.leaders) > 1 for block in contests)
-    text = f"Меньше всех время на батч: {'; '.join(parts)}." if parts else ""
-    if tied:
-        text += f" В {tied} из {among} данные не отличают лидера от следующих за ним."
-    return text.strip()
+        return tr("There is nothing to compare: only {names} gave figures.", names=listed(names))
+    parts = [
+        tr_n(
+            "{name} in {wins} of {n}{nbsp}combination of image and batch size",
+            "{name} in {wins} of {n}{nbsp}combinations of image and batch size",
+            len(contests), name=name, wins=count,
+        )
+        for name, count in findings.wins(contests).items()
+    ]  # fmt: skip
+    sentences = [tr("Least time per batch: {parts}.", parts="; ".join(parts))] if parts else []
+    if tied := sum(len(block.leaders) > 1 for block in contests):
+        sentences.append(
+            tr_n(
+                "In {tied} of {n}{nbsp}combination of image and batch size the data do not tell the leader from those "
+                "next to it.",
+                "In {tied} of {n}{nbsp}combinations of image and batch size the data do not tell the leader from those "
+                "next to it.",
+                len(contests), tied=tied,
+            )
+        )  # fmt: skip
+    return " ".join(sentences)
 
 
 def aim(report: Summary) -> Markdown:
     """Why this was measured."""
     grid = report.grid
-    engines = listed(engines_of(grid))
-    compared = "сравнить время инференса" if len(grid.engines) > 1 else "измерить время инференса"
-    return Markdown(
-        f"Задача — {compared} сети {quoted(grid.title)} на этой машине: {engines}, точность {listed(grid.precisions)}, "
-        "разные размеры изображения и батча. Отчёт отвечает, какой способ здесь быстрее, насколько и при каких "
-        "условиях. Каждое предложение о результатах вычислено из измерений; утверждения исходного отчёта, с которого "
-        "началась эта работа, проверены на тех же данных в разделе 5."
+    task = (
+        mark(
+            "The aim is to compare the inference time of {title} on this machine: {engines}, precision {precisions}, "
+            "various image and batch sizes."
+        )
+        if len(grid.engines) > 1
+        else mark(
+            "The aim is to measure the inference time of {title} on this machine: {engines}, precision {precisions}, "
+            "various image and batch sizes."
+        )
     )
+    engines, precisions = listed(engines_of(grid)), listed(grid.precisions)
+    answers = tr(
+        "The report says which of them is the faster here, by how much and under what conditions. Every sentence about "
+        "the results is computed from the measurements; the claims of the original report, from which this work began, "
+        "are checked against the same data in section 5."
+    )
+    return Markdown(f"{tr(task, title=quoted(grid.title), engines=engines, precisions=precisions)} {answers}")
