@@ -94,7 +94,7 @@ def rivals(row: pd.Series, cases: pd.DataFrame, figure: str) -> str:
     """Who is not told from the row in its place."""
     others = (other for _, other in beside(row, cases).iterrows() if other.case != row.case)
     level = [other["name"] for other in others if compared(other, row, figure) != "slower"]
-    return f" {tr('The data do not tell it from {names}.', names=listed_few(level, 3))}" if level else ""
+    return f" {tr('The data do not tell it apart from {names}.', names=listed_few(level, 3))}" if level else ""
 
 
 def price(row: pd.Series) -> str:

@@ -30,11 +30,11 @@ def network(grid: Grid) -> str:
     if origin == "function":
         return tr(
             "**Network:** {network} with the weights that the function gives (seed {seed}): speed does not depend on "
-            "the values of weights.",
+            "the values of the weights.",
             network=whole, seed=grid.seed,
         )  # fmt: skip
     return tr(
-        "**Network:** {network} with random weights (seed {seed}): speed does not depend on the values of weights.",
+        "**Network:** {network} with random weights (seed {seed}): speed does not depend on the values of the weights.",
         network=whole, seed=grid.seed,
     )  # fmt: skip
 
@@ -43,7 +43,7 @@ def images(report: Summary) -> str:
     """What went into the network."""
     if not report.grid.data:
         return tr(
-            "**Data format:** synthetic: random images ~{nbsp}N(0,{nbsp}1), the same for all. Reading and preparing "
+            "**Data format:** synthetic, random images ~{nbsp}N(0,{nbsp}1), the same for all. Reading and preparing "
             "images is not measured."
         )
     prepared = tr(

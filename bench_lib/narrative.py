@@ -105,10 +105,10 @@ def leadership(blocks: list[findings.Block]) -> str:
     if tied := sum(len(block.leaders) > 1 for block in contests):
         sentences.append(
             tr_n(
-                "In {tied} of {n}{nbsp}combination of image and batch size the data do not tell the leader from those "
-                "next to it.",
-                "In {tied} of {n}{nbsp}combinations of image and batch size the data do not tell the leader from those "
-                "next to it.",
+                "In {tied} of {n}{nbsp}combination of image and batch size the data do not tell the leader apart from "
+                "those next to it.",
+                "In {tied} of {n}{nbsp}combinations of image and batch size the data do not tell the leader apart from "
+                "those next to it.",
                 len(contests), tied=tied,
             )
         )  # fmt: skip
@@ -131,7 +131,7 @@ def aim(report: Summary) -> Markdown:
     )
     engines, precisions = listed(engines_of(grid)), listed(grid.precisions)
     answers = tr(
-        "The report says which of them is the faster here, by how much and under what conditions. Every sentence about "
+        "The report says which of them is fastest here, by how much and under what conditions. Every sentence about "
         "the results is computed from the measurements; the claims of the original report, from which this work began, "
         "are checked against the same data in section 5."
     )
