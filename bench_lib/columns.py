@@ -31,15 +31,17 @@ COLUMNS = {
     "variant": Column("text", "", "the name of the engine's options in the grid; empty for its defaults"),
     "label": Column("text", "", "engine and variant as the report calls them"),
     "precision": Column("text", "", "the precision that was asked for"),
-    "precision_label": Column("text", "", "the same, with the one that was computed in (Russian) where it is another"),
+    "precision_label": Column("text", "", "the same, with the one that was computed in where it is another, in "
+                              "the report's language"),
     "name": Column("text", "", "label and precision_label"),
     "image_size": Column("count", "pixels", "side of the square images"),
     "batch_size": Column("count", "images", "images in one call"),
     "status": Column("text", "", "ok: measured; skipped: could not run here; failed"),
-    "reason": Column("text", "", "why there are no figures (Russian); empty where there are"),
+    "reason": Column("text", "", "why there are no figures, in the report's language; empty where there are"),
     "processes": Column("count", "processes", "fresh processes that measured the case"),
-    "lost": Column("texts", "", "repeats that failed where others did not, each with its reason (Russian)"),
-    "disturbed": Column("text", "", "what disturbed the GPU meanwhile (Russian)"),
+    "lost": Column("texts", "", "repeats that failed where others did not, each with its reason in the report's "
+                   "language"),
+    "disturbed": Column("text", "", "what disturbed the GPU meanwhile, in the report's language"),
     **_bounded("latency_ms", "ms", "time of a batch, sent and waited for: a process's median, the geometric mean over "
                "several processes"),
     "per_image_ms": Column("number", "ms", "latency_ms over batch_size"),

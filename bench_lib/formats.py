@@ -10,6 +10,7 @@ from typing import Any
 
 from bench_lib import neighbours, pipelines, plots, tradeoffs, under_load, waterfall
 from bench_lib.columns import COLUMNS, Column
+from bench_lib.language import told
 from bench_lib.records import Record, write_text
 from bench_lib.summary import Summary
 
@@ -56,7 +57,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, list):
         return [plain(item) for item in value]
     if isinstance(value, Record):
-        return f"{value.case.repeat}: {value.reason}"
+        return f"{value.case.repeat}: {told(value.reason, value.detail)}"
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

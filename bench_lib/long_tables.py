@@ -6,6 +6,7 @@ from html import unescape
 
 from nbformat import NotebookNode
 
+from bench_lib.language import tr
 from bench_lib.words import number
 
 LONG = 150  # rows of a table; those after them are set aside
@@ -45,5 +46,8 @@ def with_numbers(rows: str) -> str:
 def left_out(rows: str) -> str:
     """A row in place of `rows` that says how many they are and where."""
     cells, count = rows[: rows.index("</tr>")].count("<td"), rows.count("<tr")
-    words = f"Здесь первые {LONG} строк таблицы; ещё {number(count, 0)} — в HTML-версии отчёта (report.html)."
+    words = tr(
+        "These are the table's first {shown} rows; the HTML version of the report (report.html) has {more} more.",
+        shown=LONG, more=number(count, 0),
+    )  # fmt: skip
     return f'<tr><td colspan="{cells}">{words}</td></tr>'

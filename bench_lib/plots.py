@@ -4,7 +4,7 @@ import base64
 import html
 import io
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from IPython.display import HTML
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, ScalarFormatter
 
+from bench_lib.language import tr
 from bench_lib.records import Record
 from bench_lib.summary import Summary, main_names
 from bench_lib.words import listed, number, spread_out
@@ -58,10 +59,11 @@ def styles(cases: pd.DataFrame) -> dict[str, Line]:
 
 
 def drawn(report: Summary) -> tuple[pd.DataFrame, str]:
-    """The measured cases that figures show, and a note on what they leave out (Russian)."""
+    """The measured cases that figures show, and a note on what they leave out."""
     table = main_names(report.measured)
     left_out = table["name"].nunique() < report.measured["name"].nunique()
-    return table, ". Из вариантов показан лучший у каждого рантайма и точности" if left_out else ""
+    note = tr("Of the variants, the best of each runtime and precision is shown")
+    return table, f". {note}" if left_out else ""
 
 
 def legend(figure: Figure, panels: Iterable[plt.Axes]) -> None:
@@ -77,26 +79,30 @@ def legend(figure: Figure, panels: Iterable[plt.Axes]) -> None:
 
 def fps_vs_image_size(report: Summary, png: str | Path) -> HTML:
     """FPS by the image's side, a panel a batch size."""
-    return fps_figure(report, "image_size", "batch_size", "Сторона изображения (пиксели)", "Батч {}",
-                      "FPS в зависимости от размера изображения", png)  # fmt: skip
+    return fps_figure(report, "image_size", "batch_size", tr("Image side (pixels)"),
+                      lambda batch: tr("Batch {batch}", batch=batch), tr("FPS by image size"), png)  # fmt: skip
 
 
 def fps_vs_batch(report: Summary, png: str | Path) -> HTML:
     """FPS by the batch size, a panel an image size."""
-    return fps_figure(report, "batch_size", "image_size", "Размер батча (изображений)", "{0}×{0} пикселей",
-                      "FPS в зависимости от размера батча", png)  # fmt: skip
+    return fps_figure(report, "batch_size", "image_size", tr("Batch size (images)"),
+                      lambda size: tr("{size}×{size} pixels", size=size), tr("FPS by batch size"), png)  # fmt: skip
 
 
-def fps_figure(report: Summary, x: str, panel: str, x_label: str, title: str, caption: str, png: str | Path) -> HTML:
-    """Lines of FPS over `x`, one an engine and precision, in panels by `panel`."""
+def fps_figure(
+    report: Summary, x: str, panel: str, x_label: str, title: Callable[[int], str], caption: str, png: str | Path
+) -> HTML:
+    """Lines of FPS over `x`, one an engine and precision, in panels by `panel`, each with the title of its value."""
     table, note = drawn(report)
     if table[x].nunique() < 2:
-        return HTML(f"<p>График «{caption}» не построен: для него нужны хотя бы два измеренных значения.</p>")
+        why = tr("The figure “{caption}” is not drawn: it needs at least two measured values.", caption=caption)
+        return HTML(f"<p>{why}</p>")
     every = sorted(table[panel].unique())
     panels = spread_out(every, MOST_PANELS)
     table = table[table[panel].isin(panels)]
     if len(panels) < len(every):
-        note += f". Показаны {len(panels)} из {len(every)}: {listed([title.format(value) for value in panels])}"
+        names = listed([title(value) for value in panels])
+        note += f". {tr('Shown are {shown} of {all}: {names}', shown=len(panels), all=len(every), names=names)}"
     lines = styles(report.cases)
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
@@ -108,7 +114,7 @@ def fps_figure(report: Summary, x: str, panel: str, x_label: str, title: str, ca
             axes.set_visible(False)
         for axes, value in zip(grid.flat, panels, strict=False):
             draw_panel(axes, table[table[panel] == value], x, lines)
-            axes.set(title=title.format(value), xlabel=x_label, ylabel="FPS (изображений/с)")
+            axes.set(title=title(value), xlabel=x_label, ylabel=tr("FPS (images/s)"))
         if table.fps.max() > WIDE_RANGE * table.fps.min():
             grid.flat[0].set_yscale("log")
             grid.flat[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -118,9 +124,10 @@ def fps_figure(report: Summary, x: str, panel: str, x_label: str, title: str, ca
         for axes in grid.flat:
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 0 if value >= 1 else 2)))
         legend(figure, grid.flat)
+    bars = tr("{caption}; bars are 95% intervals", caption=caption)
     if (every := marked_every(table[x].nunique())) > 1:
-        note += f", у каждой {every}-й точки"
-    return shown(figure, f"{caption}; отрезки — интервалы 95 %{note}", alternative(table, x, caption), png)
+        bars = tr("{caption}; bars are 95% intervals, at one point in {count}", caption=caption, count=every)
+    return shown(figure, f"{bars}{note}", alternative(table, x, caption), png)
 
 
 def marked_every(points: int) -> int:
@@ -150,26 +157,31 @@ def alternative(table: pd.DataFrame, x: str, caption: str) -> str:
     for name, rows in table.groupby("name"):
         ends = rows.groupby(x).fps.max()
         first, last = ends.index[0], ends.index[-1]
-        parts.append(f"{name}: {number(ends[first])} при {first}, {number(ends[last])} при {last}")
-    return f"{caption}, наибольшие значения. {'; '.join(parts)}."
+        fields = {"first": first, "last": last, "at_first": number(ends[first]), "at_last": number(ends[last])}
+        parts.append(tr("{name}: {at_first} at {first}, {at_last} at {last}", name=name, **fields))
+    return tr("{caption}. The highest FPS: {values}.", caption=caption, values="; ".join(parts))
 
 
 def samples(*records: Record) -> HTML:
     """Every latency sample of one case's records, in the order measured, each process in its colour."""
     series = [record.timing.latency_ms for record in records if record.timing]
     if not series:
-        return HTML("<p>Измерений нет.</p>")
+        return HTML(f"<p>{tr('There are no measurements.')}</p>")
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(9, 3), layout="constrained")
         starts = itertools.accumulate(map(len, series), initial=1)
         for start, values in zip(starts, series, strict=False):
             axes.plot(range(start, start + len(values)), values, ".", markersize=4)
-        axes.set(xlabel="Номер вызова", ylabel="Задержка (мс)")
+        axes.set(xlabel=tr("Call number"), ylabel=tr("Latency (ms)"))
         every = list(itertools.chain(*series))
         axes.set_ylim(0, 1.1 * max(every))
-    text = listed([f"наименьшая {number(min(every))} мс", f"наибольшая {number(max(every))} мс"])
-    caption = "Задержка каждого вызова" + ("; цвета — процессы" if len(series) > 1 else "")
-    return shown(figure, caption, f"Задержка каждого вызова: {text}.")
+    one = len(series) == 1
+    caption = tr("Latency of each call") if one else tr("Latency of each call; each colour is a process")
+    alt = tr(
+        "Latency of each call: at least {least}{nbsp}ms, at most {most}{nbsp}ms.",
+        least=number(min(every)), most=number(max(every)),
+    )  # fmt: skip
+    return shown(figure, caption, alt)
 
 
 def shown(figure: Figure, caption: str, alt: str, png: str | Path | None = None) -> HTML:

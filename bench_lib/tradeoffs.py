@@ -10,6 +10,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from bench_lib import plots
+from bench_lib.language import tr
 from bench_lib.narrative import at
 from bench_lib.summary import BASELINE_NAME, Summary
 from bench_lib.words import number, plain, spread_out
@@ -17,9 +18,10 @@ from bench_lib.words import number, plain, spread_out
 
 def latency_vs_throughput(report: Summary, png: str | Path) -> HTML:
     """What a larger batch gains in FPS and costs in latency: a line over batches, a panel an image size."""
-    (table, note), caption = plots.drawn(report), "Задержка против пропускной способности: точки — батчи"
+    (table, note), caption = plots.drawn(report), tr("Latency against throughput: each point is a batch size")
     if table.batch_size.nunique() < 2:
-        return HTML(f"<p>График «{caption}» не построен: для него нужны хотя бы два измеренных батча.</p>")
+        why = tr("The figure “{caption}” is not drawn: it needs at least two measured batch sizes.", caption=caption)
+        return HTML(f"<p>{why}</p>")
     sizes = spread_out(sorted(table.image_size.unique()), plots.MOST_PANELS)
     if (every := plots.marked_every(table.batch_size.nunique())) > 1:
         caption += f", отмечен каждый {every}-й"
@@ -33,7 +35,7 @@ def latency_vs_throughput(report: Summary, png: str | Path) -> HTML:
             for name, line in table[table.image_size == size].sort_values("batch_size").groupby("name"):
                 axes.plot(line.latency_ms, line.fps, label=name, markevery=every, **lines[name].style)
             axes.set(
-                title=f"{size}×{size} пикселей", xlabel="Время/батч (мс)", ylabel="FPS (изображений/с)",
+                title=tr("{size}×{size} pixels", size=size), xlabel=tr("Time/batch (ms)"), ylabel=tr("FPS (images/s)"),
                 xscale="log", yscale="log",
             )  # fmt: skip
             for axis in (axes.xaxis, axes.yaxis):
@@ -48,14 +50,16 @@ def latency_vs_throughput(report: Summary, png: str | Path) -> HTML:
 
 def speedup_map(report: Summary, png: str | Path) -> HTML:
     """Speedup over PyTorch fp32 at each image size and batch size, a panel an engine and precision."""
-    (table, note), caption = plots.drawn(report), "Ускорение относительно PyTorch fp32: размер и батч"
+    (table, note), caption = plots.drawn(report), tr("Speedup over PyTorch fp32, by image size and batch size")
     table = table[(table["name"] != BASELINE_NAME) & table.speedup.notna()]
     if table.empty or table.image_size.nunique() * table.batch_size.nunique() < 2:
-        return HTML(f"<p>График «{caption}» не построен: для него нужны хотя бы два измеренных сочетания.</p>")
+        why = tr("The figure “{caption}” is not drawn: it needs at least two measured combinations.", caption=caption)
+        return HTML(f"<p>{why}</p>")
     largest = table.groupby("name").speedup.max().sort_values(ascending=False)
     names = sorted(largest.index[: plots.MOST_PANELS])
     if len(names) < len(largest):
-        note += f". Показаны {len(names)} из {len(largest)}, у которых ускорение больше"
+        some = tr("Shown are the {shown} of {all} with the largest speedups", shown=len(names), all=len(largest))
+        note += f". {some}"
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
     sizes, batches = (
@@ -75,15 +79,15 @@ def speedup_map(report: Summary, png: str | Path) -> HTML:
                 cells, annot=texts, fmt="", cmap="RdBu", norm=LogNorm(1 / furthest, furthest), cbar=False, ax=axes,
                 linewidths=1, annot_kws={"size": 8},
             )  # fmt: skip
-            axes.set(title=name, xlabel="Батч", ylabel="Сторона")
+            axes.set(title=name, xlabel=tr("Batch"), ylabel=tr("Image side"))
             axes.title.set_size(9)
             axes.tick_params(axis="y", rotation=0)
         figure.set_layout_engine("constrained")  # not above: seaborn draws the whole figure for each of its maps
     best = table.loc[table.speedup.idxmax()]
     least = table.loc[table.speedup.idxmin()]
-    ends = [
-        f"{words} {number(row.speedup, 2)}× — {at(row)}" for words, row in (("наибольшее", best), ("наименьшее", least))
-    ]
-    return plots.shown(
-        figure, f"{caption}. Синее — быстрее, красное — медленнее{note}", f"{caption}: {'; '.join(ends)}.", png
-    )
+    alt = tr(
+        "{caption}. The largest is {most}×: {best}; the smallest is {least}×: {worst}.", caption=caption,
+        most=number(best.speedup, 2), best=at(best), least=number(least.speedup, 2), worst=at(least),
+    )  # fmt: skip
+    colours = tr("{caption}. Blue is faster, red is slower", caption=caption)
+    return plots.shown(figure, f"{colours}{note}", alt, png)

@@ -9,14 +9,15 @@ from pandas.io.formats.style import Styler
 
 from bench_lib.figures import LABELS
 from bench_lib.findings import AXES
+from bench_lib.language import mark, tr, tr_n
 from bench_lib.narrative import at, bullets, few, matches
 from bench_lib.summary import BASELINE_NAME, VERDICTS, Summary, compared
-from bench_lib.tables import styled
-from bench_lib.words import NBSP, counted, listed_few, number, percent, quoted, scientific, times
+from bench_lib.tables import COLUMNS, styled
+from bench_lib.words import listed_few, number, percent, quoted, scientific, times
 
-DEFAULTS_ONLY = (
-    "В этом запуске каждый рантайм измерен только с одними настройками, сравнивать не с чем; их перебирает "
-    "`params/best.yaml`."
+DEFAULTS_ONLY = mark(
+    "In this run each runtime is measured with one set of options only, so there is nothing to compare; "
+    "`params/best.yaml` tries many."
 )
 
 
@@ -36,11 +37,14 @@ class Pair:
         return float("nan") if self.default is None else self.default.latency_ms / self.best.latency_ms
 
     @property
+    def outcome(self) -> str:
+        """Whether the best is faster than the default: a key of `VERDICTS`, or nothing where there is no such pair."""
+        return "" if self.default is None or self.best.variant == "" else compared(self.best, self.default)
+
+    @property
     def verdict(self) -> str:
-        """Whether the best is faster than the default, in the report's words."""
-        if self.default is None or self.best.variant == "":
-            return "—"
-        return VERDICTS[compared(self.best, self.default)]
+        """The same in the report's words."""
+        return tr(VERDICTS[self.outcome]) if self.outcome else "—"
 
 
 def has_variants(report: Summary) -> bool:
@@ -61,7 +65,7 @@ def pairs(cases: pd.DataFrame) -> list[Pair]:
 def reading(report: Summary) -> Markdown:
     """For each image size and batch size: the best there is, what its options gained, and what they cost."""
     if not has_variants(report):
-        return bullets([DEFAULTS_ONLY])
+        return bullets([tr(DEFAULTS_ONLY)])
     found = pairs(report.measured)
     places = [rows for _, rows in report.measured.groupby(AXES)]
     return bullets([*few([best_of(rows) for rows in places]), *dearest(found), *frugal(report.measured)])
@@ -72,32 +76,59 @@ def best_of(rows: pd.DataFrame) -> str:
     best = rows.loc[rows.latency_ms.idxmin()]
     level = [f"{row['name']}" for _, row in rows[rows.leads].iterrows() if row.case != best.case]
     plain = rows[rows.variant == ""]
-    text = f"**{best.image_size}×{best.image_size}, батч {best.batch_size}:** быстрее всех {quoted(best['name'])}: "
-    text += f"{number(best.latency_ms)}{NBSP}мс, {number(best.fps)}{NBSP}FPS"
-    if best.roofline == best.roofline:
-        text += f" — {percent(best.roofline)} от потолка"
+    text = fastest(best)
     if level:
-        text += f"; данные не отличают от него {listed_few(list(map(quoted, level)), 4)}"
+        names = listed_few(list(map(quoted, level)), 4)
+        text += f"; {tr('the data do not tell {names} apart from it', names=names)}"
+    sentences = [f"{text}."]
     if best.variant and len(plain):
-        usual = plain.loc[plain.latency_ms.idxmin()]
-        decided = compared(best, usual) == "faster"
-        gain = times(usual.latency_ms / best.latency_ms)
-        text += f". Лучшая из настроек по умолчанию — {quoted(usual['name'])}, {number(usual.latency_ms)}{NBSP}мс: "
-        text += f"настройка быстрее {gain}" if decided else "быстрее ли настройка, не решено"
-    return f"{text}. Погрешность {scientific(best.error)}, {matches(best.top1)}."
+        sentences.append(gained(best, plain.loc[plain.latency_ms.idxmin()]))
+    error = tr("The error is {error}; {matches}.", error=scientific(best.error), matches=matches(best.top1))
+    return " ".join([*sentences, error])
+
+
+def fastest(best: Any) -> str:
+    """The fastest of one place and its figures."""
+    fields = {
+        "size": best.image_size, "batch": best.batch_size, "name": quoted(best["name"]),
+        "ms": number(best.latency_ms), "fps": number(best.fps),
+    }  # fmt: skip
+    if best.roofline != best.roofline:
+        return tr("**{size}×{size}, batch {batch}:** {name} is the fastest: {ms}{nbsp}ms, {fps}{nbsp}FPS", **fields)
+    return tr(
+        "**{size}×{size}, batch {batch}:** {name} is the fastest: {ms}{nbsp}ms, {fps}{nbsp}FPS, {share} of the ceiling",
+        share=percent(best.roofline), **fields,
+    )  # fmt: skip
+
+
+def gained(best: Any, usual: Any) -> str:
+    """How much faster the best is than the fastest of those that came as they are, where that is decided."""
+    fields = {"name": quoted(usual["name"]), "ms": number(usual.latency_ms)}
+    if compared(best, usual) != "faster":
+        return tr(
+            "The best with default options is {name}, {ms}{nbsp}ms: whether the tuned one is faster is not decided.",
+            **fields,
+        )
+    return tr(
+        "The best with default options is {name}, {ms}{nbsp}ms: the tuned one is {gain} faster.",
+        gain=times(usual.latency_ms / best.latency_ms), **fields,
+    )  # fmt: skip
 
 
 def dearest(found: list[Pair]) -> list[str]:
     """What the options add to the build, at most, where they are faster."""
-    gained = [pair for pair in found if pair.verdict == VERDICTS["faster"]]
-    if not gained:
+    faster = [pair for pair in found if pair.outcome == "faster"]
+    if not faster:
         return []
-    most = max(gained, key=lambda pair: pair.best.build_s - pair.default.build_s)
+    most = max(faster, key=lambda pair: pair.best.build_s - pair.default.build_s)
     return [
-        f"**Цена настройки — сборка:** дороже всего она у {at(most.best)} — {number(most.best.build_s)}{NBSP}с вместо "
-        f"{number(most.default.build_s)}{NBSP}с; "
-        f"{payback(most)}."
-    ]
+        tr(
+            "**The price of tuning is the build:** it is highest for {case}: {tuned}{nbsp}s instead of {usual}{nbsp}s; "
+            "{payback}.",
+            case=at(most.best), tuned=number(most.best.build_s), usual=number(most.default.build_s),
+            payback=payback(most),
+        )
+    ]  # fmt: skip
 
 
 def payback(pair: Pair) -> str:
@@ -105,8 +136,9 @@ def payback(pair: Pair) -> str:
     saved_s = 1 / pair.default.fps - 1 / pair.best.fps
     more_s = max(0.0, pair.best.build_s - pair.default.build_s)
     if saved_s <= 0:
-        return "не окупается: пропускная способность не больше"
-    return f"окупается через {counted(round(more_s / saved_s), 'изображение', 'изображения', 'изображений')}"
+        return tr("it does not pay off, as the throughput is no higher")
+    images = round(more_s / saved_s)
+    return tr_n("it pays off after {n}{nbsp}image", "it pays off after {n}{nbsp}images", images)
 
 
 def frugal(cases: pd.DataFrame) -> list[str]:
@@ -115,12 +147,18 @@ def frugal(cases: pd.DataFrame) -> list[str]:
     if counted.empty:
         return []
     best = counted.loc[counted.joules.idxmin()]
-    text = f"**FPS на ватт:** больше всего — {number(1 / best.joules)} — даёт {at(best)}"
+    fields = {"figure": number(1 / best.joules), "case": at(best)}
     baseline = counted[(counted["name"] == BASELINE_NAME) & (counted.image_size == best.image_size)]
-    if len(baseline):
-        usual = baseline.loc[baseline.joules.idxmin()]
-        text += f"; у {BASELINE_NAME} — не больше {number(1 / usual.joules)} (батч {usual.batch_size})"
-    return [f"{text}."]
+    if baseline.empty:
+        return [tr("**FPS per watt:** the most, {figure}, comes from {case}.", **fields)]
+    usual = baseline.loc[baseline.joules.idxmin()]
+    return [
+        tr(
+            "**FPS per watt:** the most, {figure}, comes from {case}; {baseline} gives at most {usual} "
+            "(batch {batch}).",
+            baseline=BASELINE_NAME, usual=number(1 / usual.joules), batch=usual.batch_size, **fields,
+        )
+    ]  # fmt: skip
 
 
 def table(report: Summary) -> Styler | HTML:
@@ -129,23 +167,23 @@ def table(report: Summary) -> Styler | HTML:
         return HTML("")
     shown = pd.DataFrame([
         {
-            "Рантайм": LABELS.get(pair.best.engine, pair.best.engine),
-            "Точность": pair.best.precision_label,
-            "Размер": pair.best.image_size,
-            "Батч": pair.best.batch_size,
-            "По умолчанию (мс)": float("nan") if pair.default is None else pair.default.latency_ms,
-            "Лучший вариант": pair.best.variant or "по умолчанию",
-            "Лучшее время (мс)": pair.best.latency_ms,
-            "Выигрыш": f"{number(pair.gain, 2)}×" if pair.gain == pair.gain else "—",
-            "Вердикт": pair.verdict,
-            "FPS": pair.best.fps,
-            "% от потолка": pair.best.roofline,
-            "FPS на ватт": 1 / pair.best.joules,
-            "Сборка (с)": pair.best.build_s,
+            tr("Runtime"): LABELS.get(pair.best.engine, pair.best.engine),
+            tr("Precision"): pair.best.precision_label,
+            tr("Size"): pair.best.image_size,
+            tr("Batch"): pair.best.batch_size,
+            tr("Default (ms)"): float("nan") if pair.default is None else pair.default.latency_ms,
+            tr("Best variant"): pair.best.variant or tr("default"),
+            tr("Best time (ms)"): pair.best.latency_ms,
+            tr("Gain"): f"{number(pair.gain, 2)}×" if pair.gain == pair.gain else "—",
+            tr("Verdict"): pair.verdict,
+            tr("FPS"): pair.best.fps,
+            tr(COLUMNS["roofline"]): pair.best.roofline,
+            tr("FPS per watt"): 1 / pair.best.joules,
+            tr("Build (s)"): pair.best.build_s,
         }
         for pair in pairs(report.measured)
     ])  # fmt: skip
-    return styled(shown.dropna(axis="columns", how="all"), "По умолчанию и с лучшими настройками")
+    return styled(shown.dropna(axis="columns", how="all"), tr("By default and with the best options"))
 
 
 def variants_table(report: Summary) -> Styler | HTML:
@@ -155,13 +193,13 @@ def variants_table(report: Summary) -> Styler | HTML:
         return HTML("")
     shown = pd.DataFrame([
         {
-            "Вариант": name,
-            "Рантайм": LABELS.get(variant.engine, variant.engine),
-            "Настройки": ", ".join(f"{key}={value}" for key, value in variant.options.items()) or "—",
+            tr("Variant"): name,
+            tr("Runtime"): LABELS.get(variant.engine, variant.engine),
+            tr("Options"): ", ".join(f"{key}={value}" for key, value in variant.options.items()) or "—",
         }
         for name, variant in named.items()
     ])  # fmt: skip
-    return styled(shown, "Что значит каждый вариант")
+    return styled(shown, tr("What each variant stands for"))
 
 
 @dataclass(frozen=True)
