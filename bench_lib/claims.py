@@ -9,20 +9,21 @@ from pandas.io.formats.style import Styler
 
 from bench_lib import findings, inputs
 from bench_lib.findings import against, pick
-from bench_lib.interpretation import change, span
+from bench_lib.interpretation import change
+from bench_lib.language import mark, tr, tr_n
 from bench_lib.summary import LABELS, Summary
 from bench_lib.tables import styled
-from bench_lib.words import counted, listed, number
+from bench_lib.words import listed, number, plain, span
 
-YES, NO, PARTLY, UNTESTED = "подтверждается", "не подтверждается", "подтверждается частично", "не проверено"
-UNDECIDED = "не решено"
+YES, NO, PARTLY = mark("confirmed"), mark("not confirmed"), mark("partly confirmed")
+UNTESTED, UNDECIDED = mark("not tested"), mark("not decided")
 SEED = Path(__file__).parents[1] / "outputs" / "seed" / "results.csv"  # as the original report printed them
-MANIFOLD = 2  # «кратное ускорение»: at least twice as fast
+MANIFOLD = 2  # a several-fold speedup: at least twice as fast
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What the original report says (shortened), what the data say, and the verdict."""
+    """What the original report says (shortened), what the data say, and the verdict, one of those above."""
 
     text: str
     data: str
@@ -32,7 +33,8 @@ class Claim:
 def absent(report: Summary, engine: str, precision: str) -> str:
     """Say that there are no figures of an engine at a precision."""
     asked = engine in report.grid.engines and precision in report.grid.precisions
-    return f"{LABELS[engine]} {precision} здесь не {'измерен' if asked else 'запускался'}."
+    name = f"{LABELS[engine]} {precision}"
+    return tr("{name} was not measured here.", name=name) if asked else tr("{name} was not run here.", name=name)
 
 
 def share(holds: Sequence[bool | None]) -> str:
@@ -50,10 +52,19 @@ def holding(verdicts: Sequence[str], wanted: str) -> list[bool | None]:
 
 
 def combinations(holds: Sequence[bool | None]) -> str:
-    """«в 3 из 8 сочетаний размера и батча (в 2 не решено)»."""
-    open_ones = f" (в {list(holds).count(None)} не решено)" if None in holds else ""
-    among = counted(len(holds), "сочетания", "сочетаний", "сочетаний")
-    return f"в {list(holds).count(True)} из {among} размера и батча{open_ones}"
+    """“in 3 of 8 combinations of size and batch (2 not decided)”."""
+    held, undecided = list(holds).count(True), list(holds).count(None)
+    if undecided:
+        return tr_n(
+            "in {held} of {n}{nbsp}combination of size and batch ({undecided} not decided)",
+            "in {held} of {n}{nbsp}combinations of size and batch ({undecided} not decided)",
+            len(holds), held=held, undecided=undecided,
+        )  # fmt: skip
+    return tr_n(
+        "in {held} of {n}{nbsp}combination of size and batch",
+        "in {held} of {n}{nbsp}combinations of size and batch",
+        len(holds), held=held,
+    )  # fmt: skip
 
 
 def as_it_comes(cases: pd.DataFrame) -> pd.DataFrame:
@@ -63,12 +74,15 @@ def as_it_comes(cases: pd.DataFrame) -> pd.DataFrame:
 
 def tensorrt_speedup(report: Summary) -> Claim:
     """Several times faster in fp16 than PyTorch and ONNX Runtime."""
-    text = "Torch-TensorRT fp16 показывает кратное ускорение (около 11× при 224, батч 33)"
+    text = tr("Torch-TensorRT fp16 shows a several-fold speedup (about 11× at 224, batch 33)")
     rows = pick(report.measured, "torch_tensorrt", "fp16").dropna(subset="speedup")
     if rows.empty:
         return Claim(text, absent(report, "torch_tensorrt", "fp16"), UNTESTED)
-    same = f" При 224, батч 33 — {number(rows.speedup[224, 33], 2)}×." if (224, 33) in rows.index else ""
-    data = f"Ускорение относительно PyTorch fp32 — {span(rows.speedup.min(), rows.speedup.max(), '×')}.{same}"
+    data = tr(
+        "The speedup over PyTorch fp32 is {speedups}.", speedups=span(rows.speedup.min(), rows.speedup.max(), "×")
+    )
+    if (224, 33) in rows.index:
+        data += " " + tr("At 224, batch 33, it is {speedup}×.", speedup=number(rows.speedup[224, 33], 2))
     ends = zip(rows.speedup_low, rows.speedup_high, strict=True)
     return Claim(
         text, data, share([True if low >= MANIFOLD else None if high >= MANIFOLD else False for low, high in ends])
@@ -77,7 +91,7 @@ def tensorrt_speedup(report: Summary) -> Claim:
 
 def tensorrt_best(report: Summary) -> Claim:
     """The best choice for performance."""
-    text = "Torch-TensorRT fp16 — лучший выбор, когда важна производительность"
+    text = tr("Torch-TensorRT fp16 is the best choice when performance matters")
     rows = pick(report.measured, "torch_tensorrt", "fp16")
     if rows.empty:
         return Claim(text, absent(report, "torch_tensorrt", "fp16"), UNTESTED)
@@ -85,109 +99,138 @@ def tensorrt_best(report: Summary) -> Claim:
     ours = rows.name.iloc[0]
     holds = [led[place] == (ours,) or (None if ours in led[place] else False) for place in rows.index]
     others = sorted({names[0] for names in led.values()} - {ours})
-    instead = f" Быстрее бывают: {listed(others)}." if others else ""
-    return Claim(text, f"Быстрее всех {combinations(holds)}.{instead}", share(holds))
+    data = tr("It is the fastest {combinations}.", combinations=combinations(holds))
+    if others:
+        data += " " + tr("Sometimes faster: {names}.", names=listed(others))
+    return Claim(text, data, share(holds))
 
 
 def onnx_batches(report: Summary) -> Claim:
     """ONNX Runtime wins only at large batches."""
-    text = "Преимущество ONNX Runtime достигается лишь при больших батчах"
+    text = tr("ONNX Runtime has an advantage only at large batches")
     rows = pick(report.measured, "onnx_runtime", "fp32").dropna(subset="speedup")
     by_batch = rows.groupby("batch_size")
     medians = by_batch.speedup.median()
     if len(medians) < 2:
-        return Claim(text, "ONNX Runtime fp32 не измерен при двух и более батчах.", UNTESTED)
+        return Claim(text, tr("ONNX Runtime fp32 was not measured at two or more batch sizes."), UNTESTED)
     (small, low), (large, high) = (medians.index[0], medians.iloc[0]), (medians.index[-1], medians.iloc[-1])
-    data = f"Медиана ускорения ONNX Runtime fp32: {number(low, 2)}× при батче {small}, {number(high, 2)}× при {large}."
+    data = tr(
+        "Median speedup of ONNX Runtime fp32: {low}× at batch {small}, {high}× at {large}.",
+        low=number(low, 2), small=small, high=number(high, 2), large=large,
+    )  # fmt: skip
     gains = [share(holding(by_batch.get_group(batch).verdict, "faster")) for batch in (small, large)]
     return Claim(text, data, UNDECIDED if UNDECIDED in gains else YES if gains == [NO, YES] else NO)
 
 
 def size_lowers_fps(report: Summary) -> Claim:
     """FPS falls as the resolution grows."""
-    text = "FPS закономерно снижается при увеличении разрешения"
+    text = tr("FPS falls predictably as the resolution grows")
     falls = findings.ends(report.measured, "image_size")
     if falls.empty:
-        return Claim(text, "Измерен один размер.", UNTESTED)
-    data = f"От наименьшего размера к наибольшему FPS {change(falls)}."
+        return Claim(text, tr("Only one size was measured."), UNTESTED)
+    data = tr("From the smallest size to the largest, FPS {change}.", change=change(falls))
     return Claim(text, data, share(holding(falls.verdict, "slower")))
 
 
 def fp16_falls_less(report: Summary) -> Claim:
     """In fp16 the fall is less severe."""
-    text = "В режиме fp16 снижение FPS с размером менее критично"
+    text = tr("In fp16 the fall of FPS with size is less severe")
     falls = findings.ends(report.measured, "image_size")
     half, full = (falls[falls.precision_label == name].set_index(["label", "batch_size"]) for name in ("fp16", "fp32"))
     both = half.join(full.rows.rename("rows_full"), how="inner")
     if both.empty:
-        return Claim(text, "Нет способа, измеренного и в fp16, и в fp32 при двух размерах.", UNTESTED)
+        return Claim(text, tr("No approach was measured in both fp16 and fp32 at two sizes."), UNTESTED)
     verdicts = [findings.steeper(*pair) for pair in zip(both.rows, both.rows_full, strict=True)]
     holds = holding(verdicts, "faster")
-    open_ones = f" (в {holds.count(None)} не решено)" if None in holds else ""
-    pairs = counted(len(holds), "пары", "пар", "пар")
-    return Claim(
-        text, f"Снижение в fp16 меньше в {holds.count(True)} из {pairs} «способ — батч»{open_ones}.", share(holds)
-    )
+    held, undecided = holds.count(True), holds.count(None)
+    if undecided:
+        data = tr_n(
+            "The fall in fp16 is smaller in {held} of {n}{nbsp}pair of approach and batch ({undecided} not decided).",
+            "The fall in fp16 is smaller in {held} of {n}{nbsp}pairs of approach and batch ({undecided} not decided).",
+            len(holds), held=held, undecided=undecided,
+        )  # fmt: skip
+    else:
+        data = tr_n(
+            "The fall in fp16 is smaller in {held} of {n}{nbsp}pair of approach and batch.",
+            "The fall in fp16 is smaller in {held} of {n}{nbsp}pairs of approach and batch.",
+            len(holds), held=held,
+        )  # fmt: skip
+    return Claim(text, data, share(holds))
 
 
 def best_size(report: Summary) -> Claim:
     """256 (or 256–384) is the best balance of speed and accuracy."""
-    text = "Оптимальный размер по балансу скорости и точности — 256 (в выводах — 256–384)"
+    text = tr("The best size for the balance of speed and accuracy is 256 (256–384 in the conclusions)")
     why = ", ".join(inputs.unknown(report.grid))
-    return Claim(text, f"Точность распознавания от размера не измерялась: {why}.", UNTESTED)
+    data = tr("How recognition accuracy depends on the size was not measured: {why}.", why=why)
+    return Claim(text, data, UNTESTED)
 
 
 def batch_saturates(report: Summary) -> Claim:
     """FPS grows up to a batch of about 33, then saturates; batches of 8–33 are the best."""
-    text = "FPS растёт до батча около 33, далее насыщение; батчи 8–33 дают максимум производительности"
+    text = tr("FPS grows up to a batch of about 33, then saturates; batches of 8–33 give the highest performance")
     points = findings.saturations(as_it_comes(report.measured))
     largest = report.measured.batch_size.max()
     if not points or largest <= 33:
-        return Claim(text, "Батчей для этого мало: нужны и меньше, и больше 33 (params/batches.yaml).", UNTESTED)
-    parts = [f"{p.name} — {'не достигнуто' if p.batch_size is None else f'с батча {p.batch_size}'}" for p in points]
-    holds = [p.batch_size is not None and 8 <= p.batch_size <= 33 for p in points]
-    return Claim(text, f"Насыщение: {'; '.join(parts)} (измерено до батча {largest}).", share(holds))
+        few = tr("Too few batch sizes for this: some below and some above 33 are needed (params/batches.yaml).")
+        return Claim(text, few, UNTESTED)
+    parts = [
+        tr("{name}, not reached", name=point.name) if point.batch_size is None
+        else tr("{name}, from batch {batch}", name=point.name, batch=point.batch_size)
+        for point in points
+    ]  # fmt: skip
+    holds = [point.batch_size is not None and 8 <= point.batch_size <= 33 for point in points]
+    data = tr("Saturation: {parts} (measured up to batch {largest}).", parts="; ".join(parts), largest=largest)
+    return Claim(text, data, share(holds))
 
 
 def tensorrt_memory(report: Summary) -> Claim:
     """Torch-TensorRT fp16 takes the least memory."""
-    text = "Torch-TensorRT эффективнее всех по памяти при fp16"
+    text = tr("Torch-TensorRT is the most memory-efficient of all in fp16")
     ours = pick(report.measured, "torch_tensorrt", "fp16").memory_mib
-    plain = as_it_comes(report.measured)
-    rest = plain[(plain.precision_label == "fp16") & (plain.engine != "torch_tensorrt")]
+    cases = as_it_comes(report.measured)
+    rest = cases[(cases.precision_label == "fp16") & (cases.engine != "torch_tensorrt")]
     least = rest.groupby(findings.AXES).memory_mib.min()
     ratio = (ours / least).dropna()
     if ratio.empty:
         return Claim(text, absent(report, "torch_tensorrt", "fp16"), UNTESTED)
     holds = (ratio < 1).tolist()
-    return Claim(text, f"Среди способов в fp16 занимает меньше всех {combinations(holds)}.", share(holds))
+    data = tr("Of the approaches in fp16 it takes the least memory {combinations}.", combinations=combinations(holds))
+    return Claim(text, data, share(holds))
 
 
 def onnx_memory(report: Summary) -> Claim:
     """ONNX Runtime needs more memory."""
-    text = "ONNX Runtime требует больше памяти"
+    text = tr("ONNX Runtime needs more memory")
     ratio = against(
         pick(report.measured, "onnx_runtime", "fp32"), pick(report.measured, "pytorch", "fp32"), "memory_mib"
     )
     if ratio.empty:
-        return Claim(text, "ONNX Runtime и PyTorch не измерены в fp32 при одних условиях.", UNTESTED)
+        apart = tr("ONNX Runtime and PyTorch were not measured in fp32 under the same conditions.")
+        return Claim(text, apart, UNTESTED)
     holds = (ratio > 1).tolist()
-    data = f"К памяти PyTorch fp32 — {span(ratio.min(), ratio.max(), '×')}; больше {combinations(holds)}."
+    data = tr(
+        "It takes {ratios} the memory of PyTorch fp32; it needs more {combinations}.",
+        ratios=span(ratio.min(), ratio.max(), "×"), combinations=combinations(holds),
+    )  # fmt: skip
     if not report.machine.get("gpu"):
-        data += " В этой памяти и экспорт модели, который идёт в том же процессе."
+        data += " " + tr("This memory includes the export of the model, which runs in the same process.")
     return Claim(text, data, share(holds))
 
 
 def onnx_compromise(report: Summary) -> Claim:
     """ONNX Runtime is a compromise, above all without NVIDIA."""
-    text = "ONNX Runtime — компромисс между удобством и скоростью, особенно без NVIDIA"
+    text = tr("ONNX Runtime is a compromise between convenience and speed, especially without NVIDIA")
     if report.machine.get("gpu"):
-        return Claim(text, "Этот запуск — на GPU NVIDIA; без него нужен отдельный запуск.", UNTESTED)
+        return Claim(text, tr("This run is on an NVIDIA GPU; a machine without one needs a run of its own."), UNTESTED)
     rows = pick(report.measured, "onnx_runtime", "fp32").dropna(subset="speedup")
     if rows.empty:
         return Claim(text, absent(report, "onnx_runtime", "fp32"), UNTESTED)
     holds = holding(rows.verdict, "faster")
-    data = f"GPU NVIDIA здесь нет; ONNX Runtime быстрее PyTorch {combinations(holds)}. Удобство не измеряется."
+    data = tr(
+        "There is no NVIDIA GPU here; ONNX Runtime is faster than PyTorch {combinations}. Convenience is not measured.",
+        combinations=combinations(holds),
+    )
     return Claim(text, data, share(holds))
 
 
@@ -200,9 +243,9 @@ CLAIMS: tuple[Callable[[Summary], Claim], ...] = (
 def claims_table(report: Summary) -> Styler:
     """Every claim of the original report, what these data say, and the verdict."""
     rows = [claim(report) for claim in CLAIMS]
-    table = pd.DataFrame([(row.text, row.data, row.verdict) for row in rows])
-    table.columns = ["Утверждение исходного отчёта", "Что показали эти данные", "Вердикт"]
-    return styled(table, "Утверждения исходного отчёта на этих данных")
+    table = pd.DataFrame([(row.text, row.data, tr(row.verdict)) for row in rows])
+    table.columns = [tr("Claim of the original report"), tr("What these data show"), tr("Verdict")]
+    return styled(table, tr("The original report's claims against these data"))
 
 
 def seed_rows(report: Summary) -> Styler:
@@ -214,12 +257,18 @@ def seed_rows(report: Summary) -> Styler:
         place = (int(row.image_size), int(row.batch_size))
         known = place in here.index
         rows.append([
-            LABELS[row.engine], row.precision, *place, row.latency_ms.replace(".", ","), row.fps, row.speedup,
+            LABELS[row.engine], row.precision, *place, plain(float(row.latency_ms)), row.fps, row.speedup,
             *(here.loc[place, name] if known else float("nan") for name in ("latency_ms", "fps", "speedup")),
         ])  # fmt: skip
     table = pd.DataFrame(rows)
-    then, now = "исходный отчёт", "здесь"
-    table.columns = ["Оптимизация", "Точность", "Размер", "Батч", f"Время/батч (мс): {then}", f"FPS: {then}",
-                     f"Ускорение: {then}", f"Время/батч (мс): {now}", f"FPS: {now}", f"Ускорение: {now}"]  # fmt: skip
-    caption = "Примеры исходного отчёта и те же конфигурации здесь. На какой машине получены исходные, неизвестно"
+    figures = tr("Time/batch (ms)"), tr("FPS"), tr("Speedup")
+    table.columns = [
+        tr("Optimisation"), tr("Precision"), tr("Size"), tr("Batch"),
+        *(tr("{figure}: original report", figure=figure) for figure in figures),
+        *(tr("{figure}: here", figure=figure) for figure in figures),
+    ]  # fmt: skip
+    caption = tr(
+        "Examples from the original report and the same configurations here. It is not known which machine the "
+        "original figures come from"
+    )
     return styled(table, caption)

@@ -1,14 +1,15 @@
 """The tidy table → findings: who leads, how figures follow an axis, where they saturate."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from bench_lib import statistics
-from bench_lib.summary import BASELINE_NAME, compared
+from bench_lib.records import Record
+from bench_lib.summary import BASELINE_NAME, Summary, all_repeats, compared
 
 AXES = ["image_size", "batch_size"]
 SATURATED_WITHIN = 0.05  # of the best FPS
@@ -42,7 +43,7 @@ def wins(contests: list[Block]) -> dict[str, int]:
 
 
 def speedup_trend(cases: pd.DataFrame, name: str) -> str:
-    """Whether the speedup over the baseline is «больше» or «меньше» at the largest batch than at the least.
+    """Whether the speedup over the baseline is "higher" or "lower" at the largest batch than at the least.
 
     Nothing unless that is decided, and alike, for each image size that has both.
     """
@@ -57,7 +58,14 @@ def speedup_trend(cases: pd.DataFrame, name: str) -> str:
             (base_small, base_large, our_small, our_large) = (row.latency_values for row in four)
             sd = max(row.extra_sd for row in four)
             verdicts.add(statistics.judged([base_large, our_small], [our_large, base_small], sd))
-    return {("slower",): "больше", ("faster",): "меньше"}.get(tuple(verdicts), "")
+    return {("slower",): "higher", ("faster",): "lower"}.get(tuple(verdicts), "")
+
+
+def failed(report: Summary, why: Callable[[Record], object]) -> pd.DataFrame:
+    """The cases that failed and whose first record `why` holds for: its reason is the same in any language."""
+    first = {name: records[0] for name, records in all_repeats(report.records).items()}
+    cases = report.cases[report.cases.status == "failed"]
+    return cases.loc[[bool(why(first[name])) for name in cases.case]]
 
 
 def ends(cases: pd.DataFrame, axis: str) -> pd.DataFrame:

@@ -1,23 +1,29 @@
-"""Tables → Russian sentences: what the figures mean."""
+"""Tables → sentences: what the figures mean."""
 
 import pandas as pd
 from IPython.display import Markdown
 
-from bench_lib import findings, inputs, roofline
+from bench_lib import ceilings, findings, inputs, roofline
 from bench_lib.cases import AUTO
+from bench_lib.language import mark, tr, tr_n
 from bench_lib.narrative import bullets, few, leadership
-from bench_lib.summary import BASELINE_NAME, VERDICTS, Summary, main_names
-from bench_lib.words import NBSP, between, counted, listed, number, percent, plural, scientific, span, times
+from bench_lib.records import Record
+from bench_lib.summary import BASELINE_NAME, Summary, main_names
+from bench_lib.words import between, listed, number, percent, scientific, span, times
 
-NOTHING = Markdown("Сказать нечего: ни одна конфигурация не измерена.")
 BATCHES = "params/batches.yaml"
+
+
+def nothing() -> Markdown:
+    """That there is nothing to interpret."""
+    return Markdown(tr("There is nothing to say: no configuration was measured."))
 
 
 def engines(report: Summary) -> Markdown:
     """Which approach is faster, and by how much."""
     cases = report.measured
     if cases.empty:
-        return NOTHING
+        return nothing()
     lines = [leadership(findings.blocks(cases))]
     for name, rows in main_names(cases).groupby("name", sort=False):
         if name != BASELINE_NAME and rows.speedup.notna().any():
@@ -25,7 +31,7 @@ def engines(report: Summary) -> Markdown:
             lines.append(f"**{name}:** {against_baseline(rows.dropna(subset='speedup'), trend)}")
     lines += left_out(cases)
     if cases.speedup.isna().all():
-        lines.append(f"{BASELINE_NAME} не измерен, поэтому ускорение не посчитано.")
+        lines.append(tr("{baseline} was not measured, so no speedup was computed.", baseline=BASELINE_NAME))
     return bullets(lines + roofline.nearest(report))
 
 
@@ -34,26 +40,43 @@ def left_out(cases: pd.DataFrame) -> list[str]:
     shown, every = main_names(cases)["name"].nunique(), cases["name"].nunique()
     if shown == every:
         return []
-    return [
-        f"Названы {shown} из {every}: настройки по умолчанию и лучший вариант каждого рантайма и точности, здесь и "
-        "дальше в этом разделе; остальные — в таблицах."
-    ]
+    named = tr(
+        "{shown} of {every} are named, here and in the rest of this section: the defaults, and the best variant of "
+        "each runtime and precision; the others are in the tables.",
+        shown=shown, every=every,
+    )  # fmt: skip
+    return [named]
+
+
+SHARES = {
+    "faster": mark("faster in {count}"),
+    "slower": mark("slower in {count}"),
+    "same": mark("the same in {count}"),
+    "undecided": mark("not decided in {count}"),
+}
+TRENDS = {
+    "higher": mark("At batch {large} it is higher than at batch {small}: medians {last}× and {first}×."),
+    "lower": mark("At batch {large} it is lower than at batch {small}: medians {last}× and {first}×."),
+}
 
 
 def against_baseline(rows: pd.DataFrame, trend: str) -> str:
     """How one engine and precision compares with PyTorch fp32: verdicts, range, how the batch matters."""
-    among = f"из {len(rows)}{NBSP}{plural(len(rows), 'сочетания', 'сочетаний', 'сочетаний')}"
-    counts = {words.lower(): (rows.verdict == verdict).sum() for verdict, words in VERDICTS.items()}
-    words = [f"{word} в {count}" for word, count in counts.items() if count]
-    text = f"относительно {BASELINE_NAME} {listed(words)} {among}; "
-    text += f"ускорение {span(rows.speedup.min(), rows.speedup.max(), '×')}."
-    if trend:
-        medians = rows.groupby("batch_size").speedup.median()
-        text += (
-            f" При батче {medians.index[-1]} оно {trend}, чем при батче {medians.index[0]}: медианы "
-            f"{number(medians.iloc[-1], 2)}× и {number(medians.iloc[0], 2)}×."
-        )
-    return text
+    counts = {verdict: (rows.verdict == verdict).sum() for verdict in SHARES}
+    text = tr_n(
+        "compared with {baseline}, {verdicts} of {n}{nbsp}combination; the speedup is {speedups}.",
+        "compared with {baseline}, {verdicts} of {n}{nbsp}combinations; the speedup is {speedups}.",
+        len(rows), baseline=BASELINE_NAME, speedups=span(rows.speedup.min(), rows.speedup.max(), "×"),
+        verdicts=listed([tr(SHARES[verdict], count=count) for verdict, count in counts.items() if count]),
+    )  # fmt: skip
+    if not trend:
+        return text
+    medians = rows.groupby("batch_size").speedup.median()
+    more = tr(
+        TRENDS[trend], large=medians.index[-1], small=medians.index[0],
+        last=number(medians.iloc[-1], 2), first=number(medians.iloc[0], 2),
+    )  # fmt: skip
+    return f"{text} {more}"
 
 
 def image_sizes(report: Summary) -> Markdown:
@@ -61,39 +84,42 @@ def image_sizes(report: Summary) -> Markdown:
     cases = report.measured
     falls = findings.ends(cases, "image_size")
     if falls.empty:
-        return Markdown("Ни одна линия не измерена хотя бы при двух размерах: о влиянии размера данных нет.")
+        return Markdown(
+            tr("No line of the plots was measured at two or more sizes: there are no data on the effect of the size.")
+        )
     small, large = cases.image_size.min(), cases.image_size.max()
     lines = [falling(falls, small, large), *few(pixel_rates(cases)), *few(fp16_falls(falls))]
-    lines.append(
-        f"Точность распознавания от размера изображения здесь не измерялась ({inputs.unknown(report.grid)[0]}), "
-        "поэтому «оптимальный баланс скорости и точности» из этих данных не следует."
+    unknown = tr(
+        "How recognition accuracy depends on the image size was not measured here ({why}), so no “optimal balance of "
+        "speed and accuracy” follows from these data.",
+        why=inputs.unknown(report.grid)[0],
     )
-    return bullets(lines)
+    return bullets([*lines, unknown])
 
 
 def falling(falls: pd.DataFrame, small: int, large: int) -> str:
     """Whether and how much FPS falls from the smallest image to the largest."""
     rising = sorted(set(falls[falls.verdict == "faster"].name))
-    text = (
-        f"От {small} до {large} пикселей площадь изображения растёт {times((large / small) ** 2)}, "
-        f"а FPS {change(falls)}."
-    )
-    return f"{text} Растёт он у {listed(rising)}." if rising else text
+    text = tr(
+        "From {small} to {large} pixels the image area becomes {area} larger, and FPS {change}.",
+        small=small, large=large, area=times((large / small) ** 2), change=change(falls),
+    )  # fmt: skip
+    return f"{text} {tr('It rises for {names}.', names=listed(rising))}" if rising else text
 
 
 def change(lines: pd.DataFrame) -> str:
-    """«падает в 4,1–5,6 раза», «растёт в 1,2 раза» and the like, those that hold for `findings.ends`."""
+    """“becomes 4.1–5.6 times lower”, “becomes 1.2 times higher” and the like, those that hold for `findings.ends`."""
     falls, grows = (lines[lines.verdict == verdict].ratio for verdict in ("slower", "faster"))
     parts = []
     if len(falls):
-        parts.append(f"падает {between(1 / falls.max(), 1 / falls.min())}")
+        parts.append(tr("becomes {ratio} lower", ratio=between(1 / falls.max(), 1 / falls.min())))
     if len(grows):
-        parts.append(f"растёт {between(grows.min(), grows.max())}")
+        parts.append(tr("becomes {ratio} higher", ratio=between(grows.min(), grows.max())))
     if (lines.verdict == "same").any():
-        parts.append("не меняется")
+        parts.append(tr("does not change"))
     if (lines.verdict == "undecided").any():
-        parts.append("возможно, не меняется (не решено)")
-    return ", ".join(parts[:1] + [f"местами {part}" for part in parts[1:]])
+        parts.append(tr("may not change (not decided)"))
+    return ", ".join(parts[:1] + [tr("in some cases {change}", change=part) for part in parts[1:]])
 
 
 def pixel_rates(cases: pd.DataFrame) -> list[str]:
@@ -102,26 +128,31 @@ def pixel_rates(cases: pd.DataFrame) -> list[str]:
     for batch, rows in cases.groupby("batch_size"):
         best = findings.pixel_rates(rows)
         good = best[best.tied].image_size.tolist()
-        most = f"{number(best.rate.max())}{NBSP}Мпикс/с"
+        most = number(best.rate.max())
         if 1 < len(good) == len(best):
-            lines.append(
-                f"При батче {batch} лучший способ при всех размерах пропускает пикселей в секунду столько, что данные "
-                f"их не различают (до {most}): его FPS обратно пропорционален площади."
-            )
+            lines.append(tr(
+                "At batch {batch} the data do not tell the sizes apart by the pixels per second of the best approach "
+                "(up to {most}{nbsp}Mpixel/s): its FPS is inversely proportional to the area.",
+                batch=batch, most=most,
+            ))  # fmt: skip
         elif len(best) > 1:
             least = best.loc[best.rate.idxmin()]
-            lines.append(
-                f"При батче {batch} лучший способ пропускает больше всего пикселей в секунду при размере "
-                f"{listed(list(map(str, good)))}: {most} (при {least.image_size} — {number(least.rate)}{NBSP}Мпикс/с)."
-            )
+            lines.append(tr(
+                "At batch {batch} the best approach processes the most pixels per second at size {sizes}: "
+                "{most}{nbsp}Mpixel/s (at {worst} it is {least}{nbsp}Mpixel/s).",
+                batch=batch, sizes=listed(list(map(str, good))), most=most, worst=least.image_size,
+                least=number(least.rate),
+            ))  # fmt: skip
     return lines
 
 
 FALLS = {
-    "faster": "fp16 теряет меньше",
-    "slower": "fp16 теряет больше",
-    "same": "fp16 теряет столько же",
-    "undecided": "чья потеря больше, не решено",
+    "faster": mark("{label}, batch {batch}: in fp16 FPS {half}, in fp32 it {full}: fp16 loses less."),
+    "slower": mark("{label}, batch {batch}: in fp16 FPS {half}, in fp32 it {full}: fp16 loses more."),
+    "same": mark("{label}, batch {batch}: in fp16 FPS {half}, in fp32 it {full}: fp16 loses as much."),
+    "undecided": mark(
+        "{label}, batch {batch}: in fp16 FPS {half}, in fp32 it {full}: which loses more is not decided."
+    ),
 }
 
 
@@ -133,7 +164,7 @@ def fp16_falls(falls: pd.DataFrame) -> list[str]:
         if all(map(len, by_precision.values())):
             half, full = by_precision["fp16"], by_precision["fp32"]
             verdict = findings.steeper(half.rows.iloc[0], full.rows.iloc[0])
-            lines.append(f"{label}, батч {batch}: в fp16 FPS {change(half)}, в fp32 {change(full)}: {FALLS[verdict]}.")
+            lines.append(tr(FALLS[verdict], label=label, batch=batch, half=change(half), full=change(full)))
     return lines
 
 
@@ -142,46 +173,66 @@ def batch_sizes(report: Summary) -> Markdown:
     cases = report.measured
     growth = findings.ends(main_names(cases), "batch_size")
     if growth.empty:
-        return Markdown(f"Измерен один батч: о его влиянии данных нет. Их даст `bench sweep {BATCHES}`.")
+        return Markdown(tr(
+            "Only one batch size was measured: there are no data on its effect. `bench sweep {params}` gives them.",
+            params=BATCHES,
+        ))  # fmt: skip
     small, large = cases.batch_size.min(), cases.batch_size.max()
     lines = []
     for name, rows in growth.groupby("name", sort=False):
-        lines.append(f"**{name}:** с ростом батча от {small} до {large} FPS {change(rows)}.")
+        lines.append(tr(
+            "**{name}:** as the batch grows from {small} to {large}, FPS {change}.",
+            name=name, small=small, large=large, change=change(rows),
+        ))  # fmt: skip
     found = findings.saturations(main_names(cases))
     lines += few(found, saturated)
     if not found:
-        lines.append(
-            f"По {counted(cases.batch_size.nunique(), 'размеру', 'размерам', 'размерам')} батча нельзя сказать, где "
-            f"наступает насыщение. Чтобы это узнать, запустите `bench sweep {BATCHES}`."
-        )
+        lines.append(tr_n(
+            "{n}{nbsp}batch size does not show where FPS saturates. To find out, run `bench sweep {params}`.",
+            "{n}{nbsp}batch sizes do not show where FPS saturates. To find out, run `bench sweep {params}`.",
+            cases.batch_size.nunique(), params=BATCHES,
+        ))  # fmt: skip
     return bullets(lines)
 
 
 def saturated(point: findings.Saturation) -> str:
     """One line's saturation point, or that it is not reached."""
-    head = (
-        f"{point.name}, {point.image_size}×{point.image_size}: наибольший FPS — {number(point.best_fps)} "
-        f"при батче {point.best_batch}"
-    )
+    best = {"name": point.name, "size": point.image_size, "fps": number(point.best_fps), "batch": point.best_batch}
     if point.batch_size is None:
-        return f"{head}; FPS растёт до наибольшего измеренного батча, насыщение не достигнуто."
-    return f"{head}; в пределах 5{NBSP}% от него FPS держится начиная с батча {point.batch_size}: дальше — насыщение."
+        return tr(
+            "{name}, {size}×{size}: the highest FPS is {fps}, at batch {batch}; FPS grows up to the largest batch "
+            "measured, and saturation is not reached.",
+            **best,
+        )
+    return tr(
+        "{name}, {size}×{size}: the highest FPS is {fps}, at batch {batch}; from batch {enough} on, FPS stays within "
+        "5% of it: that is saturation.",
+        **best, enough=point.batch_size,
+    )  # fmt: skip
 
 
 def memory(report: Summary) -> Markdown:
     """How much memory each approach takes."""
     cases = report.measured
     if cases.empty:
-        return NOTHING
-    what = "памяти GPU" if report.machine.get("gpu") else "памяти процесса (вместе со сборкой)"
+        return nothing()
     lines = []
     for name, rows in main_names(cases).groupby("name", sort=False):
-        lines.append(f"**{name}:** {span(rows.memory_mib.min(), rows.memory_mib.max(), f'{NBSP}МиБ', 0)} {what}.")
+        figures = {"name": name, "memory": span(rows.memory_mib.min(), rows.memory_mib.max(), digits=0)}
+        if report.machine.get("gpu"):
+            lines.append(tr("**{name}:** {memory}{nbsp}MiB of GPU memory.", **figures))
+        else:
+            lines.append(tr("**{name}:** {memory}{nbsp}MiB of process memory (build included).", **figures))
     least = cases.loc[cases.groupby(findings.AXES).memory_mib.idxmin()]
-    counts = least.name.value_counts()
     if cases.name.nunique() > 1:
-        among = f"{len(least)}{NBSP}{plural(len(least), 'сочетания', 'сочетаний', 'сочетаний')}"
-        lines.append("Меньше всех занимает: " + "; ".join(f"{n} — в {c} из {among}" for n, c in counts.items()) + ".")
+        named = [
+            tr_n(
+                "{name} in {count} of {n}{nbsp}combination", "{name} in {count} of {n}{nbsp}combinations", len(least),
+                name=name, count=count,
+            )
+            for name, count in least.name.value_counts().items()
+        ]  # fmt: skip
+        lines.append(tr("Takes the least memory: {named}.", named="; ".join(named)))
     return bullets(lines)
 
 
@@ -189,25 +240,45 @@ def accuracy(report: Summary) -> Markdown:
     """How far the outputs are from the reference, and which precision really ran."""
     cases = report.measured
     if cases.empty:
-        return NOTHING
+        return nothing()
     lines = []
     for name, rows in main_names(cases).groupby("name", sort=False):
-        same = rows.top1.min() == 1
-        agreement = "у всех изображений" if same else f"не меньше чем у {percent(rows.top1.min())} изображений"
-        lines.append(
-            f"**{name}:** наибольшая относительная ошибка {scientific(rows.error.max())}, первый класс совпадает с "
-            f"эталонным {agreement}."
-        )
+        lines.append(exactness(name, rows.error.max(), rows.top1.min()))
     lines += inputs.compared(report) + inputs.quantization(report)
     relabelled = cases[(cases.precision_label != cases.precision) & (cases.precision != AUTO)]
     for (label, asked, shown), rows in relabelled.groupby(["label", "precision", "precision_label"], sort=False):
-        count = counted(len(rows), "конфигурации", "конфигурациях", "конфигурациях")
-        lines.append(
-            f"{label} в {count} считал не в {asked}, как просили: на деле это {shown.split()[-1].rstrip(')')}. "
-            "Так эти строки и названы в таблице, а ускорение для них не показано."
-        )
-    inexact = report.cases[(report.cases.status == "failed") & report.cases.reason.str.startswith("выход")]
-    if len(inexact):
-        count = counted(len(inexact), "конфигурация", "конфигурации", "конфигураций")
-        lines.append(f"{count} — вне допуска; скорость для них не показана: {listed(sorted(set(inexact.name)))}.")
+        lines.append(tr_n(
+            "{label} computed {n}{nbsp}configuration in {actual}, not in {asked} as asked. The table labels this row "
+            "so, and shows no speedup for it.",
+            "{label} computed {n}{nbsp}configurations in {actual}, not in {asked} as asked. The table labels these "
+            "rows so, and shows no speedup for them.",
+            len(rows), label=label, asked=asked, actual=shown.split()[-1].rstrip(")"),
+        ))  # fmt: skip
+    if len(inexact := findings.failed(report, is_inexact)):
+        lines.append(tr_n(
+            "{n}{nbsp}configuration is out of tolerance; its speed is not shown: {names}.",
+            "{n}{nbsp}configurations are out of tolerance; their speed is not shown: {names}.",
+            len(inexact), names=listed(sorted(set(inexact.name))),
+        ))  # fmt: skip
     return bullets(lines)
+
+
+def exactness(name: str, error: float, top1: float) -> str:
+    """The largest error of an engine and precision, and the least share of images with the reference's first class."""
+    figures = {"name": name, "error": scientific(error)}
+    if top1 == 1:
+        return tr(
+            "**{name}:** the largest relative error is {error}; the first class agrees with the reference for all "
+            "images.",
+            **figures,
+        )
+    return tr(
+        "**{name}:** the largest relative error is {error}; the first class agrees with the reference for at least "
+        "{share} of the images.",
+        **figures, share=percent(top1),
+    )  # fmt: skip
+
+
+def is_inexact(record: Record) -> bool:
+    """Whether a failed case was compared with the reference and stands aside for that, not for its speed."""
+    return record.accuracy is not None and not record.reason.startswith(ceilings.IMPOSSIBLE)
