@@ -1,6 +1,7 @@
 """`bench sweep | report | …`: what the notebooks and papermill do, with less typing; `bench_lib.arguments` has all."""
 
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -111,18 +112,21 @@ def check(grid: Grid, params: Path) -> None:
 
 def report(folder: Path, lang: str | None) -> None:
     """Make report.html and report.pdf of the run, in the grid's language if none is given."""
+    written("report", folder, {"run": "."}, lang or Run(folder).grid().lang, lambda: read(folder))
+
+
+def read(folder: Path) -> None:
+    """Read all that a report is made of; raise `InputError` if something is broken."""
     from bench_lib import checks
     from bench_lib.endtoend import EndToEnd
     from bench_lib.scaling import Scaling
     from bench_lib.serving import Serving
     from bench_lib.summary import summarize
 
-    run = Run(folder)  # a broken run is told here, in a sentence, before the notebook starts
-    grid = run.grid()
-    summarize(grid, run.records()[:1])  # the figures of all take long, and the notebook computes them
+    run = Run(folder)
+    summarize(run.grid(), run.records()[:1])
     for kind in (checks.Clock, checks.SelfCheck, Serving, Scaling, EndToEnd):
-        checks.read_check(kind, folder)  # and a broken file beside its records
-    written("report", folder, {"run": "."}, lang or grid.lang)
+        checks.read_check(kind, folder)
 
 
 def compare(first: Path, second: Path, common: bool, fail_on: str | None, folder: Path | None, lang: str) -> None:
@@ -147,10 +151,11 @@ def export(folder: Path, output: Path | None) -> None:
     print(*formats.write(Summary.read(folder), folder, output or folder / "export"), sep="\n")
 
 
-def written(name: str, folder: Path, parameters: dict, lang: str) -> None:
+def written(name: str, folder: Path, parameters: dict, lang: str, read: Callable[[], None] = lambda: None) -> None:
     """Run a notebook, export it, and print the files' paths; without Pango the PDF is left out.
 
-    It is written once, at its end: papermill would write it, with all its tables, at each cell.
+    It is written once, at its end: papermill would write it, with all its tables, at each cell. If a cell fails, `read`
+    says in a sentence if it is what the notebook reads that is broken.
     """
     import nbformat
     from papermill.exceptions import PapermillExecutionError
@@ -162,6 +167,7 @@ def written(name: str, folder: Path, parameters: dict, lang: str) -> None:
     try:
         made = execute(NOTEBOOKS / f"{name}.ipynb", None, parameters | {"lang": lang}, cwd=folder)
     except PapermillExecutionError as error:
+        read()
         raise InputError(
             f"{folder}: the report cannot be made ({error.ename}: {error.evalue}); run notebooks/{name}.ipynb to see"
         ) from None

@@ -9,7 +9,7 @@ from nbformat import NotebookNode
 from bench_lib.language import tr
 from bench_lib.words import number
 
-LONG = 150  # rows of a table; those after them are set aside
+LONG = 100  # rows of a table; those after them are set aside
 
 
 def set_aside(nb: NotebookNode) -> tuple[NotebookNode, dict[str, str]]:

@@ -24,7 +24,7 @@ def latency_vs_throughput(report: Summary, png: str | Path) -> HTML:
         return HTML(f"<p>{why}</p>")
     sizes = spread_out(sorted(table.image_size.unique()), plots.MOST_PANELS)
     if (every := plots.marked_every(table.batch_size.nunique())) > 1:
-        caption += f", отмечен каждый {every}-й"
+        caption = tr("{caption}, one in {count} is marked", caption=caption, count=every)
     lines, columns = plots.styles(report.cases), min(2, len(sizes))
     rows = -(-len(sizes) // columns)
     with plt.rc_context(plots.STYLE):
