@@ -61,7 +61,7 @@ def passed_over(trial: Trial, taken: Trial | None) -> Trial:
 def judged(record: Record, precision: Precision, max_error: float) -> Trial:
     """A trial from its record: eligible, without a `reason`, if it computed as asked and within the error allowed."""
     if record.status != "ok":
-        return Trial(precision=precision, reason=record.reason)
+        return Trial(precision=precision, reason=record.reason, detail=record.detail)
     actual, error = record.accuracy.actual_precision, record.accuracy.max_relative_error
     reason = ""
     if actual != precision:

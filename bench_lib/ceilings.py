@@ -84,16 +84,25 @@ def least_ms(work: Work, known: Peaks, precision: str) -> float:
     return work.flops_least / (tflops * CLOCK_HEADROOM) / 1e9
 
 
-def impossible(work: Work, timing: Timing, precision: str, gpu: Mapping[str, Any] | None, batch_size: int) -> str:
-    """Say to the report's reader (Russian) that a figure is above what the GPU can do; empty if none is."""
+def impossible(
+    work: Work, timing: Timing, precision: str, gpu: Mapping[str, Any] | None, batch_size: int
+) -> tuple[str, str]:
+    """Say in Russian and in English that a figure is above what the GPU can do; both are empty if none is."""
     known = peaks(gpu)
     if known is None:
-        return ""
+        return "", ""
     by_latency_ms = statistics.median(timing.latency_ms)
     by_throughput_ms = statistics.median(1e3 * window.seconds / window.calls for window in timing.throughput)
-    fastest_ms, figure = min((by_latency_ms, "по задержке"), (by_throughput_ms, "по пропускной способности"))
+    fastest_ms, figure, english = min(
+        (by_latency_ms, "по задержке", "latency"), (by_throughput_ms, "по пропускной способности", "throughput")
+    )
     limit_ms = least_ms(work, known, precision)
     if fastest_ms >= limit_ms:
-        return ""
-    fps, most_fps = (number(1e3 * batch_size / ms, 0) for ms in (fastest_ms, limit_ms))
-    return f"{IMPOSSIBLE}: {fps} изображений/с {figure}, а {gpu['name']} в {precision} не может больше {most_fps}"
+        return "", ""
+    fps, most_fps = (1e3 * batch_size / ms for ms in (fastest_ms, limit_ms))
+    return (
+        f"{IMPOSSIBLE}: {number(fps, 0)} изображений/с {figure}, а {gpu['name']} в {precision} не может больше "
+        f"{number(most_fps, 0)}",
+        f"impossible speed: {fps:,.0f} images/s by {english}; {gpu['name']} can do no more than {most_fps:,.0f} in "
+        f"{precision}",
+    )

@@ -14,10 +14,11 @@ from typing import Annotated, ClassVar, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_field, model_validator
 
 from bench_lib import statistics
-from bench_lib.cases import Case, Limits
+from bench_lib.cases import Case, Grid, Limits
 from bench_lib.facts import Machine
 from bench_lib.faults import InputError, read_text
 from bench_lib.records import Count, Milliseconds, write_text
+from bench_lib.runs import identity
 from bench_lib.statistics import Interval
 
 OURS, TIMER, EVENTS, LOADGEN = "bench", "torch.utils.benchmark", "CUDA events", "MLPerf LoadGen"  # clocks
@@ -236,3 +237,11 @@ def read_check(kind: type[Kind], folder: str | Path) -> Kind | None:
         first = error.errors()[0]
         where = reprlib.repr(".".join(map(str, first["loc"])))[1:-1]
         raise InputError(f"{path}: not a check ({where}: {first['msg']}); {remedy}") from None
+
+
+def begun(kind: type[Kind], grid: Grid, on: dict, folder: Path) -> Kind | None:
+    """What the folder holds of the same grid on the same machine, to go on with; None if it holds nothing of it."""
+    before = read_check(kind, folder)
+    if before is None or before.grid != grid or identity(before.machine) != identity(on):
+        return None
+    return before

@@ -55,10 +55,10 @@ def passed_over(trial: Trial, max_error: float) -> str:
 
 def why(trial: Trial, max_error: float) -> str:
     """Why it was not taken; an error that is too large is told anew, as the catalog holds no words with figures."""
-    inexact = ""
+    detail = trial.detail
     if stored(trial.reason) == trial.reason and (trial.max_relative_error or 0) > max_error:
-        inexact = tr(
+        detail = tr(
             "error {error} is above the allowed {allowed}",
             error=percent(trial.max_relative_error), allowed=percent(max_error),
         )  # fmt: skip
-    return told(trial.reason, inexact)
+    return told(trial.reason, detail)

@@ -148,6 +148,7 @@ def export(folder: Path, output: Path | None) -> None:
     from bench_lib import formats
     from bench_lib.summary import Summary
 
+    language.use(Run(folder).grid().lang)
     print(*formats.write(Summary.read(folder), folder, output or folder / "export"), sep="\n")
 
 

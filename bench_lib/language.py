@@ -1,10 +1,11 @@
-"""The report's language: English messages in the code, their Russian in `locale/ru.po`, by gettext and Babel.
+"""The report's language: English messages in the code, their Russian in `locale/ru.po`, by gettext and Babel; numbers.
 
 `tr` and its kin are called where a sentence is made, not where a module is imported: the language is chosen in between.
 """
 
 import gettext
 import io
+import math
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -13,6 +14,7 @@ Language = Literal["ru", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 DEFAULT: Language = "ru"
 NBSP = "\u00a0"
+SEPARATORS = {"ru": (NBSP, ","), "en": (",", ".")}  # of thousands, of decimals
 CATALOG = Path(__file__).parent / "locale" / "ru.po"
 
 chosen: Language = DEFAULT
@@ -38,12 +40,7 @@ def tr_p(context: str, message: str, /, **fields: Any) -> str:
 
 def tr_n(one: str, many: str, count: int, /, **fields: Any) -> str:
     """As `tr`, in the form that agrees with the count; {n} stands for the count as the language writes it."""
-    return _catalog(chosen).ngettext(one, many, count).format(n=_written(count), nbsp=NBSP, **fields)
-
-
-def tr_np(context: str, one: str, many: str, count: int, /, **fields: Any) -> str:
-    """As `tr_n`, with a context."""
-    return _catalog(chosen).npgettext(context, one, many, count).format(n=_written(count), nbsp=NBSP, **fields)
+    return _catalog(chosen).ngettext(one, many, count).format(n=number(count, 0), nbsp=NBSP, **fields)
 
 
 def mark(message: str) -> str:
@@ -64,10 +61,18 @@ def told(reason: str, detail: str) -> str:
     return lines[-1 if lines[0].startswith("Traceback") else 0]
 
 
-def _written(count: int) -> str:
-    from bench_lib.words import number
+def number(value: float | None, digits: int | None = None) -> str:
+    """A number with thousands set apart; without `digits`, about three significant figures. A missing value is a dash.
 
-    return number(count, 0)
+    Russian writes 1 234,5, English 1,234.5.
+    """
+    if value is None or math.isnan(value):
+        return "—"
+    if digits is None:
+        magnitude = math.floor(math.log10(abs(value))) if value else 0
+        digits = min(4, max(0, 2 - magnitude))
+    thousands, point = SEPARATORS[chosen]
+    return f"{value:_.{digits}f}".replace(".", point).replace("_", thousands)
 
 
 @cache

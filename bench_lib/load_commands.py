@@ -1,6 +1,8 @@
 """`bench serve | scale | pipeline | plan`: commands about load, beside those of `bench_lib.cli`."""
 
+import contextlib
 from argparse import _SubParsersAction
+from collections.abc import Iterator
 from pathlib import Path
 
 import shtab
@@ -54,11 +56,8 @@ def serve(params: Path, folder: Path, check) -> None:
     grid = known(params, folder, ServingGrid, check)
     from bench_lib import serve as load
 
-    try:
+    with kept(f"bench serve {params} --output {folder}"):
         found = load.check_serving(grid, folder)
-    except KeyboardInterrupt:
-        again = f"bench serve {params} --output {folder}"
-        raise KeyboardInterrupt(f"What is measured is kept; to go on: {again}") from None
     print(folder / found.file, *load.printed(found), sep="\n")
 
 
@@ -69,7 +68,8 @@ def scale(params: Path, folder: Path, check) -> None:
     grid = known(params, folder, ScalingGrid, check)
     from bench_lib import scale as load
 
-    found = load.check_scaling(grid, folder)
+    with kept(f"bench scale {params} --output {folder}"):
+        found = load.check_scaling(grid, folder)
     print(folder / found.file, *load.printed(found), sep="\n")
 
 
@@ -80,8 +80,18 @@ def pipeline(params: Path, folder: Path, check) -> None:
     grid = known(params, folder, PipelineGrid, check)
     from bench_lib import pipeline as load
 
-    found = load.check_pipeline(grid, folder)
+    with kept(f"bench pipeline {params} --output {folder}"):
+        found = load.check_pipeline(grid, folder)
     print(folder / found.file, *load.printed(found), sep="\n")
+
+
+@contextlib.contextmanager
+def kept(command: str) -> Iterator[None]:
+    """If Ctrl-C comes, say that what is measured is kept, and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"What is measured is kept; to go on: {command}") from None
 
 
 def known(params: Path, folder: Path, kind: type[Grid], check) -> Grid:

@@ -95,10 +95,10 @@ def run_case(case: Case, limits: Limits, seed: int, clock: Clock) -> dict[str, A
     }
     if accuracy.is_acceptable(compared):
         gpu = machine.gpu() if counted else None
-        reason = ceilings.impossible(counted, timing, compared.actual_precision, gpu, case.batch_size)
+        reason, detail = ceilings.impossible(counted, timing, compared.actual_precision, gpu, case.batch_size)
     else:
-        reason = inaccuracy(compared)
-    return {"status": "failed" if reason else "ok", "reason": reason, **fields}
+        reason, detail = inaccuracy(compared)
+    return {"status": "failed" if reason else "ok", "reason": reason, "detail": detail, **fields}
 
 
 def count_energy(engine: engines.Engine, case: Case, timing: Timing, on_gpu: bool) -> tuple[Energy | None, str]:
@@ -118,15 +118,17 @@ def busy_state(engine: engines.Engine, timing: Timing) -> dict[str, Any] | None:
     return state
 
 
-def inaccuracy(compared: accuracy.Accuracy) -> str:
-    """Say to the report's reader (Russian) how far an output is from the reference."""
+def inaccuracy(compared: accuracy.Accuracy) -> tuple[str, str]:
+    """Say in Russian and in English how far an output is from the reference."""
     if compared.max_relative_error is None:
-        return "выход содержит бесконечность или NaN"
-    error, allowed = (f"{value:.1e}".replace(".", ",") for value in (compared.max_relative_error, compared.tolerance))
-    agreement = f"{100 * compared.top1_agreement:.0f} %"
+        return "выход содержит бесконечность или NaN", "the output holds infinity or NaN"
+    error, allowed = (f"{value:.1e}" for value in (compared.max_relative_error, compared.tolerance))
+    agreement = f"{100 * compared.top1_agreement:.0f}"
     return (
-        f"выход неточен: наибольшая относительная ошибка {error} при допуске {allowed}, "
-        f"совпадение первого класса {agreement}"
+        f"выход неточен: наибольшая относительная ошибка {error} при допуске {allowed}, ".replace(".", ",")
+        + f"совпадение первого класса {agreement} %",
+        f"the output is inexact: the largest relative error is {error}, {allowed} is allowed; the first class agrees "
+        f"for {agreement}%",
     )
 
 

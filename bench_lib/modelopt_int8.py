@@ -6,6 +6,7 @@ import io
 import warnings
 from collections import Counter
 from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import Literal
 
 import torch
@@ -53,6 +54,38 @@ def lift_guard() -> None:
 
     if hasattr(quantize, "validate_int8_activation_quantization"):
         quantize.validate_int8_activation_quantization = lambda *_: None
+
+
+def rounded(values: torch.Tensor, largest: torch.Tensor, bits: int, _unsigned: bool, _narrow: bool) -> torch.Tensor:
+    """What ModelOpt's CUDA extension computes: the values rounded to steps of the largest over 2^(bits - 1) - 1."""
+    most = 2 ** (bits - 1) - 1
+    step = largest / most
+    return (values / step).round().clamp(-most, most) * step
+
+
+def rounded_by_axis(values: torch.Tensor, largest: torch.Tensor, axis: int, *how: int) -> torch.Tensor:
+    """As `rounded`, with a largest value for each index of an axis."""
+    shape = [-1 if number == axis else 1 for number in range(values.dim())]
+    return rounded(values, largest.reshape(shape), *how)
+
+
+def without_compiler() -> None:
+    """Let ModelOpt round in PyTorch's own operations, where it would compile a CUDA extension first, for a minute.
+
+    Torch-TensorRT computes each constant's step once, to fold it, and only then finds that it must keep it.
+    """
+    from modelopt.torch.quantization import extensions
+
+    extensions.get_cuda_ext.extension = SimpleNamespace(
+        fake_tensor_quant=rounded, fake_tensor_quant_with_axis=rounded_by_axis
+    )
+
+
+def not_built(tensorrt: str, gpu: str) -> Unavailable:
+    """Why TensorRT built nothing; TensorRT-RTX 1.4 on an H100 logs that it convolves in fp32, fp16, bf16 and fp8."""
+    return Unavailable(f"TensorRT {tensorrt} builds no engine from this network in int8 on {gpu}; its log says why",
+                       f"TensorRT {tensorrt} не собирает из этой сети движок в int8 на {gpu}; причина — в его "
+                       "журнале")  # fmt: skip
 
 
 def quantized(model: nn.Module, batches: Iterable[torch.Tensor]) -> nn.Module:

@@ -13,7 +13,7 @@ from bench_lib.cases import Case
 from bench_lib.checks import read_check
 from bench_lib.figures import MIB, called
 from bench_lib.language import mark, told, tr, tr_n
-from bench_lib.narrative import bullets, few, not_measured
+from bench_lib.narrative import bullets, few, not_measured, unfinished
 from bench_lib.scaling import Crowd, Scaled, Scaling, Way
 from bench_lib.tables import styled
 from bench_lib.words import listed, listed_few, number, percent, plain, quoted, times
@@ -32,7 +32,7 @@ def reading(folder: str | Path) -> Markdown:
     if found is None:
         return not_measured(tr("Several processes or threads at once were not measured"), Scaling.command)
     lines = [line for scaled in found.cases for line in of_case(scaled, found)]
-    return bullets([method(found), *few(lines), *failures(found)])
+    return bullets([method(found), *few(lines), *failures(found), *left(found)])
 
 
 def method(found: Scaling) -> str:
@@ -154,6 +154,13 @@ def failures(found: Scaling) -> list[str]:
         for scaled in found.cases for crowd in scaled.crowds if crowd.failed
     ]  # fmt: skip
     return [tr("Not measured: {cases}.", cases=listed_few(failed))] if failed else []
+
+
+def left(found: Scaling) -> list[str]:
+    """What an interrupted measurement has not come to, or not finished."""
+    crowds = len(found.grid.ways) * len(found.grid.workers)
+    whole = [scaled.case for scaled in found.cases if len(scaled.crowds) == crowds]
+    return unfinished(found.grid.cases(), whole, found.command)
 
 
 def members(crowd: Crowd) -> str:

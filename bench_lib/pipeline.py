@@ -42,12 +42,18 @@ class Photos(Dataset):
 
 
 def check_pipeline(grid: PipelineGrid, folder: Path) -> EndToEnd:
-    """Measure each case from files on; write `pipeline.json` after each. What another run wrote is replaced."""
-    on, found = machine.describe(), []
+    """Measure each case from files on; write `pipeline.json` after each.
+
+    What the file holds already of the same grid on this machine is kept.
+    """
+    on = machine.describe()
     workers = grid.workers or on["cores"]
+    written = checks.begun(EndToEnd, grid, on, folder)
+    found = list(written.cases) if written else []
+    done = {one.case.id for one in found}
     with photographs(grid) as paths:
         size = round(sum(path.stat().st_size for path in paths) / len(paths))
-        for case in tqdm(grid.cases(), unit="case", dynamic_ncols=True):
+        for case in tqdm([case for case in grid.cases() if case.id not in done], unit="case", dynamic_ncols=True):
             found.append(measure(case, grid, paths, workers))
             written = EndToEnd(schema_version=1, started_at=now(), machine=on, grid=grid, images=len(paths),
                                image_bytes=size, cases=found)  # fmt: skip

@@ -13,7 +13,7 @@ from bench_lib.checks import read_check
 from bench_lib.endtoend import EndToEnd, Pipelined
 from bench_lib.figures import called
 from bench_lib.language import mark, told, tr, tr_n
-from bench_lib.narrative import bullets, few, not_measured
+from bench_lib.narrative import bullets, few, not_measured, unfinished
 from bench_lib.tables import styled
 from bench_lib.words import listed, listed_few, number, per_cent, percent, plain, quoted, span
 
@@ -27,7 +27,7 @@ def reading(folder: str | Path) -> Markdown:
     if found is None:
         return not_measured(tr("The path from JPEG files to answers was not measured"), EndToEnd.command)
     lines = [bottlenecks(name, cases) for name, cases in by_name(found).items()]
-    return bullets([method(found), *few(lines), *together(found), *failures(found)])
+    return bullets([method(found), *few(lines), *together(found), *failures(found), *left(found)])
 
 
 def method(found: EndToEnd) -> str:
@@ -136,6 +136,11 @@ def failures(found: EndToEnd) -> list[str]:
         f"{quoted(told(one.failed.reason, one.failed.detail))}" for one in found.cases if one.failed
     ]  # fmt: skip
     return [tr("Not measured: {cases}.", cases=listed_few(failed))] if failed else []
+
+
+def left(found: EndToEnd) -> list[str]:
+    """What an interrupted measurement has not come to."""
+    return unfinished(found.grid.cases(), [one.case for one in found.cases], found.command)
 
 
 def table(folder: str | Path) -> Styler | HTML:

@@ -117,12 +117,16 @@ class Work(_Noun):
 
 
 class Trial(_Noun):
-    """What `precision: auto` found at one precision: its speed and error, and why it was not taken (Russian)."""
+    """What `precision: auto` found at one precision: its speed and error, and why it was not taken (Russian).
+
+    `detail` says why it does not run in the runtime's own words, as a record's does.
+    """
 
     precision: Precision
     latency_ms: Milliseconds | None = None  # None: it does not run here
     max_relative_error: float | None = None
     reason: str = ""
+    detail: str = ""
 
 
 class Record(_Noun):

@@ -30,16 +30,20 @@ class Work:
 
 
 def check_scaling(grid: ScalingGrid, folder: Path) -> Scaling:
-    """Measure each case alone and in company; write `scaling.json` after each. What another run wrote is replaced."""
-    on, cases = machine.describe(), []
-    for case in grid.cases():
-        points = [(way, count) for way in grid.ways for count in grid.workers]
-        crowds = [
-            crowd(case, way, count, grid, on["cores"])
-            for way, count in tqdm(points, desc=case.id, unit="crowd", dynamic_ncols=True)
-        ]
-        cases.append(Scaled(case=case, crowds=crowds))
-        found = Scaling(schema_version=1, started_at=now(), machine=on, grid=grid, cases=cases)
+    """Measure each case alone and in company; write `scaling.json` after each crowd.
+
+    What the file holds already of the same grid on this machine is kept.
+    """
+    on, cases = machine.describe(), grid.cases()
+    found = checks.begun(Scaling, grid, on, folder)
+    crowds = {scaled.case.id: list(scaled.crowds) for scaled in found.cases} if found else {}
+    points = [(case, way, count) for case in cases for way in grid.ways for count in grid.workers]
+    done = {(case, one.way, one.workers) for case, members in crowds.items() for one in members}
+    left = [(case, way, count) for case, way, count in points if (case.id, way, count) not in done]
+    for case, way, count in tqdm(left, unit="crowd", dynamic_ncols=True):
+        crowds.setdefault(case.id, []).append(crowd(case, way, count, grid, on["cores"]))
+        scaled = [Scaled(case=one, crowds=crowds[one.id]) for one in cases if one.id in crowds]
+        found = Scaling(schema_version=1, started_at=now(), machine=on, grid=grid, cases=scaled)
         checks.write_check(found, folder)
     return found
 

@@ -13,7 +13,6 @@ from bench_lib.checks import Absent
 from bench_lib.clockcheck import NoOp, figures
 from bench_lib.engines import Engine, Unavailable
 from bench_lib.records import write_text
-from bench_lib.runs import identity
 from bench_lib.serving import QUEUE_P99_MS, Point, Served, Serving, ServingGrid, best, broken, ceiling
 from bench_lib.sweep import now
 from bench_lib.words import number, plain
@@ -53,8 +52,8 @@ def check_serving(grid: ServingGrid, folder: Path) -> Serving:
 
 def begun(grid: ServingGrid, on: dict, folder: Path) -> tuple[list[Served], str]:
     """What the folder holds of the same grid on the same machine, and LoadGen's logs of it."""
-    before = checks.read_check(Serving, folder)
-    if before is None or before.grid != grid or identity(before.machine) != identity(on):
+    before = checks.begun(Serving, grid, on, folder)
+    if before is None:
         return [], ""
     return list(before.cases), (folder / LOG).read_text(encoding="utf-8") if (folder / LOG).exists() else ""
 

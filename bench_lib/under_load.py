@@ -12,7 +12,7 @@ from bench_lib import plots, serving
 from bench_lib.checks import read_check
 from bench_lib.figures import MIB, called
 from bench_lib.language import mark, told, tr, tr_n
-from bench_lib.narrative import bullets, not_measured
+from bench_lib.narrative import bullets, not_measured, unfinished
 from bench_lib.serving import Point, Served, Serving
 from bench_lib.summary import MOST_NAMES
 from bench_lib.tables import styled
@@ -26,7 +26,7 @@ def reading(folder: str | Path) -> Markdown:
     found = read_check(Serving, folder)
     if found is None:
         return not_measured(tr("Latency under load was not measured"), Serving.command)
-    return bullets([*method(found), *outcome(found), *absent(found), *agreement(found), *queue(found)])
+    return bullets([*method(found), *outcome(found), *absent(found), *left(found), *agreement(found), *queue(found)])
 
 
 def method(found: Serving) -> list[str]:
@@ -93,6 +93,12 @@ def absent(found: Serving) -> list[str]:
     if failed:
         lines.append(tr("Not measured: {cases}.", cases="; ".join(failed)))
     return lines
+
+
+def left(found: Serving) -> list[str]:
+    """What an interrupted measurement has not come to."""
+    asked = [cases[-1] for cases in found.grid.groups()]
+    return unfinished(asked, [served.case for served in found.cases], found.command)
 
 
 def agreement(found: Serving) -> list[str]:

@@ -1,29 +1,13 @@
 """Numbers and words in the style of the report's language."""
 
-import math
 import re
 import unicodedata
 from collections.abc import Sequence
 
 from bench_lib import language
-from bench_lib.language import NBSP, tr, tr_n
+from bench_lib.language import NBSP, SEPARATORS, number, tr, tr_n
 
-SEPARATORS = {"ru": (NBSP, ","), "en": (",", ".")}  # of thousands, of decimals
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-def number(value: float | None, digits: int | None = None) -> str:
-    """A number with thousands set apart; without `digits`, about three significant figures. A missing value is a dash.
-
-    Russian writes 1 234,5, English 1,234.5.
-    """
-    if value is None or math.isnan(value):
-        return "—"
-    if digits is None:
-        magnitude = math.floor(math.log10(abs(value))) if value else 0
-        digits = min(4, max(0, 2 - magnitude))
-    thousands, point = SEPARATORS[language.chosen]
-    return f"{value:_.{digits}f}".replace(".", point).replace("_", thousands)
 
 
 def plain(value: float) -> str:
@@ -76,21 +60,9 @@ def _ratio(ratio: float) -> str:
 
 
 def _so_many_times(written: str, last: float) -> str:
-    """Russian's noun agrees with a whole number, and is «раза» after a fraction."""
-    count = 2 if SEPARATORS[language.chosen][1] in written.split("–")[-1] else round(last)
+    """Russian's noun agrees with a whole number, and is «раза» after a fraction; English has “1 times”, of a ratio."""
+    count = 2 if language.chosen == "en" or "," in written.split("–")[-1] else round(last)
     return tr_n("{ratio}{nbsp}time", "{ratio}{nbsp}times", count, ratio=written)
-
-
-def plural(count: int, one: str, few: str, many: str) -> str:
-    """The form of a noun that agrees with a count: 1 случай, 2 случая, 5 случаев."""
-    if count % 100 in range(11, 15):
-        return many
-    return one if count % 10 == 1 else few if count % 10 in (2, 3, 4) else many
-
-
-def counted(count: int, one: str, few: str, many: str) -> str:
-    """The count with its noun, for example «48 конфигураций»."""
-    return f"{number(count, 0)}{NBSP}{plural(count, one, few, many)}"
 
 
 def listed(words: Sequence[str]) -> str:

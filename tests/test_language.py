@@ -2,11 +2,14 @@
 
 import ast
 import json
+import re
 import string
 from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
+from made import record, report
+from test_text import everything
 
 from bench_lib import language, words
 from bench_lib.cases import Grid
@@ -14,7 +17,7 @@ from bench_lib.cases import Grid
 LIBRARY = Path(language.__file__).parent
 NOTEBOOKS = LIBRARY.parent / "notebooks"
 PLACES = {  # of the context, the message and its plural among the arguments
-    "tr": (None, 0), "mark": (None, 0), "heading": (None, 0), "tr_n": (None, 0, 1), "tr_p": (0, 1), "tr_np": (0, 1, 2),
+    "tr": (None, 0), "mark": (None, 0), "heading": (None, 0), "tr_n": (None, 0, 1), "tr_p": (0, 1),
 }  # fmt: skip
 
 
@@ -92,6 +95,38 @@ def test_numbers_and_words_are_written_as_in_english():
     assert words.between(1.2, 12).replace(words.NBSP, " ") == "1.20–12 times"
     assert words.listed(["a", "b", "c"]) == "a, b and c"
     assert words.listed_few(list("abcde"), 3) == "a, b, c and 2 more"
+
+
+MADE = {
+    "one engine": [record()],
+    "a tie": [record(ms=10), record("onnx_runtime", ms=9.7)],
+    "skipped": [record(), record("torch_tensorrt", "fp16", status="skipped", reason="нет GPU", detail="no GPU")],
+    "sizes and batches": [
+        record(engine, size=size, batch=batch, ms=size * batch / speed)
+        for engine, speed in (("pytorch", 100), ("onnx_runtime", 130))
+        for size in (224, 512)
+        for batch in (1, 33)
+    ],
+}
+
+
+def figures(text):
+    """Its numbers as Python writes them, in either language."""
+    plain = re.sub(r"(?<=\d) (?=\d\d\d\b)", "", text) if language.chosen == "ru" else text.replace(",", "")
+    return sorted(re.findall(r"\d+(?:\.\d+)?", plain.replace(",", ".")))
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_each_sentence_has_its_english_with_the_same_figures(name):
+    russian = everything(report(*MADE[name]))
+    told = figures(russian)
+    language.use("en")
+    try:
+        english = everything(report(*MADE[name]))
+        assert re.findall("[а-яё]+", english, re.IGNORECASE) == []
+        assert figures(english) == told
+    finally:
+        language.use(language.DEFAULT)
 
 
 def test_another_language_is_refused():

@@ -9,6 +9,7 @@ from torch import fx
 
 from bench_lib import accuracy, calibration, engines, modelopt_int8, models
 from bench_lib.cases import Case
+from bench_lib.engines import torch_tensorrt
 
 HERE = torch.device("cpu")
 MODEL = models.network("resnet18", 0)
@@ -45,6 +46,29 @@ def test_the_refusal_of_torch_tensorrt_is_lifted_where_it_is(monkeypatch, guarde
     assert hasattr(quantize, "validate_int8_activation_quantization") is guarded
     if guarded:
         quantize.validate_int8_activation_quantization("conv1.input_quantizer", "int8")
+
+
+def test_rounding_is_to_steps_of_the_largest_value_over_127():
+    values, largest = torch.tensor([[-3.0, 0.6], [1.0, 2.54]]), torch.tensor(2.54)
+    assert torch.allclose(modelopt_int8.rounded(values, largest, 8, False, False),
+                          torch.tensor([[-2.54, 0.6], [1.0, 2.54]]))  # fmt: skip
+    by_row = modelopt_int8.rounded_by_axis(values, torch.tensor([1.27, 254.0]), 0, 8, False, False)
+    assert torch.allclose(by_row, torch.tensor([[-1.27, 0.6], [0.0, 2.0]]))
+
+
+def test_what_tensorrt_does_not_build_is_a_reason(monkeypatch):
+    class Runtime:
+        class dynamo:
+            @staticmethod
+            def compile(*_args, **_options):
+                raise TypeError("deserialize_cuda_engine(): incompatible function arguments. Invoked with: None")
+
+    monkeypatch.setattr(torch_tensorrt, "tensorrt_version", lambda: "1.4.0.76")
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA H100")
+    with pytest.raises(engines.Unavailable, match="builds no engine from this network in int8 on NVIDIA H100"):
+        torch_tensorrt.compiled(Runtime, None, IMAGES, "int8", {})
+    with pytest.raises(TypeError):
+        torch_tensorrt.compiled(Runtime, None, IMAGES, "fp16", {})
 
 
 class Simulated(fx.Interpreter):

@@ -116,6 +116,25 @@ def test_a_case_that_crashes_or_cannot_run_is_a_row_with_its_reason(monkeypatch)
     assert crashed.failed.reason == "процесс измерения аварийно завершился"
 
 
+def test_an_interrupted_measurement_goes_on_and_until_then_the_report_says_what_is_left(tmp_path, monkeypatch):
+    asked = []
+
+    def measured(case, *_):
+        asked.append(case.batch_size)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return pipelined(batch=case.batch_size).model_copy(update={"case": case})
+
+    monkeypatch.setattr(pipeline, "measure", measured)
+    (tmp_path / "load.yaml").write_text(str(LOAD | {"photos": 1}))
+    command = ["pipeline", str(tmp_path / "load.yaml"), "--output", str(tmp_path / "run")]
+    assert cli.main(command) == 130
+    assert "Измерение прервано, не дошло до: PyTorch fp32, батч 4;" in text(pipelines.reading(tmp_path / "run"))
+    assert cli.main(command) == 0
+    assert asked == [1, 4, 4]
+    assert "прервано" not in text(pipelines.reading(tmp_path / "run"))
+
+
 def test_a_folder_without_images_is_one_sentence(tmp_path, capsys):
     lines = [f"{name}: {value}" for name, value in LOAD.items()]
     (tmp_path / "grid.yaml").write_text("\n".join([*lines, f"data: {tmp_path / 'none'}"]))

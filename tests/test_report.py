@@ -1,5 +1,6 @@
 """The whole path through papermill: the notebooks, the HTML in a real browser, the PDF's text."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import get_args
@@ -10,10 +11,11 @@ from bs4 import BeautifulSoup
 from here import CHROMIUM, NEEDS_CHROMIUM, NEEDS_PANGO
 from lab import lab, notebook
 
-from bench_lib import cli
+from bench_lib import cli, export, language
 from bench_lib.cases import Precision
 from bench_lib.runs import Run
 from bench_lib.summary import LABELS
+from bench_lib.words import NBSP
 
 SECTIONS = [
     "1. Цель и обоснование", "2. Подход и условия эксперимента", "3. Результаты", "4. Интерпретация результатов",
@@ -43,6 +45,29 @@ def test_the_sections_are_the_seeds(page):
     assert [h.get_text() for h in page.select("h2")] == SECTIONS
     assert page.html["lang"] == "ru"
     assert [a.get_text() for a in page.select("nav > ol > li > a")] == SECTIONS
+
+
+def test_the_same_run_is_told_in_english(run, page, tmp_path, monkeypatch):
+    shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("report.*", "notebooks"))
+    monkeypatch.setattr(export, "write_pdf", lambda *_: None)
+    assert cli.main(["report", str(tmp_path / "run"), "--lang", "en"]) == 0
+    language.use(language.DEFAULT)
+    english = BeautifulSoup((tmp_path / "run" / "report.html").read_text(encoding="utf-8"), "html.parser")
+    assert english.html["lang"] == "en"
+    assert [h.get_text() for h in english.select("h2")] == [
+        "1. Aim and grounds", "2. Approach and conditions", "3. Results", "4. Interpretation",
+        "5. Conclusions and recommendations",
+    ]  # fmt: skip
+    for image in english.select("img"):
+        image["src"] = ""
+    assert re.findall("[а-яё]+", str(english), re.IGNORECASE) == []
+    shown, told = (
+        [[cell.get_text() for cell in row.select("td")] for row in table(one, words).select("tbody tr")]
+        for one, words in ((english, "Speedup"), (page, "Ускорение"))
+    )
+    assert [[figure.replace(",", "") for figure in row[4:8]] for row in shown] == [
+        [figure.replace(NBSP, "").replace(",", ".") for figure in row[4:8]] for row in told
+    ]
 
 
 def test_figures_have_a_text_that_replaces_them_and_files_beside(run, page):
@@ -133,8 +158,6 @@ def test_without_pango_the_html_is_made_and_the_message_says_what_to_install(run
 
     def refuse(*_):
         raise export.PDFUnavailable("The PDF needs Pango: apt-get install libpango-1.0-0")
-
-    from bench_lib import export
 
     monkeypatch.setattr(export, "write_pdf", refuse)
     assert cli.main(["report", str(tmp_path / "run")]) == 0

@@ -99,6 +99,26 @@ def test_the_command_measures_each_crowd_and_writes_the_file(tmp_path, monkeypat
     assert said[-1].endswith("2 threads    none")
 
 
+def test_an_interrupted_measurement_goes_on_and_until_then_the_report_says_what_is_left(tmp_path, monkeypatch, capsys):
+    made = iter([crowd(1, 100), crowd(2, 150), KeyboardInterrupt(), crowd(1, 90, "threads"), crowd(2, 95, "threads")])
+
+    def measured(*_):
+        if isinstance(found := next(made), KeyboardInterrupt):
+            raise found
+        return found
+
+    monkeypatch.setattr(scale, "crowd", measured)
+    (tmp_path / "load.yaml").write_text(GRID.model_dump_json(exclude={"slurm"}))
+    command = ["scale", str(tmp_path / "load.yaml"), "--output", str(tmp_path / "run")]
+    assert cli.main(command) == 130
+    assert f"What is measured is kept; to go on: bench {' '.join(command)}" in capsys.readouterr().err
+    assert "Измерение прервано, не дошло до: PyTorch fp32, батч 2;" in text(neighbours.reading(tmp_path / "run"))
+    assert cli.main(command) == 0
+    (scaled,) = checks.read_check(Scaling, tmp_path / "run").cases
+    assert [one.ips for one in scaled.crowds] == [100, 150, 90, 95]
+    assert "прервано" not in text(neighbours.reading(tmp_path / "run"))
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [

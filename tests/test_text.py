@@ -16,9 +16,10 @@ from bench_lib import (
     tables,
     tuning,
 )
+from bench_lib.language import tr_n
 from bench_lib.records import Memory
 from bench_lib.summary import Summary
-from bench_lib.words import NBSP, between, counted, listed, number, scientific, times
+from bench_lib.words import NBSP, between, listed, number, scientific, times
 
 
 def text(markdown):
@@ -272,8 +273,9 @@ def test_numbers_are_written_as_russians_write_them():
         "0,0012", "1,50", "17,1", "236", f"12{NBSP}346", "—",
     ]  # fmt: skip
     assert scientific(4.4e-7) == "4,4·10⁻⁷"
-    assert [counted(n, "раз", "раза", "раз") for n in (1, 2, 5, 11, 21, 112)] == [
-        f"{n}{NBSP}{word}" for n, word in ((1, "раз"), (2, "раза"), (5, "раз"), (11, "раз"), (21, "раз"), (112, "раз"))
+    assert [tr_n("{n}{nbsp}core", "{n}{nbsp}cores", n) for n in (1, 2, 5, 11, 21, 112)] == [
+        f"{n}{NBSP}{word}"
+        for n, word in ((1, "ядро"), (2, "ядра"), (5, "ядер"), (11, "ядер"), (21, "ядро"), (112, "ядер"))
     ]
     assert [times(v).replace(NBSP, " ") for v in (1.234, 2.04, 4.5, 12.1, 22)] == [
         "в 1,23 раза", "в 2 раза", "в 4,5 раза", "в 12 раз", "в 22 раза",

@@ -165,7 +165,7 @@ def build(
         warnings.simplefilter("ignore")
         program, quantization = exported(model, images, precision, calibration, unquantized)
         options = accepted(torch_tensorrt.dynamo.compile, settings(precision, cache, optimization_level))
-        module = torch_tensorrt.dynamo.compile(program, arg_inputs=[images], **options)
+        module = compiled(torch_tensorrt, program, images, precision, options)
         left = left_in_pytorch(module)
         if cuda_graphs:
             module = torch_tensorrt.runtime.enable_cudagraphs(module).__enter__()
@@ -190,6 +190,7 @@ def exported(
     if precision != "int8":
         return torch.export.export(copy.deepcopy(model).to(images.device, images.dtype), (images,)), {}
     modelopt_int8.lift_guard()
+    modelopt_int8.without_compiler()
     network = modelopt_int8.quantized(model, calibrating.read(images.shape, calibration))
     program = modelopt_int8.exported(network, images, unquantized)
     return program, modelopt_int8.QUANTIZATION | {
@@ -197,6 +198,16 @@ def exported(
         "calibration": f"largest absolute value, {calibrating.kind(calibration)} images",
         "calibration_images": calibrating.count(images.shape, calibration),
     }  # fmt: skip
+
+
+def compiled(torch_tensorrt, program, images: torch.Tensor, precision: str, options: dict) -> torch.nn.Module:
+    """The program compiled; raise `Unavailable` where TensorRT builds nothing from it in int8."""
+    try:
+        return torch_tensorrt.dynamo.compile(program, arg_inputs=[images], **options)
+    except TypeError as error:  # the builder returned None, which Torch-TensorRT hands on to be read
+        if precision != "int8" or "None" not in str(error):
+            raise
+        raise modelopt_int8.not_built(tensorrt_version(), torch.cuda.get_device_name()) from error
 
 
 def tensorrt_version() -> str:
