@@ -1,5 +1,6 @@
 """ONNX Runtime's execution providers: what each is told, and a session on one of them alone."""
 
+import functools
 import re
 from typing import Any, Literal
 
@@ -91,6 +92,14 @@ def session(model: bytes, provider: str, given: dict[str, str], options: Any) ->
     return opened
 
 
+@functools.cache
+def register(name: str, library: str) -> None:
+    """Let ONNX Runtime know a plugin, which it refuses to be told twice in a process."""
+    import onnxruntime
+
+    onnxruntime.register_execution_provider_library(name, library)
+
+
 def add_plugin(options: Any, given: dict[str, str]) -> None:
     """Register TensorRT-RTX, a package of its own, and choose it; raise `Unavailable` without it or a GPU of its."""
     import onnxruntime
@@ -102,7 +111,7 @@ def add_plugin(options: Any, given: dict[str, str]) -> None:
                           f"провайдер TensorRT-RTX для ONNX Runtime не установлен ({error})",
                           f"pip install -c constraints.txt {PLUGIN}") from None  # fmt: skip
     name = plugin.get_ep_name()
-    onnxruntime.register_execution_provider_library(name, plugin.get_library_path())
+    register(name, plugin.get_library_path())
     devices = [found for found in onnxruntime.get_ep_devices() if found.ep_name == name]
     if not devices:
         raise Unavailable("ONNX Runtime's TensorRT-RTX provider finds no GPU that it supports",

@@ -1,5 +1,7 @@
 """What only a real GPU can show: run there with `pytest -m gpu`."""
 
+import warnings
+
 import pictures
 import pytest
 import torch
@@ -131,8 +133,10 @@ def test_real_images_are_compared_and_their_copying_is_timed(tmp_path, engine, p
 @pytest.mark.parametrize("precision", ["fp32", "tf32", "fp16"])
 def test_an_onnx_file_computes_as_asked(tmp_path, precision):
     path, image = str(tmp_path / "net.onnx"), torch.zeros(2, 3, 64, 64)
-    torch.onnx.export(models.network("resnet18", 0), (image,), path, dynamo=True, verbose=False,
-                      dynamic_shapes=({0: "batch", 2: "height", 3: "width"},))  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of older PyTorch, about itself
+        torch.onnx.export(models.network("resnet18", 0), (image,), path, dynamo=True, verbose=False,
+                          dynamic_shapes=({0: "batch", 2: "height", 3: "width"},))  # fmt: skip
     record = measured("onnx_runtime", precision, model=path)
     assert record.status == "ok", record.detail
     assert (record.accuracy.reference, record.accuracy.actual_precision) == (onnx_file.REFERENCE, precision)
