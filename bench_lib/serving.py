@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from bench_lib.cases import AUTO, Case, Grid, Images
 from bench_lib.checks import Absent, Check
+from bench_lib.language import DEFAULT, Language
 from bench_lib.records import Bytes, Count, Milliseconds
 
 PerSecond = Annotated[float, Field(gt=0, le=1e10)]
@@ -31,6 +32,13 @@ class LoadGrid(Grid):
         if repeats > 1:
             raise ValueError("repeats has no meaning here: each case is loaded once; remove it")
         return repeats
+
+    @field_validator("lang")
+    @classmethod
+    def _of_the_run(cls, lang: Language) -> Language:
+        if lang != DEFAULT:
+            raise ValueError("lang has no meaning here: the report's language is the run's; remove it")
+        return lang
 
 
 class ServingGrid(LoadGrid):

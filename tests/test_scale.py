@@ -127,6 +127,7 @@ def test_an_interrupted_measurement_goes_on_and_until_then_the_report_says_what_
         ("window_s: 0", "window_s is 0; it must be at least more than 0"),
         ("ways: [fibers]", "ways.0 is 'fibers'; allowed: 'processes' or 'threads'"),
         ("repeats: 2", "repeats has no meaning here"),
+        ("lang: en", "lang has no meaning here"),
     ],
 )
 def test_a_wrong_load_is_one_sentence(tmp_path, capsys, line, words):
