@@ -59,16 +59,17 @@ def from_processes(repeats: int) -> str:
 
 def origin(report: Summary) -> str:
     """Where the spread between processes is taken from, of which rows."""
-    sd, assumed = percent(report.process_sd), percent(ASSUMED_SD)
-    if report.check is None:
+    assumed = percent(ASSUMED_SD)
+    if report.checked == "none":
         return tr(
             "it was not measured (`bench selfcheck` measures it) and is assumed to be {sd}; in rows where the GPU "
             "waits for the host (batch 1) it may be many times larger",
-            sd=sd,
+            sd=assumed,
         )
-    if report.checked_pace is None:
+    sd = percent(report.check.process_sd)
+    if report.checked == "all":
         return tr("it is taken from the check of the verdicts (section 2), {sd}", sd=sd)
-    if report.checked_pace:
+    if report.checked == "host":
         return tr(
             "in rows where the host sets the pace (enqueueing takes at least half of the latency), as in the one "
             "checked, it is taken from the check of the verdicts (section 2), {sd}; in rows where the GPU sets the "

@@ -85,7 +85,8 @@ class SelfCheck(Check):
 
     `plain_ms` and `slowed_ms` are the processes' median latencies; the records are beside, in `selfcheck/`. Of `pairs`
     of groups of `repeats` processes each, `false_alarms` counts those of plain ones that were called different, `found`
-    those of a slowed and a plain group where the slowed one was called slower.
+    those of a slowed and a plain group where the slowed one was called slower. `host_paced` tells whether launches set
+    the case's pace, None where the file is from before it was asked.
     """
 
     file, command = "selfcheck.json", "bench selfcheck"
@@ -99,6 +100,7 @@ class SelfCheck(Check):
     slowed_ms: Medians
     false_alarms: int = Field(ge=0)
     found: int = Field(ge=0)
+    host_paced: bool | None = None
 
     @model_validator(mode="after")
     def _of_pairs(self) -> "SelfCheck":

@@ -8,6 +8,7 @@ from pathlib import Path
 from bench_lib import machine, statistics
 from bench_lib.cases import SLOWDOWN, Case, Grid, InputError
 from bench_lib.checks import FALSE_ALARMS, POWER, SelfCheck, relative_sd, write_check
+from bench_lib.figures import host_paced
 from bench_lib.records import Record
 from bench_lib.runs import Run
 from bench_lib.sweep import can_fork, measure_case, now, show_progress
@@ -45,7 +46,7 @@ def check_verdicts(grid: Grid, folder: Path, processes: int = 40, pairs: int = 2
     check = SelfCheck(
         schema_version=1, started_at=started_at, machine=on, case=case, limits=grid.limits, slowdown=SLOWED_BY,
         repeats=grid.repeats, pairs=pairs, seed=grid.seed, plain_ms=plain_ms, slowed_ms=slowed_ms,
-        false_alarms=false_alarms, found=found,
+        false_alarms=false_alarms, found=found, host_paced=host_paced(kinds[0]),
     )  # fmt: skip
     write_check(check, folder)
     return check

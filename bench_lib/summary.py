@@ -1,8 +1,9 @@
 """Records → a tidy table: one row a case, the seed report's figures, and a few more."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -29,9 +30,9 @@ class Summary:
     are NaN. A ceiling is a rate, and a latency holds waiting as well, so `roofline` is of throughput.
 
     `check` is what `bench selfcheck` found there, if it ran. The relative sd from process to process that `extra_sd` is
-    taken from, `process_sd`, is the one that it measured, or else `ASSUMED_SD`. A check tells of cases like the one it
-    measured: where `checked_pace` is not None, only of those that the host paces (True) or the device does (False),
-    see `bench_lib.figures.host_paced`; `extra_sd` of the others is `ASSUMED_SD`.
+    taken from is the one that it measured, in cases like the one it measured it in, else `ASSUMED_SD`: `checked` says
+    whether those are all, only those that the host paces or that the device does (see `bench_lib.figures.host_paced`),
+    or none.
     """
 
     grid: Grid
@@ -39,7 +40,7 @@ class Summary:
     records: list[Record]
     cases: pd.DataFrame
     check: checks.SelfCheck | None = None
-    checked_pace: bool | None = None
+    checked: Literal["none", "all", "host", "device"] = "none"
 
     @staticmethod
     def read(folder: str | Path) -> "Summary":
@@ -47,11 +48,6 @@ class Summary:
         run = Run(folder)
         check = checks.read_selfcheck(folder)
         return summarize(run.grid(), run.records(), check)
-
-    @property
-    def process_sd(self) -> float:
-        """The relative sd from process to process."""
-        return self.check.process_sd if self.check else ASSUMED_SD
 
     @property
     def measured(self) -> pd.DataFrame:
@@ -65,16 +61,28 @@ def summarize(grid: Grid, records: list[Record], check: checks.SelfCheck | None 
         raise InputError("the records do not tell what machine they are from; measure again with `bench sweep`")
     by_case = all_repeats(records)
     paces = {name: check is not None and figures.host_paced(processes) for name, processes in by_case.items()}
-    checked_pace = paces.get(check.case.id) if check and len(set(paces.values())) > 1 else None
-    measured_sd = check.process_sd if check else ASSUMED_SD
-    sds = {name: measured_sd if checked_pace in (None, pace) else ASSUMED_SD for name, pace in paces.items()}
+    checked = told_of(check, paces)
+    alike = {"none": (), "all": (True, False), "host": (True,), "device": (False,)}[checked]
+    sds = {name: check.process_sd if pace in alike else ASSUMED_SD for name, pace in paces.items()}
     rows = [figures.row(processes, sds[name]) for name, processes in by_case.items()]
     blocks: dict[tuple[int, int], list[dict[str, Any]]] = {}
     for row in rows:
         blocks.setdefault((row["image_size"], row["batch_size"]), []).append(row)
     for block in blocks.values():
         place_in_block(block)
-    return Summary(grid, records[0].machine, records, pd.DataFrame(rows), check, checked_pace)
+    return Summary(grid, records[0].machine, records, pd.DataFrame(rows), check, checked)
+
+
+def told_of(check: checks.SelfCheck | None, paces: Mapping[str, bool]) -> str:
+    """Of which cases the check tells, where `paces` are whether the host paces each; one as `Summary.checked` has."""
+    if check is None:
+        return "none"
+    pace = check.host_paced
+    if pace is None:
+        pace = paces.get(check.case.id, None if check.machine["gpu"] else False)
+    if pace not in paces.values():  # unknown too: a file from before the check told it, of a case that is not here
+        return "none"
+    return "all" if set(paces.values()) == {pace} else "host" if pace else "device"
 
 
 def all_repeats(records: list[Record]) -> dict[str, list[Record]]:

@@ -4,12 +4,13 @@ import math
 import random
 
 import pytest
-from made import GPU, record, report
+from made import GPU, MACHINE, record, report, selfcheck
 
 from bench_lib import certainty, claims, figures, parts, tables
-from bench_lib.cases import Grid
+from bench_lib.cases import Case, Grid
 from bench_lib.records import Energy
 from bench_lib.statistics import ASSUMED_SD
+from bench_lib.summary import summarize
 from bench_lib.sweep import shuffled
 from bench_lib.words import NBSP
 
@@ -60,7 +61,7 @@ def test_one_process_takes_the_spread_between_processes_from_elsewhere_and_says_
     assumed, known = report(*made), report(*made, sd=0.001)
     assert row(assumed, "ONNX Runtime fp32").verdict == "undecided"
     assert row(known, "ONNX Runtime fp32").verdict == "faster"
-    assert assumed.process_sd == ASSUMED_SD
+    assert (assumed.checked, known.checked) == ("none", "all")
     assert "не измерен (его измеряет `bench selfcheck`) и принят равным 3,0 %" in text(certainty.reading(assumed))
     assert "взят из проверки выводов (раздел 2): 0,10 %" in text(certainty.reading(known))
 
@@ -83,6 +84,25 @@ def test_a_check_tells_the_spread_of_cases_that_are_paced_alike(checked_ms, like
     assert "не измерен и принят равным 3,0 %" in told
     alike = report(paced("pytorch", checked_ms), paced("onnx_runtime", checked_ms), sd=0.13)
     assert set(alike.cases.extra_sd.round(6)) == {0.13}
+
+
+@pytest.mark.parametrize(
+    ("case", "host_paced", "told"),
+    [
+        (Case(engine="pytorch"), None, "host"),
+        (Case(engine="pytorch", options={"cuda_graph": True}), False, "device"),
+        (Case(engine="pytorch", options={"cuda_graph": True}), True, "host"),
+        (Case(engine="pytorch", options={"cuda_graph": True}), None, "none"),
+    ],
+)
+def test_a_check_of_a_case_that_is_not_in_the_run_tells_of_those_with_its_pace(case, host_paced, told):
+    made = report(paced("pytorch", 9.0), paced("torch_tensorrt", 1.0), gpu=GPU)
+    check = selfcheck(case=case, host_paced=host_paced, machine=MACHINE | {"gpu": GPU})
+    data = summarize(made.grid, made.records, check)
+    assert data.checked == told
+    spreads = set(data.cases.extra_sd) - {check.process_sd}
+    assert spreads == {ASSUMED_SD}
+    assert ("не измерен (его измеряет" in text(certainty.reading(data))) == (told == "none")
 
 
 @pytest.mark.parametrize(
