@@ -1,12 +1,12 @@
 """Tables → sentences: why this was measured, and words that the other chapters share."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from IPython.display import Markdown
 
 from bench_lib import findings
-from bench_lib.cases import Case, Grid
-from bench_lib.figures import called, labelled
+from bench_lib.cases import Grid
+from bench_lib.figures import labelled
 from bench_lib.language import mark, tr, tr_n
 from bench_lib.summary import Summary
 from bench_lib.words import listed, listed_few, percent, quoted, spread_out
@@ -33,18 +33,12 @@ def not_measured(words: str, command: str) -> Markdown:
     return bullets([told])
 
 
-def unfinished(cases: Iterable[Case], measured: Iterable[Case], command: str) -> list[str]:
+def unfinished(names: Sequence[str], command: str) -> list[str]:
     """Which of a load's cases are still to be measured, and the command that goes on; nothing where all are."""
-    there = {case.id for case in measured}
-    names = [
-        tr("{name}, batch {batch}", name=quoted(called(case)), batch=case.batch_size)
-        for case in cases if case.id not in there
-    ]  # fmt: skip
     if not names:
         return []
-    return [
-        tr("Interrupted before: {names}; `{command} --output RUN` goes on.", names=listed_few(names), command=command)
-    ]
+    told = listed_few(list(map(quoted, names)))
+    return [tr("Interrupted before: {names}; `{command} --output RUN` goes on.", names=told, command=command)]
 
 
 def matches(top1: float) -> str:

@@ -159,8 +159,8 @@ def failures(found: Scaling) -> list[str]:
 def left(found: Scaling) -> list[str]:
     """What an interrupted measurement has not come to, or not finished."""
     crowds = len(found.grid.ways) * len(found.grid.workers)
-    whole = [scaled.case for scaled in found.cases if len(scaled.crowds) == crowds]
-    return unfinished(found.grid.cases(), whole, found.command)
+    whole = {scaled.case.id for scaled in found.cases if len(scaled.crowds) == crowds}
+    return unfinished([at(case) for case in found.grid.cases() if case.id not in whole], found.command)
 
 
 def members(crowd: Crowd) -> str:

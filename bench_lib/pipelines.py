@@ -140,7 +140,12 @@ def failures(found: EndToEnd) -> list[str]:
 
 def left(found: EndToEnd) -> list[str]:
     """What an interrupted measurement has not come to."""
-    return unfinished(found.grid.cases(), [one.case for one in found.cases], found.command)
+    there = {one.case.id for one in found.cases}
+    names = [
+        tr("{name}, batch {batch}", name=called(case), batch=case.batch_size)
+        for case in found.grid.cases() if case.id not in there
+    ]  # fmt: skip
+    return unfinished(names, found.command)
 
 
 def table(folder: str | Path) -> Styler | HTML:

@@ -24,7 +24,7 @@ STYLE = {"font.sans-serif": ["DejaVu Sans"], "svg.fonttype": "path", "svg.hashsa
 WIDE_RANGE = 10  # FPS that differ by more than this go on a logarithmic scale
 MOST_PANELS = 6  # more would be too small to read
 MOST_TICKS = 9
-MOST_MARKS = 8  # of a line; more would hide each other, and typesetting them takes longer than all else
+MOST_MARKS = 12  # of a line; more would hide each other, and typesetting them takes longer than all else
 
 
 @dataclass(frozen=True)

@@ -97,8 +97,9 @@ def absent(found: Serving) -> list[str]:
 
 def left(found: Serving) -> list[str]:
     """What an interrupted measurement has not come to."""
+    there = {served.case.id for served in found.cases}
     asked = [cases[-1] for cases in found.grid.groups()]
-    return unfinished(asked, [served.case for served in found.cases], found.command)
+    return unfinished([called(case) for case in asked if case.id not in there], found.command)
 
 
 def agreement(found: Serving) -> list[str]:
@@ -207,7 +208,7 @@ def figure(folder: str | Path, png: str | Path) -> HTML:
             for served in shown:
                 draw(axes, served, value, lines[name(served, found)].style | {"markersize": 4}, name(served, found))
             axes.set(title=title, xlabel=tr("Request rate (requests/s)"), xscale="log")
-            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
         for axes in grid[:2]:
             axes.set_yscale("log")
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -74,9 +74,9 @@ def test_a_figure_of_many_panels_shows_a_few_and_says_so(tmp_path):
 
 def test_of_a_long_line_few_points_are_marked_and_the_caption_says_so(tmp_path):
     data = report(*(record(size=size, batch=batch) for size in (32, 64) for batch in range(1, 43)))
-    assert "интервалы 95 %, у каждой 6-й точки" in plots.fps_vs_batch(data, tmp_path / "a.png").data
+    assert "интервалы 95 %, у каждой 4-й точки" in plots.fps_vs_batch(data, tmp_path / "a.png").data
     assert "у каждой" not in plots.fps_vs_image_size(data, tmp_path / "b.png").data
-    assert "точки — батчи, отмечен каждый 6-й" in tradeoffs.latency_vs_throughput(data, tmp_path / "c.png").data
+    assert "точки — батчи, отмечен каждый 4-й" in tradeoffs.latency_vs_throughput(data, tmp_path / "c.png").data
 
 
 def test_sentences_of_a_kind_are_a_dozen_and_say_of_how_many():

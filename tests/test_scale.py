@@ -112,7 +112,7 @@ def test_an_interrupted_measurement_goes_on_and_until_then_the_report_says_what_
     command = ["scale", str(tmp_path / "load.yaml"), "--output", str(tmp_path / "run")]
     assert cli.main(command) == 130
     assert f"What is measured is kept; to go on: bench {' '.join(command)}" in capsys.readouterr().err
-    assert "Измерение прервано, не дошло до: PyTorch fp32, батч 2;" in text(neighbours.reading(tmp_path / "run"))
+    assert "Измерение прервано, не дошло до: PyTorch fp32, 32×32, батч 2;" in text(neighbours.reading(tmp_path / "run"))
     assert cli.main(command) == 0
     (scaled,) = checks.read_check(Scaling, tmp_path / "run").cases
     assert [one.ips for one in scaled.crowds] == [100, 150, 90, 95]
