@@ -65,7 +65,7 @@ def report(commands: argparse._SubParsersAction) -> Parser:
     words = "make report.html and report.pdf of a run, and its figures as PNG and SVG"
     made = command(commands, "report", words, "report outputs/cpu-2-cores")
     path(made, "folder", metavar="RUN", help="the run's folder, made by `bench sweep`")
-    made.add_argument("--lang", choices=LANGUAGES, help="the report's language; by default what the grid says")
+    made.add_argument("--lang", choices=LANGUAGES, help="the report's language, if not the grid's: report.en.html …")
     return made
 
 

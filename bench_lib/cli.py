@@ -111,8 +111,10 @@ def check(grid: Grid, params: Path) -> None:
 
 
 def report(folder: Path, lang: str | None) -> None:
-    """Make report.html and report.pdf of the run, in the grid's language if none is given."""
-    written("report", folder, {"run": "."}, lang or Run(folder).grid().lang, lambda: read(folder))
+    """Make report.html and report.pdf of the run; in another language than the grid's, report.en.html and the like."""
+    own = Run(folder).grid().lang
+    suffix = "" if lang in (None, own) else f".{lang}"
+    written("report", folder, {"run": ".", "suffix": suffix}, lang or own, suffix, lambda: read(folder))
 
 
 def read(folder: Path) -> None:
@@ -152,8 +154,10 @@ def export(folder: Path, output: Path | None) -> None:
     print(*formats.write(Summary.read(folder), folder, output or folder / "export"), sep="\n")
 
 
-def written(name: str, folder: Path, parameters: dict, lang: str, read: Callable[[], None] = lambda: None) -> None:
-    """Run a notebook, export it, and print the files' paths; without Pango the PDF is left out.
+def written(
+    name: str, folder: Path, parameters: dict, lang: str, suffix: str = "", read: Callable[[], None] = lambda: None
+) -> None:
+    """Run a notebook, export it under its name and the suffix, and print the paths; without Pango there is no PDF.
 
     It is written once, at its end: papermill would write it, with all its tables, at each cell. If a cell fails, `read`
     says in a sentence if it is what the notebook reads that is broken.
@@ -164,7 +168,7 @@ def written(name: str, folder: Path, parameters: dict, lang: str, read: Callable
     from bench_lib.export import PDFUnavailable, write_html, write_pdf
     from bench_lib.sweep import NOTEBOOKS, execute
 
-    notebook = folder / f"{name}.ipynb"
+    notebook = folder / f"{name}{suffix}.ipynb"
     try:
         made = execute(NOTEBOOKS / f"{name}.ipynb", None, parameters | {"lang": lang}, cwd=folder)
     except PapermillExecutionError as error:
@@ -175,11 +179,11 @@ def written(name: str, folder: Path, parameters: dict, lang: str, read: Callable
     language.use(lang)
     made.metadata.update(lang=lang, title=language.tr(made.metadata.title))
     nbformat.write(made, notebook)
-    print(write_html(notebook, folder / f"{name}.html"))
+    print(write_html(notebook, folder / f"{name}{suffix}.html"))
     try:
-        print(write_pdf(notebook, folder / f"{name}.pdf"))
+        print(write_pdf(notebook, folder / f"{name}{suffix}.pdf"))
     except PDFUnavailable as error:
-        print(f"bench: no {name}.pdf. {error}", file=sys.stderr)
+        print(f"bench: no {name}{suffix}.pdf. {error}", file=sys.stderr)
 
 
 def selfcheck(params: Path | None, output: Path | None, clock: bool, counts: dict[str, int]) -> None:

@@ -52,7 +52,9 @@ def test_the_same_run_is_told_in_english(run, page, tmp_path, monkeypatch):
     monkeypatch.setattr(export, "write_pdf", lambda *_: None)
     assert cli.main(["report", str(tmp_path / "run"), "--lang", "en"]) == 0
     language.use(language.DEFAULT)
-    english = BeautifulSoup((tmp_path / "run" / "report.html").read_text(encoding="utf-8"), "html.parser")
+    assert (tmp_path / "run" / "fps_vs_batch.png").read_bytes() == (run / "fps_vs_batch.png").read_bytes()
+    assert (tmp_path / "run" / "fps_vs_batch.en.png").read_bytes() != (run / "fps_vs_batch.png").read_bytes()
+    english = BeautifulSoup((tmp_path / "run" / "report.en.html").read_text(encoding="utf-8"), "html.parser")
     assert english.html["lang"] == "en"
     assert [h.get_text() for h in english.select("h2")] == [
         "1. Aim and grounds", "2. Approach and conditions", "3. Results", "4. Interpretation",
