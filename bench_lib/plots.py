@@ -24,6 +24,7 @@ STYLE = {"font.sans-serif": ["DejaVu Sans"], "svg.fonttype": "path", "svg.hashsa
 WIDE_RANGE = 10  # FPS that differ by more than this go on a logarithmic scale
 MOST_PANELS = 6  # more would be too small to read
 MOST_TICKS = 9
+HEAVY_BYTES = 200_000
 MOST_MARKS = 12  # of a line; more would hide each other, and typesetting them takes longer than all else
 
 
@@ -187,7 +188,8 @@ def samples(*records: Record) -> HTML:
 def shown(figure: Figure, caption: str, alt: str, png: str | Path | None = None) -> HTML:
     """The figure as SVG inside HTML, with a caption and a replacing text.
 
-    If a path is given, it is also saved there as PNG, and beside it, under the same name, as SVG.
+    If a path is given, it is also saved there as PNG, and beside it, under the same name, as SVG. An SVG of more than
+    `HEAVY_BYTES` stays there alone: the page then holds the PNG, since a PDF takes long to draw it.
     """
     buffer = io.BytesIO()
     with plt.rc_context(STYLE):  # the salt makes the picture's ids, and so the report, the same each time
@@ -196,8 +198,11 @@ def shown(figure: Figure, caption: str, alt: str, png: str | Path | None = None)
             figure.savefig(png, dpi=150, metadata={"Software": None})
             Path(png).with_suffix(".svg").write_bytes(buffer.getvalue())
     plt.close(figure)
-    data = base64.b64encode(buffer.getvalue()).decode()
+    kind, picture = "svg+xml", buffer.getvalue()
+    if png is not None and len(picture) > HEAVY_BYTES:
+        kind, picture = "png", Path(png).read_bytes()
+    data = base64.b64encode(picture).decode()
     return HTML(
-        f'<figure><img alt="{html.escape(alt)}" src="data:image/svg+xml;base64,{data}">'
+        f'<figure><img alt="{html.escape(alt)}" src="data:image/{kind};base64,{data}">'
         f"<figcaption>{html.escape(caption)}</figcaption></figure>"
     )

@@ -84,7 +84,7 @@ def test_a_lost_repeat_is_told_with_its_reason(tmp_path):
 
 def test_every_figure_of_the_report_is_exported():
     notebook = (Path(__file__).parents[1] / "notebooks" / "report.ipynb").read_text()
-    shown = re.findall(r'"(\w+)\.(\w+)\((report|run), f\\"{run}/(\w+)\.png', notebook)
+    shown = re.findall(r'"(\w+)\.(\w+)\((report|run), f\\"{run}/(\w+){suffix}\.png', notebook)
     exported = {"report": formats.FIGURES, "run": formats.LOADS}
     assert len(shown) == notebook.count(".png") == len(formats.FIGURES) + len(formats.LOADS)
     for module, name, data, file in shown:

@@ -1,5 +1,6 @@
 """Large grids: nothing is read twice, what is cut short says so, and the HTML keeps every row."""
 
+import base64
 import io
 from pathlib import Path
 
@@ -77,6 +78,15 @@ def test_of_a_long_line_few_points_are_marked_and_the_caption_says_so(tmp_path):
     assert "интервалы 95 %, у каждой 4-й точки" in plots.fps_vs_batch(data, tmp_path / "a.png").data
     assert "у каждой" not in plots.fps_vs_image_size(data, tmp_path / "b.png").data
     assert "точки — батчи, отмечен каждый 4-й" in tradeoffs.latency_vs_throughput(data, tmp_path / "c.png").data
+
+
+def test_a_heavy_figure_is_a_bitmap_in_the_page_and_a_drawing_beside_it(tmp_path, monkeypatch):
+    data = report(*(record(size=size, batch=batch) for size in (32, 64) for batch in (1, 2)))
+    assert 'src="data:image/svg+xml;' in plots.fps_vs_batch(data, tmp_path / "a.png").data
+    monkeypatch.setattr(plots, "HEAVY_BYTES", 1000)
+    page = plots.fps_vs_batch(data, tmp_path / "a.png").data
+    assert f'src="data:image/png;base64,{base64.b64encode((tmp_path / "a.png").read_bytes()).decode()}"' in page
+    assert "</svg>" in (tmp_path / "a.svg").read_text()
 
 
 def test_sentences_of_a_kind_are_a_dozen_and_say_of_how_many():
