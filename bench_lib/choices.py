@@ -4,7 +4,7 @@ from IPython.display import Markdown
 
 from bench_lib.figures import LABELS
 from bench_lib.language import stored, told, tr
-from bench_lib.narrative import bullets, few
+from bench_lib.narrative import bullets, few, located
 from bench_lib.records import Record, Trial
 from bench_lib.statistics import by_chance
 from bench_lib.summary import Summary
@@ -28,10 +28,7 @@ def choices(report: Summary) -> Markdown:
 def choice(record: Record) -> str:
     """One choice: what was taken, and what each other precision lacked."""
     case = record.case
-    where = tr(
-        "{name}, {size}×{size}, batch {batch}",
-        name=LABELS.get(case.engine, case.engine), size=case.image_size, batch=case.batch_size,
-    )  # fmt: skip
+    where = located(LABELS.get(case.engine, case.engine), case.image_size, case.batch_size)
     taken = [trial for trial in record.trials if not trial.reason]
     others = "; ".join(passed_over(trial, record.limits.auto_max_error) for trial in record.trials if trial.reason)
     if not taken:

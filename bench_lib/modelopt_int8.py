@@ -153,18 +153,18 @@ def share(graph: fx.Graph) -> None:
 
     NVIDIA's guide to quantized types advises so: the value need not be kept in a larger type as well.
     """
-    rounded: dict[fx.Node, fx.Node] = {}
+    steps: dict[fx.Node, fx.Node] = {}
     for node in list(graph.nodes):
         if not is_step(node):
             continue
         value, largest = node.args[0], unwrapped(node.args[1])
         if value.op == "placeholder":  # weights, or the images, which nothing else reads
             continue
-        if value in rounded:
-            node.replace_all_uses_with(rounded[value])
+        if value in steps:
+            node.replace_all_uses_with(steps[value])
             graph.erase_node(node)
             continue
-        rounded[value] = node
+        steps[value] = node
         node.args = (value, largest, *node.args[2:])
         value.append(node)
         value.replace_all_uses_with(node, delete_user_cb=lambda user, own=node: user is not own and not is_step(user))

@@ -92,7 +92,12 @@ def variants_among(names: list[str], grid: Grid) -> str:
 
 def at(row) -> str:
     """Where a figure was measured: engine, precision, image size and batch."""
-    return tr("{name}, {size}×{size}, batch {batch}", name=row["name"], size=row["image_size"], batch=row["batch_size"])
+    return located(row["name"], row["image_size"], row["batch_size"])
+
+
+def located(name: str, image_size: int, batch_size: int) -> str:
+    """A name with the image size and batch that it stands for."""
+    return tr("{name}, {size}×{size}, batch {batch}", name=name, size=image_size, batch=batch_size)
 
 
 def leadership(blocks: list[findings.Block]) -> str:

@@ -13,7 +13,7 @@ from bench_lib.cases import Case
 from bench_lib.checks import read_check
 from bench_lib.figures import MIB, called
 from bench_lib.language import mark, told, tr, tr_n
-from bench_lib.narrative import bullets, few, not_measured, unfinished
+from bench_lib.narrative import bullets, few, located, not_measured, unfinished
 from bench_lib.scaling import Crowd, Scaled, Scaling, Way
 from bench_lib.tables import styled
 from bench_lib.words import listed, listed_few, number, percent, plain, quoted, times
@@ -172,7 +172,7 @@ def members(crowd: Crowd) -> str:
 
 def at(case: Case) -> str:
     """A case in words."""
-    return tr("{name}, {size}×{size}, batch {batch}", name=called(case), size=case.image_size, batch=case.batch_size)
+    return located(called(case), case.image_size, case.batch_size)
 
 
 def table(folder: str | Path) -> Styler | HTML:

@@ -9,6 +9,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, ScalarForm
 from pandas.io.formats.style import Styler
 
 from bench_lib import plots
+from bench_lib.cases import Case
 from bench_lib.checks import read_check
 from bench_lib.endtoend import EndToEnd, Pipelined
 from bench_lib.figures import called
@@ -132,20 +133,22 @@ def together(found: EndToEnd) -> list[str]:
 def failures(found: EndToEnd) -> list[str]:
     """Which cases have no figures, and why."""
     failed = [
-        f"{tr('{name}, batch {batch}', name=quoted(called(one.case)), batch=one.case.batch_size)} — "
-        f"{quoted(told(one.failed.reason, one.failed.detail))}" for one in found.cases if one.failed
-    ]  # fmt: skip
+        f"{quoted(at(one.case))} — {quoted(told(one.failed.reason, one.failed.detail))}"
+        for one in found.cases
+        if one.failed
+    ]
     return [tr("Not measured: {cases}.", cases=listed_few(failed))] if failed else []
 
 
 def left(found: EndToEnd) -> list[str]:
     """What an interrupted measurement has not come to."""
     there = {one.case.id for one in found.cases}
-    names = [
-        tr("{name}, batch {batch}", name=called(case), batch=case.batch_size)
-        for case in found.grid.cases() if case.id not in there
-    ]  # fmt: skip
-    return unfinished(names, found.command)
+    return unfinished([at(case) for case in found.grid.cases() if case.id not in there], found.command)
+
+
+def at(case: Case) -> str:
+    """A case in words."""
+    return tr("{name}, batch {batch}", name=called(case), batch=case.batch_size)
 
 
 def table(folder: str | Path) -> Styler | HTML:
