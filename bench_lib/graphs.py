@@ -1,6 +1,7 @@
 """A pass over a batch recorded into one CUDA graph: the host then sends it whole, however many kernels it has."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 
@@ -8,15 +9,32 @@ WARM_UP = 3  # passes before the capture: libraries load, cuDNN chooses its kern
 Network = Callable[[torch.Tensor], torch.Tensor]
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """A recorded pass; a call replays it and returns its `output`, the same tensor each time.
+
+    A graph reads by address, and keeps nothing in memory itself: `network` and `pieces` are what it reads.
+    """
+
+    graph: torch.cuda.CUDAGraph
+    output: torch.Tensor
+    network: Network
+    pieces: tuple[torch.Tensor, ...]
+
+    def __call__(self) -> torch.Tensor:
+        """The output, once the stream comes to it, for what the pieces hold by then."""
+        self.graph.replay()
+        return self.output
+
+
 def cut(images: torch.Tensor, parts: int) -> tuple[torch.Tensor, ...]:
     """The batch in so many parts (fewer, if it has fewer images), each a view."""
     return images.chunk(parts) if parts > 1 else (images,)
 
 
-def capture(network: Network, pieces: tuple[torch.Tensor, ...], streams: int = 1) -> Callable[[], torch.Tensor]:
-    """Record the network's pass over a batch in `pieces`, which stay where they are; the result replays it.
+def capture(network: Network, pieces: tuple[torch.Tensor, ...], streams: int = 1) -> Recorded:
+    """Record the network's pass over a batch in `pieces`, which stay where they are.
 
-    A replay computes from what the pieces hold by then and returns the same tensor each time, with that pass's output.
     The pieces follow one another, or go by turns to so many `streams`. The warm-up is on a side stream, as CUDA graphs
     need it.
     """
@@ -30,12 +48,7 @@ def capture(network: Network, pieces: tuple[torch.Tensor, ...], streams: int = 1
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph, stream=stream):
         output = forward(network, pieces, sides)
-
-    def replay() -> torch.Tensor:
-        graph.replay()
-        return output
-
-    return replay
+    return Recorded(graph, output, network, pieces)
 
 
 def forward(network: Network, pieces: tuple[torch.Tensor, ...], sides: list[torch.cuda.Stream]) -> torch.Tensor:

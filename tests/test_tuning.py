@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import os
+import weakref
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,17 @@ def test_a_pass_is_warmed_up_on_a_side_stream_recorded_once_and_replayed(monkeyp
     assert replay() is first
     assert gpu.log == ["replay"] * 2
     assert torch.equal(first, images.sum((1, 2, 3))[:, None])
+
+
+def test_what_a_recorded_pass_reads_stays_in_memory_as_long_as_it_can_be_replayed(monkeypatch):
+    FakeGpu(monkeypatch)
+    network = nn.Flatten()
+    weights = weakref.ref(network)
+    replay = graphs.capture(network, (torch.randn(2, 3),))
+    del network
+    assert weights() is not None
+    del replay
+    assert weights() is None
 
 
 def test_a_batch_is_cut_into_parts_on_streams_that_are_forked_and_joined(monkeypatch):
