@@ -1,4 +1,4 @@
-"""A case in a fresh process or a thread of its own, outside a sweep: built there, and why there is nothing if not."""
+"""A case in a fresh process or thread of its own, outside a sweep: built and checked there, or why there is nothing."""
 
 import multiprocessing
 from collections.abc import Callable
@@ -8,12 +8,20 @@ from typing import Any
 
 import torch
 
-from bench_lib import engines, models
+from bench_lib import accuracy, engines, models
 from bench_lib.cases import Case
 from bench_lib.checks import Absent
-from bench_lib.measure import failure_reason
+from bench_lib.measure import failure_reason, inaccuracy
 
 DIED = "процесс измерения аварийно завершился"
+
+
+class Inexact(Exception):
+    """An engine answers something else than PyTorch's reference; `reason` is Russian, `str()` English."""
+
+    def __init__(self, reason: str, english: str) -> None:
+        super().__init__(english)
+        self.reason = reason
 
 
 def called(function: Callable, *given: Any) -> Any:
@@ -57,3 +65,17 @@ def built(case: Case, seed: int, cores: int | None = None) -> engines.Engine:
     """The case's engine, built for this thread after `begin`."""
     device = begin(case, cores)
     return engines.build(case, models.network(case.model, seed, case.weights), models.images(case, seed, device))
+
+
+def check(engine: engines.Engine, case: Case, seed: int) -> None:
+    """Infer the case's own images once more; raise `Inexact` if the output is not what its precision allows."""
+    device = engines.device()
+    model, images = models.network(case.model, seed, case.weights), models.images(case, seed, device)
+    engine.fill(images)
+    engine.synchronize()
+    engine.run()
+    engine.synchronize()
+    expected, name = accuracy.reference(model, images, device)
+    compared = accuracy.compare(engine.output(), expected, name, case.precision)
+    if not accuracy.is_acceptable(compared):
+        raise Inexact(*inaccuracy(compared))

@@ -102,7 +102,7 @@ def measure(case: Case, grid: PipelineGrid, paths: Sequence[Path], workers: int)
 
 
 def run(case: Case, grid: PipelineGrid, paths: Sequence[Path], workers: int) -> Pipelined:
-    """Build the engine; time decoding, copying and inference alone, and then the whole."""
+    """Build the engine; time decoding, copying and inference alone, and then the whole; check the engine's output."""
     engine = apart.built(case, grid.seed)
     infer_ips = 1e3 * case.batch_size / figures(engine, grid.limits)["throughput"]
     loader = DataLoader(
@@ -116,6 +116,7 @@ def run(case: Case, grid: PipelineGrid, paths: Sequence[Path], workers: int) -> 
         "infer_ips": infer_ips,
         "whole_ips": rate(lambda: answer(engine, next(batches)), case.batch_size, grid.window_s, ahead),
     }
+    apart.check(engine, case, grid.seed)
     return Pipelined(case=case, workers=workers, **rates)
 
 

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -82,13 +83,17 @@ def crowd(case: Case, way: Way, workers: int, grid: ScalingGrid, cores: int) -> 
             theirs.close()  # the worker's end: so that its death is seen here
             links.append(link)
         gathered = [heard(link, grid.limits.case_timeout_s) for link in links]
-        if not any(isinstance(answer, Absent) for answer in gathered):
+        if not (failed := absent(gathered)):
             tell(links, "go")
             shares = machine.watch_gpu(grid.window_s)
             gathered = [heard(link, grid.limits.case_timeout_s) for link in links]
             used = memory.device_bytes()
             host = sum(psutil.Process(process.pid).memory_full_info().uss for process in started)
-        if failed := next((answer for answer in gathered if isinstance(answer, Absent)), None):
+            failed = absent(gathered)
+        if not failed:
+            tell(links, "check")
+            failed = absent([heard(link, grid.limits.case_timeout_s) for link in links])
+        if failed:
             return Crowd(way=way, workers=workers, cores=each, failed=failed)
     except (OSError, psutil.Error) as error:  # a worker that has died, or one that the system did not start
         return Crowd(way=way, workers=workers, cores=each, failed=Absent(
@@ -99,6 +104,11 @@ def crowd(case: Case, way: Way, workers: int, grid: ScalingGrid, cores: int) -> 
             process.join()
     return Crowd(way=way, workers=workers, cores=each, **figures(gathered, case.batch_size, shares, cores),
                  device_bytes=None if used is None else max(0, used - idle), host_bytes=host)  # fmt: skip
+
+
+def absent(answers: list[Any]) -> Absent | None:
+    """The first of the answers that says why there are no figures."""
+    return next((answer for answer in answers if isinstance(answer, Absent)), None)
 
 
 def figures(works: list[Work], batch_size: int, shares: list[float] | None, cores: int) -> dict[str, Any]:
@@ -132,40 +142,47 @@ def heard(link: Connection, timeout_s: float) -> Any:
 
 
 def work(link: Connection, case: Case, grid: ScalingGrid, threads: int, cores: int) -> None:
-    """In a fresh process: build in each thread, say that it is ready, infer when told, send what was done, and wait."""
-    built, go = threading.Semaphore(0), threading.Event()
-    one_builds, works, faults = threading.Lock(), [], []
+    """In a fresh process: build in each thread and say that it is ready; when told, infer and send what was done.
+
+    When told again, since the parent looks at the memory first, check each engine's output and send None. Where
+    something goes wrong, `Absent` is sent instead, and nothing after it.
+    """
+    step, go, check = threading.Semaphore(0), threading.Event(), threading.Event()
+    one_at_a_time, works, faults = threading.Lock(), [], []
 
     def worker() -> None:
         try:
-            with one_builds:
+            with one_at_a_time:
                 engine = apart.built(case, grid.seed, cores)
                 warm_up(engine, grid.limits, time.perf_counter)
-            built.release()
+            step.release()
             go.wait()
             works.append(infer(engine, grid.window_s))
+            step.release()
+            check.wait()
+            with one_at_a_time:
+                apart.check(engine, case, grid.seed)
         except Exception as error:  # a runtime may raise anything, in any thread
             faults.append(error)
-            built.release()
+        step.release()
+
+    def told(answer: Callable[[], Any]) -> bool:
+        """Once all threads have come a step further, send the answer, or what went wrong; then wait for a word."""
+        for _ in running:
+            step.acquire()
+        link.send(apart.absent(faults[0]) if faults else answer())
+        link.recv()
+        return not faults
 
     running = [threading.Thread(target=worker, daemon=True) for _ in range(threads)]
     for thread in running:
         thread.start()
-    for _ in running:
-        built.acquire()
-    if not faults:
-        link.send("ready")
-        link.recv()
+    if told(lambda: "ready"):
         before_s = cpu_s()
         go.set()
-        for thread in running:
-            thread.join()
-        spent_s = cpu_s() - before_s
-    if faults:
-        link.send(apart.absent(faults[0]))
-    else:
-        link.send(Work([ms for ms, _ in works], [seconds for _, seconds in works], spent_s))
-    link.recv()  # stay, with all memory, until the parent has looked at it
+        if told(lambda: Work([ms for ms, _ in works], [seconds for _, seconds in works], cpu_s() - before_s)):
+            check.set()
+            told(lambda: None)
 
 
 def cpu_s() -> float:

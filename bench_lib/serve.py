@@ -86,7 +86,7 @@ def serve_case(cases: list[Case], grid: ServingGrid) -> tuple[Served, str]:
 
 
 def curve(cases: list[Case], grid: ServingGrid) -> tuple[Served, str]:
-    """Build the engine for each batch size, and load the queue before it at one rate after the other."""
+    """Build the engine for each batch size, load the queue before it at one rate after the other, check its output."""
     idle = memory.device_bytes()
     built = build(cases, grid.seed)
     call_ms = {size: figures(engine, grid.limits)["throughput"] for size, engine in built.items()}
@@ -103,6 +103,8 @@ def curve(cases: list[Case], grid: ServingGrid) -> tuple[Served, str]:
     rates = search(measure, ceiling(call_ms), grid.p99_ms, grid.closeness)
     points = list(tqdm(rates, desc=cases[-1].id, unit="rate", dynamic_ncols=True))
     points.sort(key=lambda point: point.offered_ips)
+    for case in cases:
+        apart.check(built[case.batch_size], case, grid.seed)
     return Served(case=cases[-1], call_ms=call_ms, device_bytes=added, points=points), "\n".join(words) + "\n"
 
 

@@ -12,6 +12,7 @@ from bench_lib import apart, checks, cli, engines, models, pipeline, pipelines, 
 from bench_lib.cases import Case, InputError, read_grid
 from bench_lib.checks import Absent
 from bench_lib.endtoend import EndToEnd, Pipelined, PipelineGrid
+from bench_lib.engines.pytorch import PyTorchEngine
 from bench_lib.words import NBSP
 
 LIMITS = {"warmup_min_s": 0.01, "warmup_max_s": 0.2, "min_count": 3, "min_s": 0.02}
@@ -101,6 +102,14 @@ def test_a_real_pipeline_is_measured_from_files_on(tmp_path, capsys):
     assert 10_000 < found.image_bytes < 500_000
     assert min(one.decode_ips, one.copy_ips, one.infer_ips, one.whole_ips) > 0
     assert one.case.id in capsys.readouterr().out
+
+
+def test_an_engine_that_answers_something_else_is_a_row_with_its_reason(tmp_path, monkeypatch):
+    monkeypatch.setattr(apart, "called", apart.attempt)
+    monkeypatch.setattr(PyTorchEngine, "output", lambda _: torch.ones(2, 1000))
+    failed = pipeline.measure(GRID.cases()[0], GRID, write(tmp_path, 2), 1).failed
+    assert failed.reason.startswith("выход неточен: наибольшая относительная ошибка ")
+    assert failed.detail.startswith("the output is inexact: the largest relative error is ")
 
 
 def crash(*_):

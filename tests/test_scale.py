@@ -1,11 +1,14 @@
 """Several at once: figures exact on made work, real short runs of two processes and two threads, and what is told."""
 
 import contextlib
+import multiprocessing
 import os
+import threading
 import time
 from types import SimpleNamespace
 
 import pytest
+import torch
 from bs4 import BeautifulSoup
 from made import GPU, LOAD, MACHINE, MIB, crowd, scaling
 
@@ -13,6 +16,7 @@ from bench_lib import checks, cli, machine, neighbours, scale
 from bench_lib import scaling as nouns
 from bench_lib.cases import Case, read_grid
 from bench_lib.checks import Absent
+from bench_lib.engines.pytorch import PyTorchEngine
 from bench_lib.scale import Work
 from bench_lib.scaling import Scaling, ScalingGrid
 from bench_lib.words import NBSP
@@ -63,6 +67,21 @@ def test_two_really_run_at_once(way):
     assert found.host_bytes > 50 * MIB
     assert found.cores == 1
     assert found.busy > 0
+
+
+def test_a_worker_whose_answers_are_wrong_says_so_after_its_memory_was_looked_at(monkeypatch):
+    monkeypatch.setattr(PyTorchEngine, "output", lambda _: torch.full((2, 1000), torch.nan))
+    link, theirs = multiprocessing.Pipe()
+    worker = threading.Thread(target=scale.work, args=(theirs, GRID.cases()[0], GRID, 2, 1))
+    worker.start()
+    assert link.recv() == "ready"
+    link.send("go")
+    assert len(link.recv().latency_ms) == 2
+    assert not link.poll(0.1)
+    link.send("check")
+    assert link.recv().reason == "выход содержит бесконечность или NaN"
+    link.send("end")
+    worker.join()
 
 
 def crash(*_):

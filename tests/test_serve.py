@@ -9,6 +9,7 @@ from made import LOAD, point
 
 from bench_lib import apart, checks, cli, serve, serving
 from bench_lib.cases import InputError, read_grid
+from bench_lib.engines.pytorch import PyTorchEngine
 from bench_lib.serving import Serving, ServingGrid
 
 GRID = LOAD
@@ -136,6 +137,9 @@ def test_a_real_engine_is_served_and_what_is_measured_is_kept(tmp_path, capsys, 
     log = (tmp_path / "run" / serve.LOG).read_text()
     assert log.count("Scenario : Server") >= len(first.points)
     assert "differ by at most" in capsys.readouterr().out
+    monkeypatch.setattr(PyTorchEngine, "output", lambda engine: torch.zeros_like(engine._output))
+    wrong, _ = serve.serve_case(found.grid.groups()[0], found.grid)
+    assert wrong.failed.reason.startswith("выход неточен: наибольшая относительная ошибка 1,0e+00")
     monkeypatch.setattr(serve, "serve_case", lambda *_: pytest.fail("measured again"))
     assert cli.main(command) == 0
     assert checks.read_check(Serving, tmp_path / "run").cases == found.cases
