@@ -29,8 +29,8 @@ STEPS = 1000  # how finely a device's load is tried
 class Device:
     """One device at one engine, precision, image size and batch, as measured.
 
-    `joules` are those of an image, `idle_w` the device's power before anything ran, `samples` how many latencies the
-    99th percentile is of; what is not known is NaN.
+    `busy_w` is the device's power in calls back to back, `idle_w` that before anything ran, `samples` how many
+    latencies the 99th percentile is of; what is not known is NaN.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Device:
     fps: float
     p99_ms: float
     memory_mib: float
-    joules: float = math.nan
+    busy_w: float = math.nan
     idle_w: float = math.nan
     samples: int = 0
 
@@ -71,11 +71,10 @@ class Option:
     def watts(self) -> float:
         """Power of all devices: between idle and busy in proportion to the load (Fan, Weber and Barroso, 2007).
 
-        Where the power of an idle device is not known, what the images alone take.
+        Where the power of an idle device is not known, what computing alone takes.
         """
-        at_work, idle = self.device.joules * self.device.fps, self.device.idle_w
-        idle = 0.0 if math.isnan(idle) else idle
-        return self.devices * (idle + (at_work - idle) * self.busy)
+        idle = 0.0 if math.isnan(self.device.idle_w) else self.device.idle_w
+        return self.devices * (idle + (self.device.busy_w - idle) * self.busy)
 
 
 def fill_ms(batch: int, ips: float) -> float:

@@ -57,7 +57,7 @@ def few(values: list, sentence: Callable[..., str] = str) -> list[str]:
     if len(shown) == len(values):
         return shown
     told = tr(
-        "Above are {shown} of {all} such lines, evenly chosen; the other figures are in the table of results.",
+        "Above are {shown} of {all} such lines, evenly chosen; the tables hold the other figures.",
         shown=len(shown), all=len(values),
     )  # fmt: skip
     return [*shown, told]

@@ -19,6 +19,7 @@ from bench_lib.tables import styled
 from bench_lib.words import listed, listed_few, number, percent, plain, quoted, times
 
 WAYS = {"processes": mark("processes"), "threads": mark("threads")}
+HEADS = {"processes": mark("**Processes.**"), "threads": mark("**Threads.**")}
 ADDED = {
     "processes": mark("Each added process takes another {sizes}."),
     "threads": mark("Each added thread takes another {sizes}."),
@@ -31,8 +32,8 @@ def reading(folder: str | Path) -> Markdown:
     found = read_check(Scaling, folder)
     if found is None:
         return not_measured(tr("Several processes or threads at once were not measured"), Scaling.command)
-    lines = [line for scaled in found.cases for line in of_case(scaled, found)]
-    return bullets([method(found), *few(lines), *failures(found), *left(found)])
+    cases = [scaled for scaled in found.cases if any(crowd.each_ips for crowd in scaled.crowds)]
+    return bullets([method(found), *few(cases, of_case), *failures(found), *left(found)])
 
 
 def method(found: Scaling) -> str:
@@ -57,35 +58,41 @@ def method(found: Scaling) -> str:
     )
 
 
-def of_case(scaled: Scaled, found: Scaling) -> list[str]:
-    """Where a case saturates, what each worker adds, what neighbours cost; then one way beside another."""
-    lines, name = [], quoted(at(scaled.case))
-    measured = {way: crowds for way in found.grid.ways if (crowds := scaled.measured(way))}
+def of_case(scaled: Scaled) -> str:
+    """What does most, how each way saturates, what each worker adds, what neighbours cost; then the ways compared."""
+    measured = {way: crowds for way in WAYS if (crowds := scaled.measured(way))}
+    lines = [f"**{quoted(at(scaled.case))}.** {most([one for crowds in measured.values() for one in crowds])}"]
     for way, crowds in measured.items():
-        head = f"**{name}, {tr(WAYS[way])}.**"
-        if len(crowds) < 2 or crowds[0].workers > 1:
-            said = [tr("There is nothing to compare with: only one number of workers was measured.")]
-        else:
+        said = [tr("There is nothing to compare with: only one number of workers was measured.")]
+        if len(crowds) > 1 and crowds[0].workers == 1:
             said = [saturated(crowds), disturbed(crowds), added(way, crowds)]
-        lines.append(" ".join([head, *said]))
+        lines.append(" ".join([tr(HEADS[way]), *said]))
     if len(measured) == 2:
-        lines += ways_apart(name, *measured.values())
-    return lines
+        lines += ways_apart(*measured.values())
+    return "\n    - ".join(lines)
+
+
+def most(crowds: list[Crowd]) -> str:
+    """Which crowd has the largest throughput, and how much that is beside one worker of its kind."""
+    best = max(crowds, key=lambda crowd: crowd.ips)
+    alone = next((crowd for crowd in crowds if crowd.way == best.way and crowd.workers == 1), best)
+    told = {"ips": number(best.ips), "members": members(best)}
+    if best is alone:
+        return tr("Largest throughput: {ips}{nbsp}images/s with {members}.", **told)
+    return tr("Largest throughput: {ips}{nbsp}images/s with {members}, {times} as many as with one.",
+              times=times(best.ips / alone.ips), **told)  # fmt: skip
 
 
 def saturated(crowds: list[Crowd]) -> str:
     """What one alone reaches, and how many at once fill the device."""
     full, alone = scaling.saturation(crowds), crowds[0]
-    if full is alone:
-        return tr(
-            "One alone already saturates the device: {ips}{nbsp}images/s, and adding more gives at most {share} of "
-            "that.",
-            ips=number(alone.ips), share=percent(max(crowd.ips for crowd in crowds) / alone.ips),
-        )  # fmt: skip
     one = tr("One alone: {ips}{nbsp}images/s.", ips=number(alone.ips))
     if alone.busy is not None:
         one = tr("One alone: {ips}{nbsp}images/s at a utilisation of {busy}.",
                  ips=number(alone.ips), busy=percent(alone.busy))  # fmt: skip
+    if full is alone:
+        share = percent(max(crowd.ips for crowd in crowds[1:]) / alone.ips)
+        return f"{one} {tr('More of them add next to nothing: at most {share} of that.', share=share)}"
     more = tr(
         "Saturation (at least {share} of the largest throughput) is reached with {workers}: {ips}{nbsp}images/s, "
         "{times} as many as with one.",
@@ -124,7 +131,7 @@ def added(way: Way, crowds: list[Crowd]) -> str:
     return tr(ADDED[way], sizes=listed(parts)) if parts else ""
 
 
-def ways_apart(name: str, first: list[Crowd], second: list[Crowd]) -> list[str]:
+def ways_apart(first: list[Crowd], second: list[Crowd]) -> list[str]:
     """Which way is faster at the largest number that both have."""
     both = sorted({crowd.workers for crowd in first} & {crowd.workers for crowd in second} - {1})
     if not both:
@@ -133,12 +140,11 @@ def ways_apart(name: str, first: list[Crowd], second: list[Crowd]) -> list[str]:
     fast, slow = (one, other) if one.ips >= other.ips else (other, one)
     return [
         tr_n(
-            "**{name}, processes against threads.** With equal cores and equal numbers ({n}{nbsp}process or as "
-            "many threads), {ways} get more done: {fast} against {slow}{nbsp}images/s, {times} as many.",
-            "**{name}, processes against threads.** With equal cores and equal numbers ({n}{nbsp}processes or "
-            "as many threads), {ways} get more done: {fast} against {slow}{nbsp}images/s, {times} as many.",
+            "**Compared.** Of {n}{nbsp}process and as many threads, {ways} get more done: {fast} against "
+            "{slow}{nbsp}images/s, {times} as many.",
+            "**Compared.** Of {n}{nbsp}processes and as many threads, {ways} get more done: {fast} against "
+            "{slow}{nbsp}images/s, {times} as many.",
             both[-1],
-            name=name,
             ways=tr(WAYS[fast.way]),
             fast=number(fast.ips),
             slow=number(slow.ips),

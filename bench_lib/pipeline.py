@@ -18,6 +18,7 @@ from bench_lib.clockcheck import figures
 from bench_lib.endtoend import EndToEnd, Pipelined, PipelineGrid
 from bench_lib.engines import Engine
 from bench_lib.sweep import now
+from bench_lib.terminal import per_second
 from bench_lib.timing import Clock
 
 AHEAD = 2  # batches that each worker prepares ahead: PyTorch's own default
@@ -69,7 +70,8 @@ def printed(found: EndToEnd) -> list[str]:
         if one.failed:
             lines.append(f"{one.case.id:44}  {one.failed.detail}")
         else:
-            rates = "".join(f"{rate:11.4g}" for rate in (one.decode_ips, one.copy_ips, one.infer_ips, one.whole_ips))
+            stages = (one.decode_ips, one.copy_ips, one.infer_ips, one.whole_ips)
+            rates = "".join(f"{per_second(stage):>11}" for stage in stages)
             lines.append(f"{one.case.id:44}{one.workers:8}{rates}  {one.bottleneck}")
     return lines
 

@@ -1,6 +1,7 @@
 """A run → what serves a rate of requests: its measured cases and curves, ordered, told, and checked."""
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from bench_lib.records import Record
 from bench_lib.scaling import Scaling
 from bench_lib.serving import Served, Serving, best
 from bench_lib.summary import Summary, all_repeats
+from bench_lib.terminal import per_second
 
 MOST_OPTIONS = 12  # lines
 
@@ -81,18 +83,20 @@ def listed(values: Sequence[int]) -> str:
 def device_of(row: pd.Series, records: Sequence[Record]) -> Device:
     """A device from a row of `Summary.cases` and the measured records that it is of."""
     idle = [r.gpu_idle["power_w"] for r in records if r.gpu_idle and r.gpu_idle.get("power_w") is not None]
+    busy = [r.energy.joules / r.energy.seconds for r in records if r.energy]
+    samples = sum(len(record.timing.latency_ms) for record in records)
     return Device(
         name=row["name"], image_size=int(row.image_size), batch=int(row.batch_size), fps=float(row.fps),
-        p99_ms=float(row.p99_ms), memory_mib=float(row.memory_mib), joules=float(row.joules),
-        idle_w=min(idle, default=math.nan), samples=sum(len(record.timing.latency_ms) for record in records),
+        p99_ms=float(row.p99_ms), memory_mib=float(row.memory_mib), samples=samples,
+        busy_w=statistics.median(busy) if busy else math.nan, idle_w=min(idle, default=math.nan),
     )  # fmt: skip
 
 
 def under_load(found: Serving, known: Sequence[Device]) -> list[tuple[Served, Device]]:
     """The curves of `bench serve` that are of an engine, precision and image size among the devices, with its device.
 
-    That is the engine at the largest batch measured that a queue's mean batch fills, for the energy of an image; its
-    throughput and memory are the queue's own.
+    That is the engine at the largest batch measured that a queue's mean batch fills, for its power; its throughput
+    and memory are the queue's own.
     """
     pairs = []
     for served in found.cases:
@@ -141,7 +145,7 @@ def printed(found: Plan, price_per_hour: float | None = None) -> list[str]:
     for option in found.options[:MOST_OPTIONS]:
         device, price = option.device, (price_per_hour or 0) * option.devices
         lines.append(
-            f"{option.devices:7}  {device.name:34}{device.batch:6}{option.each_ips:11.4g}{option.busy:6.0%}"
+            f"{option.devices:7}  {device.name:34}{device.batch:6}{per_second(option.each_ips):>11}{option.busy:6.0%}"
             f"{option.p99_ms:8.3g}{device.memory_mib:9.0f}{shown(option.watts):>9}"
             + f"{price:10.4g}{1e6 * price / (3600 * found.rate_ips):12.4g}" * costs
             + ("  measured" if option.measured else "  computed")
@@ -159,14 +163,14 @@ def ruled(found: Plan) -> list[str]:
         allowed = max(largest_ips(like, found.p99_ms) or 0.0 for like in found.known if like.name == device.name)
         if kept and allowed:
             lines.append(
-                f"Checked: {device.name} kept the limit at {kept.offered_ips:.4g} images/s under load; the rule allows "
-                f"it {allowed:.4g}, {allowed / kept.offered_ips:.2f} of that."
+                f"Checked: {device.name} kept the limit at {per_second(kept.offered_ips)} images/s under load; the "
+                f"rule allows it {per_second(allowed)}, {allowed / kept.offered_ips:.2f} of that."
             )
     return lines
 
 
 def in_company(found: Plan) -> list[str]:
-    """What two processes measured at once on one device answer, beside what the plan counts for the device.
+    """What two processes measured at once on one device answer, beside one alone and what the plan counts for it.
 
     The plan counts a device once, with its throughput, however many processes send it work.
     """
@@ -175,14 +179,16 @@ def in_company(found: Plan) -> list[str]:
         return ["Not checked against two processes at once: `bench scale` measures them."]
     lines = []
     for scaled in company.cases:
-        two = next((c for c in scaled.measured("processes") if c.workers == 2), None)
+        counted = {crowd.workers: crowd for crowd in scaled.measured("processes")}
+        one, two = counted.get(1), counted.get(2)
         rows = found.report.measured
         like = rows[rows.case == scaled.case.id]
-        if two and len(like):
+        if one and two and len(like):
             fps, name = float(like.iloc[0].fps), f"{like.iloc[0]['name']}, batch {scaled.case.batch_size}"
             lines.append(
-                f"Checked: two processes at once on one device answer {two.ips:.4g} images/s ({name}), "
-                f"{two.ips / fps:.2f} of the {fps:.4g} that the plan counts for it."
+                f"Checked: two processes at once on one device answer {per_second(two.ips)} images/s ({name}), "
+                f"{two.ips / one.ips:.2f} of the {per_second(one.ips)} of one alone, and {two.ips / fps:.2f} of the "
+                f"{per_second(fps)} that the plan counts for it."
             )
     return lines or ["Not checked against two processes at once: `bench scale` measured none of this run's cases."]
 
@@ -199,7 +205,8 @@ def reach(found: Plan) -> list[str]:
     if first.measured:
         lines.append(
             f"Measured under load: one device behind a queue (batches up to {device.batch}) answered "
-            f"{first.kept_ips:.4g} images/s with a p99 of {first.p99_ms:.3g} ms; here each gets {first.each_ips:.4g}."
+            f"{per_second(first.kept_ips)} images/s with a p99 of {first.p99_ms:.3g} ms; here each gets "
+            f"{per_second(first.each_ips)}."
         )
     else:
         lines.append(
@@ -212,7 +219,7 @@ def reach(found: Plan) -> list[str]:
             f"Measured was one device; {first.devices} are {first.devices} times it: what they share (network, "
             "decoding, a host's processor and power) is not in the figures, nor is one to spare for when one fails."
         )
-    if math.isnan(device.joules):
+    if math.isnan(device.busy_w):
         lines.append("Power is not known: this run counted no energy.")
     elif math.isnan(device.idle_w):
         lines.append("Power is that of computing alone: what an idle device takes was not measured.")

@@ -18,6 +18,7 @@ from bench_lib.cases import Case
 from bench_lib.checks import Absent
 from bench_lib.scaling import Crowd, Scaled, Scaling, ScalingGrid, Way
 from bench_lib.sweep import now
+from bench_lib.terminal import per_second
 from bench_lib.timing import call_ms, warm_up
 
 
@@ -51,18 +52,22 @@ def check_scaling(grid: ScalingGrid, folder: Path) -> Scaling:
 
 def printed(found: Scaling) -> list[str]:
     """Lines for the terminal: each case and crowd."""
-    lines = [f"{'case':40}{'':>4}{'':10}{'img/s':>8}{'p50 ms':>8}{'p99 ms':>8}{'busy':>6}{'GPU MiB':>9}{'host MiB':>9}"]
+    width = 2 + max((len(scaled.case.id) for scaled in found.cases), default=0)
+    lines = [f"{'case':{width}}{'at once':14}{'img/s':>8}{'p50 ms':>8}{'p99 ms':>8}{'busy':>6}{'GPU MiB':>9}"
+             f"{'host MiB':>9}"]  # fmt: skip
     for scaled in found.cases:
         for one in scaled.crowds:
-            start = f"{scaled.case.id:40}{one.workers:4} {one.way:9}"
+            start = f"{scaled.case.id:{width}}{f'{one.workers} {one.way}':14}"
             if one.failed:
-                lines.append(f"{start}  {one.failed.detail}")
+                lines.append(f"{start}{one.failed.detail}")
                 continue
             device, host = (
                 "—" if size is None else f"{size / 2**20:.0f}" for size in (one.device_bytes, one.host_bytes)
             )
             busy = "—" if one.busy is None else f"{one.busy:.0%}"
-            lines.append(f"{start}{one.ips:8.4g}{one.p50_ms:8.3g}{one.p99_ms:8.3g}{busy:>6}{device:>9}{host:>9}")
+            lines.append(
+                f"{start}{per_second(one.ips):>8}{one.p50_ms:8.3g}{one.p99_ms:8.3g}{busy:>6}{device:>9}{host:>9}"
+            )
     return lines
 
 

@@ -15,6 +15,7 @@ from bench_lib.engines import Engine, Unavailable
 from bench_lib.records import write_text
 from bench_lib.serving import QUEUE_P99_MS, Point, Served, Serving, ServingGrid, best, broken, ceiling
 from bench_lib.sweep import now
+from bench_lib.terminal import per_second
 from bench_lib.words import number, plain
 
 SHARES = (0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # of the ceiling: the rates that the curve begins with
@@ -61,18 +62,20 @@ def begun(grid: ServingGrid, on: dict, folder: Path) -> tuple[list[Served], str]
 def printed(found: Serving) -> list[str]:
     """Lines for the terminal: each case's best rate under the limit, or why it has none."""
     limit = found.grid.p99_ms
-    lines = [f"{'case':44}{'img/s under limit':>18}{'p50 ms':>9}{'p99 ms':>9}{'batch':>7}{'ceiling':>9}"]
+    width = 2 + max((len(served.case.id) for served in found.cases), default=0)
+    lines = [f"{'case':{width}}{'img/s under limit':>17}{'p50 ms':>9}{'p99 ms':>9}{'batch':>7}{'ceiling':>9}"]
     for served in found.cases:
+        start = f"{served.case.id:{width}}"
         kept = best(served.points, limit)
         if served.failed:
-            lines.append(f"{served.case.id:44}  {served.failed.detail}")
+            lines.append(f"{start}{served.failed.detail}")
         elif kept is None:
             least = min(point.loadgen.p99_ms for point in served.points)
-            lines.append(f"{served.case.id:44}  no rate keeps p99 under {limit:g} ms; the least p99 was {least:.3g} ms")
+            lines.append(f"{start}no rate keeps p99 under {limit:g} ms; the least p99 was {least:.3g} ms")
         else:
             counted = kept.loadgen
-            lines.append(f"{served.case.id:44}{kept.offered_ips:18.4g}{counted.p50_ms:9.3g}{counted.p99_ms:9.3g}"
-                         f"{kept.batch:7.1f}{served.ceiling_ips:9.4g}")  # fmt: skip
+            lines.append(f"{start}{per_second(kept.offered_ips):>17}{counted.p50_ms:9.3g}{counted.p99_ms:9.3g}"
+                         f"{kept.batch:7.1f}{per_second(served.ceiling_ips):>9}")  # fmt: skip
     apart = [point.apart for served in found.cases for point in served.points]
     if apart:
         lines.append(f"Ours and LoadGen's counts differ by at most {max(*apart, 1e-4):.2%} over {len(apart)} rates.")
@@ -158,9 +161,12 @@ def next_rate(points: list[Point], p99_ms: float, closeness: float) -> float | N
 
 
 def queue_alone(grid: ServingGrid) -> list[Point]:
-    """The queue before an engine that does nothing, at rates doubled for as long as p99 stays below `QUEUE_P99_MS`."""
+    """The queue before an engine that does nothing, at rates doubled until two in a row break `QUEUE_P99_MS`.
+
+    A single one that does so may be a pause of the machine.
+    """
     points, idle = [], {max(grid.batch_sizes): NoOp()}
-    while not points or best(points[-1:], QUEUE_P99_MS):
+    while len(points) < 2 or best(points[-2:], QUEUE_P99_MS):
         rate_ips = QUEUE_IPS * 2 ** len(points)
         requests = math.ceil(rate_ips * QUEUE_S)
         point, _ = batching.under_load(idle, rate_ips, requests, grid.max_wait_ms / 1e3, QUEUE_P99_MS)

@@ -1,10 +1,15 @@
-"""Colours for people at a terminal; files, pipes and logs get plain text."""
+"""What people see at a terminal: rates, and colours, which files, pipes and logs do not get."""
 
 import os
 import sys
 from typing import TextIO
 
 CODES = {"red": 31, "green": 32, "yellow": 33}
+
+
+def per_second(value: float) -> str:
+    """A rate in four significant digits or whole, never with an exponent: 0.3785, 316.9, 33168."""
+    return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
 def coloured(text: str, colour: str, stream: TextIO | None = None) -> str:

@@ -143,14 +143,17 @@ def queue(found: Serving) -> list[str]:
         most=number(most.offered_ips, 0),
         limit=plain(serving.QUEUE_P99_MS),
     )
-    near = [
-        quoted(name(served, found))
-        for served in found.cases
-        if (kept := serving.best(served.points, limit)) and kept.offered_ips > most.offered_ips / 2
-    ]
+    kept = [(point.offered_ips, quoted(name(served, found))) for served in found.cases
+            if (point := serving.best(served.points, limit))]  # fmt: skip
+    carried, through = max([(most.offered_ips, ""), *kept])
+    if through:
+        more = tr("Yet {rate}{nbsp}requests/s got through it in time ({name}), so it sustains at least as many.",
+                  rate=number(carried, 0), name=through)  # fmt: skip
+        text = f"{text} {more}"
+    near = [label for ips, label in kept if ips > carried / 2]
     if near:
-        close = tr("Close to this, and so possibly limited by the queue rather than by the device: {names}.",
-                   names=listed_few(near))  # fmt: skip
+        close = tr("Above half of what it sustains, and so possibly limited by the queue rather than by the device: "
+                   "{names}.", names=listed_few(near))  # fmt: skip
         text = f"{text} {close}"
     return [text]
 

@@ -84,9 +84,9 @@ def test_a_measured_curve_gives_the_devices_that_its_best_rate_under_the_limit_n
 
 
 def test_power_lies_between_idle_and_busy_in_proportion_to_the_load():
-    half = capacity.Option(device(joules=0.3, idle_w=100.0), 4, 500.0, 9.0)
+    half = capacity.Option(device(busy_w=300.0, idle_w=100.0), 4, 500.0, 9.0)
     assert half.watts == pytest.approx(4 * (100 + 0.5 * (300 - 100)))
-    assert capacity.Option(device(joules=0.3), 4, 500.0, 9.0).watts == pytest.approx(2000 * 0.3)
+    assert capacity.Option(device(busy_w=300.0), 4, 500.0, 9.0).watts == pytest.approx(4 * 0.5 * 300)
     assert math.isnan(capacity.Option(device(), 4, 500.0, 9.0).watts)
 
 
@@ -109,7 +109,7 @@ def planned(capsys, *arguments):
 
 
 def test_the_plan_names_devices_engine_batch_memory_power_and_cost(tmp_path, capsys):
-    energy = Energy(joules=30.0, images=100, seconds=1.0, source="NVML")
+    energy = Energy(joules=600.0, images=2000, seconds=2.0, source="NVML")
     idle = {"power_w": 100.0}
     written(
         tmp_path, record(ms=5, fps=1000, energy=energy, gpu_idle=idle), record("onnx_runtime", ms=5, fps=250), gpu=GPU
@@ -183,6 +183,9 @@ def test_the_plan_checks_itself_against_two_processes_at_once(tmp_path, capsys):
     assert "Not checked against two processes at once: `bench scale`" in planned(capsys, *arguments)[1]
     checks.write_check(scaling(crowd(1, 600), crowd(2, 930)), tmp_path)
     said = planned(capsys, *arguments)[1]
-    assert "two processes at once on one device answer 930 images/s (PyTorch fp32, batch 1), 0.93 of the 1000" in said
+    assert (
+        "two processes at once on one device answer 930 images/s (PyTorch fp32, batch 1), 1.55 of the 600 of one "
+        "alone, and 0.93 of the 1000 that the plan counts for it."
+    ) in said
     checks.write_check(scaling(crowd(1, 600), crowd(2, 930), engine="onnx_runtime"), tmp_path)
     assert "measured none of this run's cases" in planned(capsys, *arguments)[1]

@@ -115,7 +115,7 @@ def test_the_command_measures_each_crowd_and_writes_the_file(tmp_path, monkeypat
     assert [one.workers for one in scaled.measured("threads")] == [1]
     said = capsys.readouterr().out.splitlines()
     assert said[2].split()[:5] == ["resnet18-pytorch-fp32-32px-b2", "1", "processes", "100", "10"]
-    assert said[-1].endswith("2 threads    none")
+    assert said[-1].endswith("2 threads     none")
 
 
 def test_an_interrupted_measurement_goes_on_and_until_then_the_report_says_what_is_left(tmp_path, monkeypatch, capsys):
@@ -193,14 +193,15 @@ def test_without_a_measurement_one_line_says_how_to_make_it(tmp_path):
 def test_saturation_memory_and_neighbours_are_told_as_measured(tmp_path):
     last = crowd(4, 200, p50_ms=35.0, each_ips=[60.0, 50.0, 50.0, 40.0])
     said = told(tmp_path, crowd(1, 100), crowd(2, 190), last)
-    assert "PyTorch fp32, 224×224, батч 1, процессы" in said
-    assert "Один — 100 изобр./с при загрузке 50 %" in said
+    assert "**PyTorch fp32, 224×224, батч 1.** Больше всего успевают 4 процесса: 200 изобр./с, в 2,00 раза" in said
+    assert "    - **Процессы.** Один — 100 изобр./с при загрузке 50 %" in said
     assert "при 2: 190 изобр./с, в 1,90 раза больше, чем один" in said
     assert "Когда их 4, батч занимает в 3,5 раза дольше, чем у одного: p50 35,0 мс, p99 70,0 мс" in said
     assert "самый медленный отстаёт от самого быстрого на 33 %" in said
     assert "Каждый добавленный процесс занимает ещё 100 МиБ памяти хоста" in said
     full = told(tmp_path, crowd(1, 100), crowd(2, 102, device_bytes=0))
-    assert "Один уже насыщает устройство: 100 изобр./с, и большее число даёт не больше чем 102 % от этого" in full
+    assert "Больше всего успевают 2 процесса: 102 изобр./с" in full
+    assert "50 %. Большее число почти ничего не прибавляет: не больше 102 % от этого" in full
     assert "батч занимает не дольше, чем у одного" in full
 
 

@@ -106,6 +106,18 @@ def test_the_published_load_is_valid_and_has_a_limit_of_10_ms():
     assert len(grid.groups()) == 6
 
 
+@pytest.mark.parametrize(
+    ("slow", "tried"), [({2000}, [1000, 2000, 4000, 8000, 16000, 32000]), (set(), [1000, 2000, 4000, 8000, 16000])]
+)
+def test_one_pause_of_the_machine_does_not_end_the_measurement_of_the_queue(monkeypatch, slow, tried):
+    def under_load(_engines, rate, requests, *_):
+        assert requests == rate * serve.QUEUE_S
+        return point(rate, 99.0 if rate in slow or rate > 4000 * (1 + len(slow)) else 1.0), ""
+
+    monkeypatch.setattr(serve.batching, "under_load", under_load)
+    assert [p.offered_ips for p in serve.queue_alone(ServingGrid(**GRID))] == tried
+
+
 @pytest.fixture
 def _threads():
     before = torch.get_num_threads()

@@ -78,6 +78,9 @@ def test_the_queue_itself_is_told_and_who_may_be_limited_by_it(tmp_path):
     assert "при 1 000 запр./с p50 0,100 мс, p99 0,500 мс; p99 до 10 мс она выдерживает при 2 000 запр./с" in said
     assert said.endswith("могут упираться в неё, а не в устройство: ONNX Runtime fp32.")
     assert "упираться" not in told(tmp_path, served([point(900, 5.0)]))
+    said = told(tmp_path, served([point(900, 5.0)]), served([point(2100, 5.0)], "onnx_runtime"))
+    assert "Но 2 100 запр./с прошли через неё вовремя (ONNX Runtime fp32), так что выдерживает она не меньше." in said
+    assert said.endswith("могут упираться в неё, а не в устройство: ONNX Runtime fp32.")
 
 
 def test_the_table_has_the_limit_the_ceiling_and_the_knee(tmp_path):
