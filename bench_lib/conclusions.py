@@ -1,9 +1,11 @@
 """Tables → sentences: what to choose here, and what these data cannot tell."""
 
+from pathlib import Path
+
 import pandas as pd
 from IPython.display import Markdown
 
-from bench_lib import inputs
+from bench_lib import inputs, loads
 from bench_lib.language import tr
 from bench_lib.narrative import MOST_SENTENCES, at, bullets, few
 from bench_lib.summary import Summary, compared
@@ -51,9 +53,9 @@ def latency(at_batch: tuple[int, pd.DataFrame]) -> str:
     )  # fmt: skip
 
 
-def advice(report: Summary) -> Markdown:
-    """The original report's recommendations as they stand here, and the limits of these data."""
-    return bullets([fp16(report), inputs.real_data(report), load(report), repeats(report)])
+def advice(report: Summary, folder: str | Path) -> Markdown:
+    """The original report's recommendations as they stand here, what the run's folder holds on load, and the limits."""
+    return bullets([fp16(report), inputs.real_data(report), load(report), *loads.lines(folder), repeats(report)])
 
 
 def fp16(report: Summary) -> str:

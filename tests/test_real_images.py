@@ -294,19 +294,19 @@ def test_the_report_shows_preparing_and_copying_beside_inference():
     assert "Подготовка" not in text(parts.reading(report(record(), gpu=GPU)))
 
 
-def test_the_report_says_whether_images_were_real():
+def test_the_report_says_whether_images_were_real(tmp_path):
     real, synthetic = report(record(data=ON_CPU), data="my*photos"), report(record())
     told = text(methods.conditions(real))
     assert "реальные изображения из папки <code>my&#42;photos</code> (в ней 900, взято 64, равномерно по" in told
     assert "синтетический" not in told
     assert "**Формат данных:** синтетический" in text(methods.conditions(synthetic))
-    told = text(conclusions.advice(real))
+    told = text(conclusions.advice(real, tmp_path))
     assert (
         "Изображения реальные, а декодирование и подготовка в скорость не входят: в одном потоке они занимают" in told
     )
     assert "5,00 мс на изображение (раздел 3) и нужны сверх этих цифр. Веса случайные" in told
-    assert "Здесь изображения синтетические, а веса случайные" in text(conclusions.advice(synthetic))
-    trained = text(conclusions.advice(report(record(data=ON_CPU), data="photos", weights="w.pt")))
+    assert "Здесь изображения синтетические, а веса случайные" in text(conclusions.advice(synthetic, tmp_path))
+    trained = text(conclusions.advice(report(record(data=ON_CPU), data="photos", weights="w.pt"), tmp_path))
     assert "Веса случайные" not in trained
     assert "Выходы сверены на реальных изображениях, по 64 на конфигурацию." in text(interpretation.accuracy(real))
     assert "Выходы сверены на реальных" not in text(interpretation.accuracy(synthetic))

@@ -193,7 +193,7 @@ def test_without_a_measurement_one_line_says_how_to_make_it(tmp_path):
 def test_saturation_memory_and_neighbours_are_told_as_measured(tmp_path):
     last = crowd(4, 200, p50_ms=35.0, each_ips=[60.0, 50.0, 50.0, 40.0])
     said = told(tmp_path, crowd(1, 100), crowd(2, 190), last)
-    assert "**PyTorch fp32, 224×224, батч 1.** Больше всего успевают 4 процесса: 200 изобр./с, в 2,00 раза" in said
+    assert "**PyTorch fp32, 224×224, батч 1.** Больше всего успевают 4 процесса: 200 изобр./с, в 2 раза" in said
     assert "    - **Процессы.** Один — 100 изобр./с при загрузке 50 %" in said
     assert "при 2: 190 изобр./с, в 1,90 раза больше, чем один" in said
     assert "Когда их 4, батч занимает в 3,5 раза дольше, чем у одного: p50 35,0 мс, p99 70,0 мс" in said

@@ -1,0 +1,94 @@
+"""What was measured under load → what it means for a choice: a line each for serving, several at once, and files."""
+
+from pathlib import Path
+
+from bench_lib import neighbours, pipelines, scaling, serving, under_load
+from bench_lib.checks import read_check
+from bench_lib.endtoend import EndToEnd
+from bench_lib.figures import MIB
+from bench_lib.language import tr
+from bench_lib.scaling import Crowd, Scaled, Scaling
+from bench_lib.serving import Serving
+from bench_lib.words import number, percent, plain, quoted, times
+
+
+def lines(folder: str | Path) -> list[str]:
+    """One line for each of the three that the run's folder holds, and none for what was not measured."""
+    return [*served(read_check(Serving, folder)), *at_once(read_check(Scaling, folder)),
+            *from_files(read_check(EndToEnd, folder))]  # fmt: skip
+
+
+def served(found: Serving | None) -> list[str]:
+    """The highest rate under the limit, and how to count devices for a rate of one's own."""
+    kept = [(point.offered_ips, one) for one in (found.cases if found else [])
+            if (point := serving.best(one.points, found.grid.p99_ms))]  # fmt: skip
+    if not kept:
+        return []
+    rate, most = max(kept, key=lambda pair: pair[0])
+    return [
+        tr(
+            "**Under load.** One device sustains up to {rate}{nbsp}requests/s with p99 within {limit}{nbsp}ms "
+            "({name}). How many devices another rate needs, `bench plan RUN --rate … --p99-ms {limit}` tells, where "
+            "RUN is this report's folder.",
+            rate=number(rate), limit=plain(found.grid.p99_ms), name=quoted(under_load.name(most, found)),
+        )
+    ]  # fmt: skip
+
+
+def at_once(found: Scaling | None) -> list[str]:
+    """What several at once gain at most, and what that costs in time and memory."""
+    groups = [(scaled, crowds) for scaled in (found.cases if found else []) for way in found.grid.ways
+              if len(crowds := scaled.measured(way)) > 1 and crowds[0].workers == 1]  # fmt: skip
+    if not groups:
+        return []
+    scaled, crowds = max(groups, key=lambda group: gain(group[1]))
+    longer = times(max(crowd.p50_ms / crowds[0].p50_ms for _, crowds in groups for crowd in crowds[1:]))
+    text = tr(
+        "**Several at once.** On one device they do at most {times} as many images/s as one alone ({name}, {members}), "
+        "and a batch takes up to {longer} as long.",
+        times=times(gain(crowds)), name=quoted(neighbours.at(scaled.case)), members=neighbours.members(largest(crowds)),
+        longer=longer,
+    )  # fmt: skip
+    if gain(crowds) < 1 / scaling.SATURATED:
+        text = tr("**Several at once.** On one device they gain next to nothing over one alone, and a batch takes up "
+                  "to {longer} as long.", longer=longer)  # fmt: skip
+    return [f"{text} {memory(groups)}".rstrip()]
+
+
+def largest(crowds: list[Crowd]) -> Crowd:
+    """The crowd of the largest throughput."""
+    return max(crowds, key=lambda crowd: crowd.ips)
+
+
+def gain(crowds: list[Crowd]) -> float:
+    """The largest throughput of a crowd beside that of one alone."""
+    return largest(crowds).ips / crowds[0].ips
+
+
+def memory(groups: list[tuple[Scaled, list[Crowd]]]) -> str:
+    """The most that one more takes of the GPU's memory, or of the host's where there is no GPU."""
+    for field in ("device_bytes", "host_bytes"):
+        sizes = [size for _, crowds in groups if (size := scaling.added_bytes(crowds, field)) is not None]
+        if sizes:
+            mib = number(max(*sizes, 0) / MIB, 0)
+            taken = tr("{size}{nbsp}MiB of host memory", size=mib)
+            if field == "device_bytes":
+                taken = tr("{size}{nbsp}MiB of GPU memory", size=mib)
+            return tr("Each one more takes up to {size}.", size=taken)
+    return ""
+
+
+def from_files(found: EndToEnd | None) -> list[str]:
+    """What is left of the bare engine's throughput once images are read, decoded and copied."""
+    measured = found.measured if found else []
+    if not measured:
+        return []
+    best = max(measured, key=lambda one: one.whole_ips)
+    return [
+        tr(
+            "**With preparation.** From JPEG files on, at most {rate}{nbsp}images/s are answered ({name}): {share} of "
+            "what the engine answers without preparation. The slowest stage is {stage}.",
+            rate=number(best.whole_ips), name=quoted(neighbours.at(best.case)),
+            share=percent(best.whole_ips / best.infer_ips), stage=tr(pipelines.STAGES[best.bottleneck]),
+        )
+    ]  # fmt: skip
