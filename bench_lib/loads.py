@@ -7,6 +7,7 @@ from bench_lib.checks import read_check
 from bench_lib.endtoend import EndToEnd
 from bench_lib.figures import MIB
 from bench_lib.language import tr
+from bench_lib.narrative import in_load
 from bench_lib.scaling import Crowd, Scaled, Scaling
 from bench_lib.serving import Serving
 from bench_lib.words import number, percent, plain, quoted, times
@@ -46,8 +47,8 @@ def at_once(found: Scaling | None) -> list[str]:
     text = tr(
         "**Several at once.** On one device they do at most {times} as many images/s as one alone ({name}, {members}), "
         "and a batch takes up to {longer} as long.",
-        times=times(gain(crowds)), name=quoted(neighbours.at(scaled.case)), members=neighbours.members(largest(crowds)),
-        longer=longer,
+        times=times(gain(crowds)), name=quoted(in_load(scaled.case, found.grid)),
+        members=neighbours.members(largest(crowds)), longer=longer,
     )  # fmt: skip
     if gain(crowds) < 1 / scaling.SATURATED:
         text = tr("**Several at once.** On one device they gain next to nothing over one alone, and a batch takes up "
@@ -88,7 +89,7 @@ def from_files(found: EndToEnd | None) -> list[str]:
         tr(
             "**With preparation.** From JPEG files on, at most {rate}{nbsp}images/s are answered ({name}): {share} of "
             "what the engine answers without preparation. The slowest stage is {stage}.",
-            rate=number(best.whole_ips), name=quoted(neighbours.at(best.case)),
+            rate=number(best.whole_ips), name=quoted(in_load(best.case, found.grid)),
             share=percent(best.whole_ips / best.infer_ips), stage=tr(pipelines.STAGES[best.bottleneck]),
         )
     ]  # fmt: skip

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from IPython.display import Markdown
 
 from bench_lib import findings
-from bench_lib.cases import Grid
-from bench_lib.figures import labelled
+from bench_lib.cases import Case, Grid
+from bench_lib.figures import called, labelled
 from bench_lib.language import mark, tr, tr_n
 from bench_lib.summary import Summary
 from bench_lib.words import listed, listed_few, percent, quoted, spread_out
@@ -98,6 +98,18 @@ def at(row) -> str:
 def located(name: str, image_size: int, batch_size: int) -> str:
     """A name with the image size and batch that it stands for."""
     return tr("{name}, {size}×{size}, batch {batch}", name=name, size=image_size, batch=batch_size)
+
+
+def in_load(case: Case, grid: Grid) -> str:
+    """A case of a load in words; the image size only where the grid has several (`sizes` tells a single one)."""
+    if len(grid.image_sizes) > 1:
+        return located(called(case), case.image_size, case.batch_size)
+    return tr("{name}, batch {batch}", name=called(case), batch=case.batch_size)
+
+
+def sizes(grid: Grid) -> str:
+    """Of which size the images are."""
+    return tr("Image size: {sizes}.", sizes=listed([f"{size}×{size}" for size in grid.image_sizes]))
 
 
 def leadership(blocks: list[findings.Block]) -> str:

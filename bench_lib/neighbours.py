@@ -5,15 +5,14 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import HTML, Markdown
-from matplotlib.ticker import FuncFormatter, NullLocator, ScalarFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, ScalarFormatter
 from pandas.io.formats.style import Styler
 
 from bench_lib import plots, scaling
-from bench_lib.cases import Case
 from bench_lib.checks import read_check
-from bench_lib.figures import MIB, called
+from bench_lib.figures import MIB
 from bench_lib.language import mark, told, tr, tr_n
-from bench_lib.narrative import bullets, few, located, not_measured, unfinished
+from bench_lib.narrative import bullets, few, in_load, not_measured, sizes, unfinished
 from bench_lib.scaling import Crowd, Scaled, Scaling, Way
 from bench_lib.tables import styled
 from bench_lib.words import listed, listed_few, number, percent, plain, quoted, times
@@ -24,6 +23,7 @@ ADDED = {
     "processes": mark("Each added process takes another {sizes}."),
     "threads": mark("Each added thread takes another {sizes}."),
 }
+DASHES = {"processes": "-", "threads": "--"}
 CAPTION = mark("Several at once on one device: images per second and median time per batch")
 
 
@@ -33,7 +33,8 @@ def reading(folder: str | Path) -> Markdown:
     if found is None:
         return not_measured(tr("Several processes or threads at once were not measured"), Scaling.command)
     cases = [scaled for scaled in found.cases if any(crowd.each_ips for crowd in scaled.crowds)]
-    return bullets([method(found), *few(cases, of_case), *failures(found), *left(found)])
+    told = few([of_case(scaled, in_load(scaled.case, found.grid)) for scaled in cases])
+    return bullets([f"{method(found)} {sizes(found.grid)}", *told, *failures(found), *left(found)])
 
 
 def method(found: Scaling) -> str:
@@ -58,10 +59,10 @@ def method(found: Scaling) -> str:
     )
 
 
-def of_case(scaled: Scaled) -> str:
+def of_case(scaled: Scaled, name: str) -> str:
     """What does most, how each way saturates, what each worker adds, what neighbours cost; then the ways compared."""
     measured = {way: crowds for way in WAYS if (crowds := scaled.measured(way))}
-    lines = [f"**{quoted(at(scaled.case))}.** {most([one for crowds in measured.values() for one in crowds])}"]
+    lines = [f"**{quoted(name)}.** {most([one for crowds in measured.values() for one in crowds])}"]
     for way, crowds in measured.items():
         said = [tr("There is nothing to compare with: only one number of workers was measured.")]
         if len(crowds) > 1 and crowds[0].workers == 1:
@@ -156,7 +157,8 @@ def ways_apart(first: list[Crowd], second: list[Crowd]) -> list[str]:
 def failures(found: Scaling) -> list[str]:
     """Which crowds have no figures, and why."""
     failed = [
-        f"{quoted(at(scaled.case))}, {members(crowd)} — {quoted(told(crowd.failed.reason, crowd.failed.detail))}"
+        f"{quoted(in_load(scaled.case, found.grid))}, {members(crowd)} — "
+        f"{quoted(told(crowd.failed.reason, crowd.failed.detail))}"
         for scaled in found.cases for crowd in scaled.crowds if crowd.failed
     ]  # fmt: skip
     return [tr("Not measured: {cases}.", cases=listed_few(failed))] if failed else []
@@ -166,7 +168,7 @@ def left(found: Scaling) -> list[str]:
     """What an interrupted measurement has not come to, or not finished."""
     crowds = len(found.grid.ways) * len(found.grid.workers)
     whole = {scaled.case.id for scaled in found.cases if len(scaled.crowds) == crowds}
-    return unfinished([at(case) for case in found.grid.cases() if case.id not in whole], found.command)
+    return unfinished([in_load(case, found.grid) for case in found.grid.cases() if case.id not in whole], found.command)
 
 
 def members(crowd: Crowd) -> str:
@@ -176,17 +178,12 @@ def members(crowd: Crowd) -> str:
     return tr_n("{n}{nbsp}thread", "{n}{nbsp}threads", crowd.workers)
 
 
-def at(case: Case) -> str:
-    """A case in words."""
-    return located(called(case), case.image_size, case.batch_size)
-
-
 def table(folder: str | Path) -> Styler | HTML:
     """Every crowd's figures; nothing where nothing was measured."""
     found = read_check(Scaling, folder)
     rows = [
         {
-            tr("Configuration"): at(scaled.case),
+            tr("Configuration"): in_load(scaled.case, found.grid),
             tr("Run as"): tr(WAYS[way]),
             tr("At once"): str(crowd.workers),
             tr("Images/s"): crowd.ips,
@@ -209,39 +206,35 @@ def figure(folder: str | Path, png: str | Path) -> HTML:
     """Throughput and latency over how many run at once: a colour a case, solid for processes, dashed for threads."""
     found = read_check(Scaling, folder)
     lines = [
-        (at(scaled.case), way, crowds)
+        (in_load(scaled.case, found.grid), way, crowds)
         for scaled in (found.cases if found else [])
         for way in found.grid.ways
         if len(crowds := scaled.measured(way)) > 1
     ]
     if not lines:
         return HTML("")
-    names = list(dict.fromkeys(name for name, _, _ in lines))
-    shown = names[: plots.MOST_PANELS]
+    shown = list(dict.fromkeys(name for name, _, _ in lines))[: plots.MOST_PANELS]
+    colours = plots.styles(pd.DataFrame([{"name": name, "engine": name, "variant": "", "precision_label": ""}
+                                         for name in shown]))  # fmt: skip
+    panels = {tr("Images per second, all together"): lambda c: c.ips, tr("p50 of a batch (ms)"): lambda c: c.p50_ms}
     with plt.rc_context(plots.STYLE):
         drawn, grid = plt.subplots(1, 2, figsize=(9, 3.9), layout="constrained")
-        for axes, title, value in zip(
-            grid,
-            (tr("Images per second, all together"), tr("p50 of a batch (ms)")),
-            (lambda c: c.ips, lambda c: c.p50_ms),
-            strict=True,
-        ):
-            for name, way, crowds in lines:
+        for axes, (title, value) in zip(grid, panels.items(), strict=True):
+            for name, way, crowds in reversed(lines):  # the legend shows each name's last line, that of processes
                 if name in shown:
-                    counts = [crowd.workers for crowd in crowds]
-                    dashes, colour = "-" if way == "processes" else "--", f"C{shown.index(name)}"
-                    axes.plot(counts, list(map(value, crowds)), label=f"{name}, {tr(WAYS[way])}", color=colour,
-                              linestyle=dashes, marker="o", markersize=4)  # fmt: skip
-            axes.set(title=title, xlabel=tr("Running at once"), xscale="log")
+                    style = colours[name].style | {"linestyle": DASHES[way], "markersize": 4}
+                    axes.plot([crowd.workers for crowd in crowds], list(map(value, crowds)), label=name, **style)
+            axes.set(title=title, xlabel=tr("Running at once"), xscale="log", yscale="log")
             axes.set_xticks(sorted({crowd.workers for _, _, crowds in lines for crowd in crowds}))
             axes.xaxis.set_major_formatter(ScalarFormatter())
-            axes.xaxis.set_minor_locator(NullLocator())
-            axes.set_ylim(bottom=0)
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(round(value, 1))))
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 0 if value >= 1 else 2)))
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_minor_locator(NullLocator())
         plots.legend(drawn, grid)
+    caption = tr("{caption}; solid lines: processes, dashed lines: threads", caption=tr(CAPTION))
     every = "; ".join(ends(f"{name}, {tr(WAYS[way])}", crowds) for name, way, crowds in lines)
-    alt = tr("{caption}. Images/s: {lines}.", caption=tr(CAPTION), lines=every)
-    return plots.shown(drawn, tr(CAPTION), alt, png)
+    return plots.shown(drawn, caption, tr("{caption}. Images/s: {lines}.", caption=tr(CAPTION), lines=every), png)
 
 
 def ends(name: str, crowds: list[Crowd]) -> str:

@@ -9,12 +9,11 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, ScalarForm
 from pandas.io.formats.style import Styler
 
 from bench_lib import plots
-from bench_lib.cases import Case
 from bench_lib.checks import read_check
 from bench_lib.endtoend import EndToEnd, Pipelined
 from bench_lib.figures import called
 from bench_lib.language import mark, told, tr, tr_n
-from bench_lib.narrative import bullets, few, not_measured, unfinished
+from bench_lib.narrative import bullets, few, in_load, not_measured, sizes, unfinished
 from bench_lib.tables import styled
 from bench_lib.words import listed, listed_few, number, per_cent, percent, plain, quoted, span
 
@@ -28,7 +27,8 @@ def reading(folder: str | Path) -> Markdown:
     if found is None:
         return not_measured(tr("The path from JPEG files to answers was not measured"), EndToEnd.command)
     lines = [bottlenecks(name, cases) for name, cases in by_name(found).items()]
-    return bullets([method(found), *few(lines), *together(found), *failures(found), *left(found)])
+    how = f"{method(found)} {sizes(found.grid)}"
+    return bullets([how, *few(lines), *together(found), *failures(found), *left(found)])
 
 
 def method(found: EndToEnd) -> str:
@@ -133,7 +133,7 @@ def together(found: EndToEnd) -> list[str]:
 def failures(found: EndToEnd) -> list[str]:
     """Which cases have no figures, and why."""
     failed = [
-        f"{quoted(at(one.case))} — {quoted(told(one.failed.reason, one.failed.detail))}"
+        f"{quoted(in_load(one.case, found.grid))} — {quoted(told(one.failed.reason, one.failed.detail))}"
         for one in found.cases
         if one.failed
     ]
@@ -143,12 +143,7 @@ def failures(found: EndToEnd) -> list[str]:
 def left(found: EndToEnd) -> list[str]:
     """What an interrupted measurement has not come to."""
     there = {one.case.id for one in found.cases}
-    return unfinished([at(case) for case in found.grid.cases() if case.id not in there], found.command)
-
-
-def at(case: Case) -> str:
-    """A case in words."""
-    return tr("{name}, batch {batch}", name=called(case), batch=case.batch_size)
+    return unfinished([in_load(case, found.grid) for case in found.grid.cases() if case.id not in there], found.command)
 
 
 def table(folder: str | Path) -> Styler | HTML:

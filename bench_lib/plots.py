@@ -25,6 +25,7 @@ WIDE_RANGE = 10  # FPS that differ by more than this go on a logarithmic scale
 MOST_PANELS = 6  # more would be too small to read
 MOST_TICKS = 9
 HEAVY_BYTES = 200_000
+LETTERS_AN_INCH, HANDLE = 13, 8  # of a legend: how many letters wide an inch and a line's sample are
 MOST_MARKS = 12  # of a line; more would hide each other, and typesetting them takes longer than all else
 
 
@@ -68,14 +69,14 @@ def drawn(report: Summary) -> tuple[pd.DataFrame, str]:
 
 
 def legend(figure: Figure, panels: Iterable[plt.Axes]) -> None:
-    """One legend under the figure for the lines of all panels, each once."""
+    """One legend under the figure for the lines of all panels, each once, in as many columns as there is room for."""
     found = {}
     for axes in panels:
         found |= dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
     names = sorted(found)
-    figure.legend(
-        [found[name] for name in names], names, loc="outside lower center", ncols=min(3, len(names)), frameon=False
-    )
+    room = figure.get_figwidth() * LETTERS_AN_INCH / (HANDLE + max(map(len, names)))
+    figure.legend([found[name] for name in names], names, loc="outside lower center",
+                  ncols=max(1, min(3, len(names), int(room))), frameon=False)  # fmt: skip
 
 
 def fps_vs_image_size(report: Summary, png: str | Path) -> HTML:

@@ -12,7 +12,7 @@ from bench_lib import plots, serving
 from bench_lib.checks import read_check
 from bench_lib.figures import MIB, called
 from bench_lib.language import mark, told, tr, tr_n
-from bench_lib.narrative import bullets, not_measured, unfinished
+from bench_lib.narrative import bullets, not_measured, sizes, unfinished
 from bench_lib.serving import Point, Served, Serving
 from bench_lib.summary import MOST_NAMES
 from bench_lib.tables import styled
@@ -26,26 +26,25 @@ def reading(folder: str | Path) -> Markdown:
     found = read_check(Serving, folder)
     if found is None:
         return not_measured(tr("Latency under load was not measured"), Serving.command)
-    return bullets([*method(found), *outcome(found), *absent(found), *left(found), *agreement(found), *queue(found)])
+    how = f"{method(found)} {sizes(found.grid)}"
+    return bullets([how, *outcome(found), *absent(found), *left(found), *agreement(found), *queue(found)])
 
 
-def method(found: Serving) -> list[str]:
+def method(found: Serving) -> str:
     """What arrives, how it waits, and what the time holds."""
     grid = found.grid
-    return [
-        tr(
-            "**Load.** MLPerf LoadGen {version}, Server scenario ({date}): requests of one image each arrive at random "
-            "moments (a Poisson process). They wait in a queue: a batch leaves when the largest one is full or when "
-            "the oldest request has waited for {wait}{nbsp}ms. The engine is built for batches of {sizes}; an "
-            "incomplete batch is padded to the next of these. Response time runs from when a request was due to arrive "
-            "until its output is ready; the images are already on the device, so preparing and copying them is not "
-            "included. The precision is the one asked for: the table of results shows which one was actually used.",
-            version=quoted(found.loadgen),
-            date=quoted(found.started_at[:10]),
-            wait=plain(grid.max_wait_ms),
-            sizes=listed(list(map(str, sorted(grid.batch_sizes)))),
-        )
-    ]
+    return tr(
+        "**Load.** MLPerf LoadGen {version}, Server scenario ({date}): requests of one image each arrive at random "
+        "moments (a Poisson process). They wait in a queue: a batch leaves when the largest one is full or when the "
+        "oldest request has waited for {wait}{nbsp}ms. The engine is built for batches of {sizes}; an incomplete batch "
+        "is padded to the next of these. Response time runs from when a request was due to arrive until its output is "
+        "ready; the images are already on the device, so preparing and copying them is not included. The precision is "
+        "the one asked for: the table of results shows which one was actually used.",
+        version=quoted(found.loadgen),
+        date=quoted(found.started_at[:10]),
+        wait=plain(grid.max_wait_ms),
+        sizes=listed(list(map(str, sorted(grid.batch_sizes)))),
+    )
 
 
 def outcome(found: Serving) -> list[str]:

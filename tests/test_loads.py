@@ -32,7 +32,7 @@ def test_several_at_once_are_told_by_the_most_that_they_gain_delay_and_take(tmp_
     (line,) = told(tmp_path, scaling(*crowds, machine=MACHINE | {"gpu": GPU}))
     assert line == (
         "**Несколько сразу.** На одном устройстве они успевают больше, чем один, — самое большее в 2,5 раза (PyTorch "
-        "fp32, 224×224, батч 1, 4 процесса); батч при этом занимает дольше — самое большее в 3,3 раза. "
+        "fp32, батч 1, 4 процесса); батч при этом занимает дольше — самое большее в 3,3 раза. "
         "Каждый следующий занимает до 200 МиБ памяти GPU."
     )
     (line,) = told(tmp_path, scaling(crowd(1, 100), crowd(2, 104, p50_ms=20.0)))
@@ -43,7 +43,7 @@ def test_several_at_once_are_told_by_the_most_that_they_gain_delay_and_take(tmp_
 def test_the_path_from_files_is_told_by_its_best_throughput(tmp_path):
     (line,) = told(tmp_path, end_to_end(pipelined(1, whole=390.0), pipelined(8, infer=2000.0, whole=500.0)))
     assert line == (
-        "**Вместе с подготовкой.** От файлов JPEG до ответов проходит не больше 500 изобр./с (PyTorch fp32, 224×224, "
+        "**Вместе с подготовкой.** От файлов JPEG до ответов проходит не больше 500 изобр./с (PyTorch fp32, "
         "батч 8): 25 % того, что рантайм успевает без подготовки. Медленнее всего декодирование и подготовка."
     )
 

@@ -131,7 +131,7 @@ def test_an_interrupted_measurement_goes_on_and_until_then_the_report_says_what_
     command = ["scale", str(tmp_path / "load.yaml"), "--output", str(tmp_path / "run")]
     assert cli.main(command) == 130
     assert f"What is measured is kept; to go on: bench {' '.join(command)}" in capsys.readouterr().err
-    assert "Измерение прервано, не дошло до: PyTorch fp32, 32×32, батч 2;" in text(neighbours.reading(tmp_path / "run"))
+    assert "Измерение прервано, не дошло до: PyTorch fp32, батч 2;" in text(neighbours.reading(tmp_path / "run"))
     assert cli.main(command) == 0
     (scaled,) = checks.read_check(Scaling, tmp_path / "run").cases
     assert [one.ips for one in scaled.crowds] == [100, 150, 90, 95]
@@ -193,7 +193,7 @@ def test_without_a_measurement_one_line_says_how_to_make_it(tmp_path):
 def test_saturation_memory_and_neighbours_are_told_as_measured(tmp_path):
     last = crowd(4, 200, p50_ms=35.0, each_ips=[60.0, 50.0, 50.0, 40.0])
     said = told(tmp_path, crowd(1, 100), crowd(2, 190), last)
-    assert "**PyTorch fp32, 224×224, батч 1.** Больше всего успевают 4 процесса: 200 изобр./с, в 2 раза" in said
+    assert "**PyTorch fp32, батч 1.** Больше всего успевают 4 процесса: 200 изобр./с, в 2 раза" in said
     assert "    - **Процессы.** Один — 100 изобр./с при загрузке 50 %" in said
     assert "при 2: 190 изобр./с, в 1,90 раза больше, чем один" in said
     assert "Когда их 4, батч занимает в 3,5 раза дольше, чем у одного: p50 35,0 мс, p99 70,0 мс" in said
@@ -225,12 +225,12 @@ def test_threads_are_compared_with_processes_at_the_same_number(tmp_path):
 def test_what_failed_is_named_and_the_table_and_figure_hold_the_rest(tmp_path):
     failed = crowd(8, 1, each_ips=[], failed=Absent(reason="не хватило <памяти>", detail="out of memory"))
     said = told(tmp_path, crowd(1, 100), crowd(2, 190), failed)
-    assert "Не измерены: PyTorch fp32, 224×224, батч 1, 8 процессов — не хватило &#60;памяти&#62;." in said
+    assert "Не измерены: PyTorch fp32, батч 1, 8 процессов — не хватило &#60;памяти&#62;." in said
     html = BeautifulSoup(neighbours.table(tmp_path).to_html(), "html.parser")
     rows = [[td.get_text().replace(NBSP, " ") for td in tr.select("td")] for tr in html.select("tbody tr")]
     assert rows == [
-        ["PyTorch fp32, 224×224, батч 1", "процессы", "1", "100", "10,0", "20,0", "50 %", "100"],
-        ["PyTorch fp32, 224×224, батч 1", "процессы", "2", "190", "10,0", "20,0", "50 %", "200"],
+        ["PyTorch fp32, батч 1", "процессы", "1", "100", "10,0", "20,0", "50 %", "100"],
+        ["PyTorch fp32, батч 1", "процессы", "2", "190", "10,0", "20,0", "50 %", "200"],
     ]
     shown = BeautifulSoup(neighbours.figure(tmp_path, tmp_path / "n.png").data, "html.parser")
     assert "процессы: 100 при 1, 190 при 2" in shown.img["alt"]
