@@ -48,6 +48,13 @@ class Absent(BaseModel):
     detail: str
 
 
+def check_whole(case: BaseModel, *names: str) -> None:
+    """Raise `ValueError` unless a case has all figures of these names, or in `failed` the reason why it has none."""
+    missing = [name for name in names if getattr(case, name) in (None, [], {})]
+    if case.failed is None and missing:
+        raise ValueError(f"without {', '.join(missing)}, and nothing in failed says why")
+
+
 class CaseClock(BaseModel):
     """One case, timed by several clocks in one process.
 

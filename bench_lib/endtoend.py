@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bench_lib.cases import Case
-from bench_lib.checks import Absent, Check
+from bench_lib.checks import Absent, Check, check_whole
 from bench_lib.records import Bytes, Count
 from bench_lib.serving import LoadGrid, PerSecond
 
@@ -42,6 +42,11 @@ class Pipelined(BaseModel):
     infer_ips: PerSecond | None = None
     whole_ips: PerSecond | None = None
     failed: Absent | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Pipelined":
+        check_whole(self, "workers", "decode_ips", "copy_ips", "infer_ips", "whole_ips")
+        return self
 
     @property
     def bottleneck(self) -> Stage:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bench_lib.cases import Case
-from bench_lib.checks import Absent, Check
+from bench_lib.checks import Absent, Check, check_whole
 from bench_lib.records import Bytes, Count, Milliseconds
 from bench_lib.serving import LoadGrid, PerSecond
 
@@ -52,6 +52,11 @@ class Crowd(BaseModel):
     device_bytes: Bytes | None = None
     host_bytes: Bytes | None = None
     failed: Absent | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Crowd":
+        check_whole(self, "each_ips", "p50_ms", "p99_ms")
+        return self
 
     @property
     def ips(self) -> float:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bench_lib.cases import AUTO, Case, Grid, Images
-from bench_lib.checks import Absent, Check
+from bench_lib.checks import Absent, Check, check_whole
 from bench_lib.language import DEFAULT, Language
 from bench_lib.records import Bytes, Count, Milliseconds
 
@@ -117,6 +117,11 @@ class Served(BaseModel):
     device_bytes: Bytes | None = None
     points: list[Point] = []
     failed: Absent | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Served":
+        check_whole(self, "call_ms", "points")
+        return self
 
     @property
     def ceiling_ips(self) -> float:

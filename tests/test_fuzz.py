@@ -4,16 +4,32 @@ import json
 import tempfile
 import unicodedata
 from contextlib import redirect_stderr
+from functools import partial
 from io import StringIO
 from pathlib import Path
 
 import nbformat
+import pytest
 import yaml
 from bs4 import BeautifulSoup
 from here import NEEDS_PANGO
 from hypothesis import example, given
 from hypothesis import strategies as st
-from made import GPU, MACHINE, clock, record, selfcheck, skipped
+from made import (
+    GPU,
+    MACHINE,
+    clock,
+    crowd,
+    end_to_end,
+    pipelined,
+    point,
+    record,
+    scaling,
+    selfcheck,
+    served,
+    serving,
+    skipped,
+)
 from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
@@ -26,13 +42,17 @@ from bench_lib import (
     cli,
     conclusions,
     interpretation,
+    loads,
     methods,
     narrative,
+    neighbours,
     parts,
+    pipelines,
     plots,
     tables,
     trust,
     tuning,
+    under_load,
 )  # fmt: skip
 from bench_lib.cases import Case, Grid, InputError, read_grid
 from bench_lib.export import ReportHTMLExporter, ReportPDFExporter
@@ -213,8 +233,8 @@ def everything(report: Summary):
         methods.how_to_read, tables.results_table, certainty.reading, certainty.intervals_table, certainty.quality,
         parts.reading, parts.table, tables.absent_table, parts.start_table, interpretation.engines,
         interpretation.image_sizes, interpretation.batch_sizes, interpretation.memory, interpretation.accuracy,
-        conclusions.choice, claims.claims_table, claims.seed_rows, conclusions.advice, choices.choices, tuning.reading,
-        tuning.table, tuning.variants_table,
+        conclusions.choice, claims.claims_table, claims.seed_rows, partial(conclusions.advice, folder="no-such-folder"),
+        choices.choices, tuning.reading, tuning.table, tuning.variants_table,
     )  # fmt: skip
     return [section(report) for section in sections] + [tables.card(record) for record in report.records]
 
@@ -259,6 +279,28 @@ def test_a_check_of_the_verdicts_with_faults(data):
         if accepted(checks.read_selfcheck, folder):
             assert shown_as(trust.verdicts(folder))
             assert shown_as(trust.verdicts_table(folder))
+
+
+LOADS = {
+    under_load: serving(served([point(100, 4.0), point(900, 40.0)], device_bytes=2**20),
+                        served(engine="openvino", failed=ABSENT)),
+    neighbours: scaling(crowd(1, 100, device_bytes=2**20), crowd(2, 150, device_bytes=2**21), crowd(1, 90, "threads"),
+                        crowd(2, 1, "threads", each_ips=[], failed=ABSENT)),
+    pipelines: end_to_end(pipelined(1), pipelined(4, infer=300.0)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("section", LOADS, ids=lambda section: section.__name__)
+@given(given=st.data())
+def test_a_measurement_under_load_with_faults(section, given):
+    kind, good = type(LOADS[section]), json.loads(LOADS[section].model_dump_json())
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, kind.file).write_text(json.dumps(given.draw(mutated(good) | mutated(good["cases"][0]).map(
+            lambda case: good | {"cases": [case]}) | JUNK)))  # fmt: skip
+        if accepted(checks.read_check, kind, folder):
+            assert shown_as(section.reading(folder))
+            assert shown_as(section.table(folder))
+            assert all(isinstance(line, str) for line in loads.lines(folder))
 
 
 @given(mutated(GOOD) | JUNK, st.just(MACHINE) | mutated(MACHINE) | JUNK, st.binary(max_size=20))
