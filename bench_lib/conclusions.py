@@ -55,7 +55,8 @@ def latency(at_batch: tuple[int, pd.DataFrame]) -> str:
 
 def advice(report: Summary, folder: str | Path) -> Markdown:
     """The original report's recommendations as they stand here, what the run's folder holds on load, and the limits."""
-    return bullets([fp16(report), inputs.real_data(report), load(report), *loads.lines(folder), repeats(report)])
+    loaded = [*loads.lines(folder), *loads.beside_table(report, folder)]
+    return bullets([fp16(report), inputs.real_data(report), load(report), *loaded, repeats(report)])
 
 
 def fp16(report: Summary) -> str:

@@ -1,5 +1,6 @@
 """What was measured under load → what it means for a choice: a line each for serving, several at once, and files."""
 
+import math
 from pathlib import Path
 
 from bench_lib import neighbours, pipelines, scaling, serving, under_load
@@ -10,13 +11,38 @@ from bench_lib.language import tr
 from bench_lib.narrative import in_load
 from bench_lib.scaling import Crowd, Scaled, Scaling
 from bench_lib.serving import Serving
-from bench_lib.words import number, percent, plain, quoted, times
+from bench_lib.summary import Summary
+from bench_lib.words import number, per_cent, percent, plain, quoted, span, times
 
 
 def lines(folder: str | Path) -> list[str]:
     """One line for each of the three that the run's folder holds, and none for what was not measured."""
     return [*served(read_check(Serving, folder)), *at_once(read_check(Scaling, folder)),
             *from_files(read_check(EndToEnd, folder))]  # fmt: skip
+
+
+def beside_table(report: Summary, folder: str | Path) -> list[str]:
+    """How far what ran alone under load is from the same cases in the table of results; nothing without such cases."""
+    fps = dict(zip(report.measured.case, report.measured.fps, strict=True))
+    ran = []
+    if found := read_check(Scaling, folder):
+        ran += [(scaled.case, found.grid, crowd.ips) for scaled in found.cases
+                for crowd in scaled.measured("processes") if crowd.workers == 1]  # fmt: skip
+    if found := read_check(EndToEnd, folder):
+        ran += [(one.case, found.grid, one.infer_ips) for one in found.measured]
+    alone = [(in_load(case, grid), ips, fps[case.id]) for case, grid, ips in ran if case.id in fps]
+    if not alone:
+        return []
+    shares = [100 * here / there for _, here, there in alone]
+    name, here, there = max(alone, key=lambda one: abs(math.log(one[1] / one[2])))
+    return [
+        tr(
+            "**Load beside the table.** What ran alone in the measurements of load did {shares} of the FPS that the "
+            "table of results has for it; the furthest apart is {name}: {here} against {there}{nbsp}images/s.",
+            shares=per_cent(span(min(shares), max(shares), digits=0)), name=quoted(name), here=number(here),
+            there=number(there),
+        )
+    ]  # fmt: skip
 
 
 def served(found: Serving | None) -> list[str]:

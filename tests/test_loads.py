@@ -48,6 +48,18 @@ def test_the_path_from_files_is_told_by_its_best_throughput(tmp_path):
     )
 
 
+def test_what_ran_alone_is_held_against_the_table(tmp_path):
+    table = report(record(ms=10, fps=200), record("onnx_runtime", ms=10, fps=100), record("openvino", ms=10, fps=100))
+    assert loads.beside_table(table, tmp_path) == []
+    told(tmp_path, scaling(crowd(1, 100), crowd(2, 500), crowd(1, 90, "threads")),
+         end_to_end(pipelined(1, infer=110.0, engine="onnx_runtime"), pipelined(8, infer=1.0)))  # fmt: skip
+    (line,) = loads.beside_table(table, tmp_path)
+    assert line.replace(NBSP, " ") == (
+        "**Нагрузка рядом с таблицей.** То, что в замерах нагрузки работало в одиночку, успевает 50–110 % от FPS в "
+        "таблице результатов; дальше всего друг от друга — PyTorch fp32, батч 1: 100 против 200 изобр./с."
+    )
+
+
 def test_the_recommendations_hold_them(tmp_path):
     checks.write_check(serving(served([point(600, 9.5)])), tmp_path)
     advice = conclusions.advice(report(record()), tmp_path).data
