@@ -104,8 +104,15 @@ def test_a_real_pipeline_is_measured_from_files_on(tmp_path, capsys):
     assert one.case.id in capsys.readouterr().out
 
 
+def in_this_process(photos, batch_size, **_):
+    """Batches as PyTorch's DataLoader makes them, whose handler of signals would stay in this process."""
+    while True:
+        yield torch.stack([photos[number] for number in range(batch_size)])
+
+
 def test_an_engine_that_answers_something_else_is_a_row_with_its_reason(tmp_path, monkeypatch):
     monkeypatch.setattr(apart, "called", apart.attempt)
+    monkeypatch.setattr(pipeline, "DataLoader", in_this_process)
     monkeypatch.setattr(PyTorchEngine, "output", lambda _: torch.ones(2, 1000))
     failed = pipeline.measure(GRID.cases()[0], GRID, write(tmp_path, 2), 1).failed
     assert failed.reason.startswith("выход неточен: наибольшая относительная ошибка ")
