@@ -107,6 +107,18 @@ def test_importing_openvino_sends_nothing_and_starts_no_thread():
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
+def test_a_signal_is_handled_after_several_openvino_engines_are_gone():
+    code = (
+        "import signal; from bench_lib import engines, models; from bench_lib.cases import Case; "
+        "case = Case(engine='openvino', image_size=32); engines.load('openvino').check('fp32'); "
+        "made = [engines.build(case, models.network('resnet18', 0), models.images(case, 0, engines.device())) "
+        "for _ in range(2)]; made.pop(0); made.clear(); "
+        "signal.signal(signal.SIGUSR1, lambda *_: print('handled')); signal.raise_signal(signal.SIGUSR1)"
+    )
+    run = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True)
+    assert (run.returncode, run.stdout) == (0, "handled\n"), run.stderr
+
+
 def test_without_openvino_there_is_a_reason_and_a_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(engines.Unavailable, match="OpenVINO is not installed") as caught:
@@ -125,7 +137,7 @@ def test_beside_a_gpu_openvino_is_a_row_with_its_reason(monkeypatch):
 
 def test_what_openvino_does_not_compute_in_is_a_reason(monkeypatch):
     core = SimpleNamespace(get_property=lambda *_: ["FP32", "INT8"])
-    monkeypatch.setattr(openvino, "runtime", lambda: SimpleNamespace(Core=lambda: core))
+    monkeypatch.setattr(openvino, "core", lambda: core)
     monkeypatch.setattr(openvino, "check_precision", lambda _: None)
     openvino.check("int8")
     with pytest.raises(engines.Unavailable, match="does not compute in bf16 on this processor"):

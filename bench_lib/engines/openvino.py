@@ -3,6 +3,7 @@
 import sys
 import time
 from collections import Counter
+from functools import cache
 from typing import Literal
 
 import torch
@@ -24,13 +25,13 @@ def check(precision: str) -> None:
         raise Unavailable("OpenVINO computes on the processor, and the others here on the GPU",
                           "OpenVINO считает на процессоре, а здесь сравнивается работа на GPU")  # fmt: skip
     try:
-        openvino = runtime()
+        runtime()
         import onnxscript  # noqa: F401  # torch.onnx.export needs it
     except ImportError as error:
         raise Unavailable(f"OpenVINO is not installed ({error})",
                           f"OpenVINO не установлен ({error})", COMMAND) from None  # fmt: skip
     check_precision(precision)
-    if precision.upper() not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if precision.upper() not in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         raise Unavailable(f"OpenVINO does not compute in {precision} on this processor",
                           f"OpenVINO на этом процессоре не считает в {precision}")  # fmt: skip
 
@@ -45,6 +46,17 @@ def runtime():
     with imports.timed("openvino"):
         import openvino
     return openvino
+
+
+@cache
+def core():
+    """The one `openvino.Core` of this process.
+
+    Each gives its thread a stack of its own for handling signals, and takes it away at its end (`SigAltStackSetup` of
+    OpenVINO's CPU plugin): with two of them, the second one's end brings back the first one's stack, which is gone, and
+    the next signal, be it Ctrl+C, ends the process.
+    """
+    return runtime().Core()
 
 
 class OpenVINOEngine:
@@ -105,8 +117,7 @@ def build(
     proto = onnx_model.export(model, images)
     export_s = time.perf_counter() - start
     proto, quantization = onnx_model.quantized(proto, images, calibration) if precision == "int8" else (proto, {})
-    core = openvino.Core()
-    compiled = core.compile_model(with_input_of(kind, core.read_model(proto.SerializeToString())), "CPU", {
+    compiled = core().compile_model(with_input_of(kind, core().read_model(proto.SerializeToString())), "CPU", {
         "INFERENCE_PRECISION_HINT": kind, "PERFORMANCE_HINT": performance_hint, "NUM_STREAMS": streams,
         "INFERENCE_NUM_THREADS": threads or torch.get_num_threads(),
     })  # fmt: skip
