@@ -92,8 +92,11 @@ def saturated(crowds: list[Crowd]) -> str:
         one = tr("One alone: {ips}{nbsp}images/s at a utilisation of {busy}.",
                  ips=number(alone.ips), busy=percent(alone.busy))  # fmt: skip
     if full is alone:
-        share = percent(max(crowd.ips for crowd in crowds[1:]) / alone.ips)
-        return f"{one} {tr('More of them add next to nothing: at most {share} of that.', share=share)}"
+        share = max(crowd.ips for crowd in crowds[1:]) / alone.ips
+        words = mark("More of them add next to nothing: at most {share} of that.")
+        if share < scaling.SATURATED:
+            words = mark("More of them get less done: at most {share} of that.")
+        return f"{one} {tr(words, share=percent(share))}"
     more = tr(
         "Saturation (at least {share} of the largest throughput) is reached with {workers}: {ips}{nbsp}images/s, "
         "{times} as many as with one.",
@@ -139,6 +142,16 @@ def ways_apart(first: list[Crowd], second: list[Crowd]) -> list[str]:
         return []
     one, other = (next(c for c in crowds if c.workers == both[-1]) for crowds in (first, second))
     fast, slow = (one, other) if one.ips >= other.ips else (other, one)
+    if slow.ips >= scaling.SATURATED * fast.ips:
+        return [
+            tr_n(
+                "**Compared.** {n}{nbsp}process and as many threads do about as much: {one} and "
+                "{other}{nbsp}images/s.",
+                "**Compared.** {n}{nbsp}processes and as many threads do about as much: {one} and "
+                "{other}{nbsp}images/s.",
+                both[-1], one=number(one.ips), other=number(other.ips),
+            )
+        ]  # fmt: skip
     return [
         tr_n(
             "**Compared.** Of {n}{nbsp}process and as many threads, {ways} get more done: {fast} against "

@@ -63,7 +63,10 @@ def test_openvino_computes_in_the_precision_asked_for_and_tells_so(precision, le
 
 
 def test_options_are_read_back():
-    made = openvino.build(MODEL, IMAGES, "fp32", performance_hint="THROUGHPUT", streams=2, threads=2)
+    assert openvino.core().get_property("CPU", "ENABLE_CPU_PINNING") is True  # its own default is ours
+    assert openvino.build(MODEL, IMAGES, "fp32").ran["cpu_pinning"] is True
+    made = openvino.build(MODEL, IMAGES, "fp32", performance_hint="THROUGHPUT", streams=2, threads=2, cpu_pinning=False)
+    assert made.ran["cpu_pinning"] is False
     assert made.ran["performance_hint"].endswith("THROUGHPUT")
     assert (made.ran["streams"], made.ran["threads"]) == (2, 2)
 

@@ -103,6 +103,7 @@ def build(
     performance_hint: Literal["LATENCY", "THROUGHPUT"] = "LATENCY",
     streams: int = 1,
     threads: int = 0,
+    cpu_pinning: bool = True,
 ) -> OpenVINOEngine:
     """Export the model as ONNX Runtime gets it and compile it for the processor at the precision asked for.
 
@@ -110,7 +111,8 @@ def build(
     two runtimes are to compute one graph. The type of the computation and of input and output is set here: left to
     itself, OpenVINO computes in bf16 wherever the processor can. For int8 the model is quantized after training, see
     `onnx_model.quantized`. `performance_hint`, `streams` (requests that the processor is shared between; one is sent at
-    a time) and `threads` (0: as many as PyTorch's) are properties of OpenVINO's CPU device.
+    a time), `threads` (0: as many as PyTorch's) and `cpu_pinning` are properties of OpenVINO's CPU device. Pinned,
+    which is its default, several engines of few threads may all be on the same cores.
     """
     openvino, kind = runtime(), TYPES[dtype(precision)]
     start = time.perf_counter()
@@ -119,7 +121,7 @@ def build(
     proto, quantization = onnx_model.quantized(proto, images, calibration) if precision == "int8" else (proto, {})
     compiled = core().compile_model(with_input_of(kind, core().read_model(proto.SerializeToString())), "CPU", {
         "INFERENCE_PRECISION_HINT": kind, "PERFORMANCE_HINT": performance_hint, "NUM_STREAMS": streams,
-        "INFERENCE_NUM_THREADS": threads or torch.get_num_threads(),
+        "INFERENCE_NUM_THREADS": threads or torch.get_num_threads(), "ENABLE_CPU_PINNING": cpu_pinning,
     })  # fmt: skip
     primitives = primitives_of(compiled)
     return OpenVINOEngine(compiled, images.to(dtype(precision)), {
@@ -127,7 +129,8 @@ def build(
         "inference_precision": compiled.get_property("INFERENCE_PRECISION_HINT").to_string(),
         "performance_hint": str(compiled.get_property("PERFORMANCE_HINT")),
         "streams": compiled.get_property("NUM_STREAMS"), "threads": compiled.get_property("INFERENCE_NUM_THREADS"),
-        "export_s": export_s, "kernels": kernels(primitives), "primitives": primitives, **quantization,
+        "cpu_pinning": compiled.get_property("ENABLE_CPU_PINNING"), "export_s": export_s,
+        "kernels": kernels(primitives), "primitives": primitives, **quantization,
     })  # fmt: skip
 
 
