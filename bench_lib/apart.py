@@ -71,11 +71,7 @@ def check(engine: engines.Engine, case: Case, seed: int) -> None:
     """Infer the case's own images once more; raise `Inexact` if the output is not what its precision allows."""
     device = engines.device()
     model, images = models.network(case.model, seed, case.weights), models.images(case, seed, device)
-    engine.fill(images)
-    engine.synchronize()
-    engine.run()
-    engine.synchronize()
-    expected, name = accuracy.reference(model, images, device)
-    compared = accuracy.compare(engine.output(), expected, name, case.precision)
+    output = accuracy.answers(engine, images, case.batch_size)
+    compared = accuracy.compare(output, *accuracy.reference(model, images, device), case.precision)
     if not accuracy.is_acceptable(compared):
         raise Inexact(*inaccuracy(compared))

@@ -55,7 +55,7 @@ def latency(at_batch: tuple[int, pd.DataFrame]) -> str:
 
 def advice(report: Summary, folder: str | Path) -> Markdown:
     """The original report's recommendations as they stand here, what the run's folder holds on load, and the limits."""
-    loaded = [*loads.lines(folder), *loads.beside_table(report, folder)]
+    loaded = loads.lines(report, folder)
     return bullets([fp16(report), inputs.real_data(report), load(report), *loaded, repeats(report)])
 
 

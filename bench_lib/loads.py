@@ -3,33 +3,29 @@
 import math
 from pathlib import Path
 
-from bench_lib import neighbours, pipelines, scaling, serving, under_load
+from bench_lib import neighbours, pipelines, scaling
 from bench_lib.checks import read_check
 from bench_lib.endtoend import EndToEnd
-from bench_lib.figures import MIB
 from bench_lib.language import tr
-from bench_lib.narrative import in_load
+from bench_lib.narrative import in_load, named
 from bench_lib.scaling import Crowd, Scaled, Scaling
 from bench_lib.serving import Serving
 from bench_lib.summary import Summary
 from bench_lib.words import number, per_cent, percent, plain, quoted, span, times
 
 
-def lines(folder: str | Path) -> list[str]:
-    """One line for each of the three that the run's folder holds, and none for what was not measured."""
-    return [*served(read_check(Serving, folder)), *at_once(read_check(Scaling, folder)),
-            *from_files(read_check(EndToEnd, folder))]  # fmt: skip
+def lines(report: Summary, folder: str | Path) -> list[str]:
+    """One line for each of the three that the run's folder holds, and how the table of results agrees with them."""
+    at_rates, company, files = (read_check(kind, folder) for kind in (Serving, Scaling, EndToEnd))
+    return [*served(at_rates), *at_once(company), *from_files(files), *beside_table(report, company, files)]
 
 
-def beside_table(report: Summary, folder: str | Path) -> list[str]:
+def beside_table(report: Summary, company: Scaling | None, files: EndToEnd | None) -> list[str]:
     """How far what ran alone under load is from the same cases in the table of results; nothing without such cases."""
     fps = dict(zip(report.measured.case, report.measured.fps, strict=True))
-    ran = []
-    if found := read_check(Scaling, folder):
-        ran += [(scaled.case, found.grid, crowd.ips) for scaled in found.cases
-                for crowd in scaled.measured("processes") if crowd.workers == 1]  # fmt: skip
-    if found := read_check(EndToEnd, folder):
-        ran += [(one.case, found.grid, one.infer_ips) for one in found.measured]
+    ran = [(one.case, files.grid, one.infer_ips) for one in (files.measured if files else [])]
+    ran += [(scaled.case, company.grid, crowd.ips) for scaled in (company.cases if company else [])
+            for crowd in scaled.measured("processes") if crowd.workers == 1]  # fmt: skip
     alone = [(in_load(case, grid), ips, fps[case.id]) for case, grid, ips in ran if case.id in fps]
     if not alone:
         return []
@@ -47,17 +43,15 @@ def beside_table(report: Summary, folder: str | Path) -> list[str]:
 
 def served(found: Serving | None) -> list[str]:
     """The highest rate under the limit, and how to count devices for a rate of one's own."""
-    kept = [(point.offered_ips, one) for one in (found.cases if found else [])
-            if (point := serving.best(one.points, found.grid.p99_ms))]  # fmt: skip
-    if not kept:
+    if not found or not found.kept:
         return []
-    rate, most = max(kept, key=lambda pair: pair[0])
+    point, most = max(found.kept, key=lambda pair: pair[0].offered_ips)
     return [
         tr(
             "**Under load.** One device sustains up to {rate}{nbsp}requests/s with p99 within {limit}{nbsp}ms "
             "({name}). How many devices another rate needs, `bench plan RUN --rate … --p99-ms {limit}` tells, where "
             "RUN is this report's folder.",
-            rate=number(rate), limit=plain(found.grid.p99_ms), name=quoted(under_load.name(most, found)),
+            rate=number(point.offered_ips), limit=plain(found.grid.p99_ms), name=quoted(named(most.case, found.grid)),
         )
     ]  # fmt: skip
 
@@ -74,7 +68,7 @@ def at_once(found: Scaling | None) -> list[str]:
         "**Several at once.** On one device they do at most {times} as many images/s as one alone ({name}, {members}), "
         "and a batch takes up to {longer} as long.",
         times=times(gain(crowds)), name=quoted(in_load(scaled.case, found.grid)),
-        members=neighbours.members(largest(crowds)), longer=longer,
+        members=neighbours.members(scaling.largest(crowds)), longer=longer,
     )  # fmt: skip
     if gain(crowds) < 1 / scaling.SATURATED:
         text = tr("**Several at once.** On one device they gain next to nothing over one alone, and a batch takes up "
@@ -82,26 +76,17 @@ def at_once(found: Scaling | None) -> list[str]:
     return [f"{text} {memory(groups)}".rstrip()]
 
 
-def largest(crowds: list[Crowd]) -> Crowd:
-    """The crowd of the largest throughput."""
-    return max(crowds, key=lambda crowd: crowd.ips)
-
-
 def gain(crowds: list[Crowd]) -> float:
     """The largest throughput of a crowd beside that of one alone."""
-    return largest(crowds).ips / crowds[0].ips
+    return scaling.largest(crowds).ips / crowds[0].ips
 
 
 def memory(groups: list[tuple[Scaled, list[Crowd]]]) -> str:
     """The most that one more takes of the GPU's memory, or of the host's where there is no GPU."""
-    for field in ("device_bytes", "host_bytes"):
+    for field in neighbours.SIZES:
         sizes = [size for _, crowds in groups if (size := scaling.added_bytes(crowds, field)) is not None]
         if sizes:
-            mib = number(max(*sizes, 0) / MIB, 0)
-            taken = tr("{size}{nbsp}MiB of host memory", size=mib)
-            if field == "device_bytes":
-                taken = tr("{size}{nbsp}MiB of GPU memory", size=mib)
-            return tr("Each one more takes up to {size}.", size=taken)
+            return tr("Each one more takes up to {size}.", size=neighbours.in_memory(max(sizes), field))
     return ""
 
 

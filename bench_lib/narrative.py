@@ -100,11 +100,15 @@ def located(name: str, image_size: int, batch_size: int) -> str:
     return tr("{name}, {size}×{size}, batch {batch}", name=name, size=image_size, batch=batch_size)
 
 
+def named(case: Case, grid: Grid) -> str:
+    """A load's engine and precision; the image size only where the grid has several (`sizes` tells a single one)."""
+    size = f", {case.image_size}×{case.image_size}" if len(grid.image_sizes) > 1 else ""
+    return f"{called(case)}{size}"
+
+
 def in_load(case: Case, grid: Grid) -> str:
-    """A case of a load in words; the image size only where the grid has several (`sizes` tells a single one)."""
-    if len(grid.image_sizes) > 1:
-        return located(called(case), case.image_size, case.batch_size)
-    return tr("{name}, batch {batch}", name=called(case), batch=case.batch_size)
+    """A case of a load in words."""
+    return tr("{name}, batch {batch}", name=named(case, grid), batch=case.batch_size)
 
 
 def sizes(grid: Grid) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import HTML, Markdown
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, ScalarFormatter
+from matplotlib.ticker import NullLocator, ScalarFormatter
 from pandas.io.formats.style import Styler
 
 from bench_lib import plots, scaling
@@ -22,6 +22,10 @@ HEADS = {"processes": mark("**Processes.**"), "threads": mark("**Threads.**")}
 ADDED = {
     "processes": mark("Each added process takes another {sizes}."),
     "threads": mark("Each added thread takes another {sizes}."),
+}
+SIZES = {
+    "device_bytes": mark("{size}{nbsp}MiB of GPU memory"),
+    "host_bytes": mark("{size}{nbsp}MiB of host memory"),
 }
 DASHES = {"processes": "-", "threads": "--"}
 CAPTION = mark("Several at once on one device: images per second and median time per batch")
@@ -75,7 +79,7 @@ def of_case(scaled: Scaled, name: str) -> str:
 
 def most(crowds: list[Crowd]) -> str:
     """Which crowd has the largest throughput, and how much that is beside one worker of its kind."""
-    best = max(crowds, key=lambda crowd: crowd.ips)
+    best = scaling.largest(crowds)
     alone = next((crowd for crowd in crowds if crowd.way == best.way and crowd.workers == 1), best)
     told = {"ips": number(best.ips), "members": members(best)}
     if best is alone:
@@ -92,7 +96,7 @@ def saturated(crowds: list[Crowd]) -> str:
         one = tr("One alone: {ips}{nbsp}images/s at a utilisation of {busy}.",
                  ips=number(alone.ips), busy=percent(alone.busy))  # fmt: skip
     if full is alone:
-        share = max(crowd.ips for crowd in crowds[1:]) / alone.ips
+        share = scaling.largest(crowds[1:]).ips / alone.ips
         words = mark("More of them add next to nothing: at most {share} of that.")
         if share < scaling.SATURATED:
             words = mark("More of them get less done: at most {share} of that.")
@@ -127,12 +131,14 @@ def disturbed(crowds: list[Crowd]) -> str:
 
 def added(way: Way, crowds: list[Crowd]) -> str:
     """What each worker after the first takes in memory."""
-    parts = []
-    if (size := scaling.added_bytes(crowds, "device_bytes")) is not None:
-        parts.append(tr("{size}{nbsp}MiB of GPU memory", size=number(max(size, 0) / MIB, 0)))
-    if (size := scaling.added_bytes(crowds, "host_bytes")) is not None:
-        parts.append(tr("{size}{nbsp}MiB of host memory", size=number(max(size, 0) / MIB, 0)))
+    parts = [in_memory(size, field) for field in SIZES
+             if (size := scaling.added_bytes(crowds, field)) is not None]  # fmt: skip
     return tr(ADDED[way], sizes=listed(parts)) if parts else ""
+
+
+def in_memory(size: float, field: str) -> str:
+    """So many bytes of the memory that a field of `SIZES` counts; less than none is measured where other work ended."""
+    return tr(SIZES[field], size=number(max(size, 0) / MIB, 0))
 
 
 def ways_apart(first: list[Crowd], second: list[Crowd]) -> list[str]:
@@ -240,10 +246,8 @@ def figure(folder: str | Path, png: str | Path) -> HTML:
             axes.set(title=title, xlabel=tr("Running at once"), xscale="log", yscale="log")
             axes.set_xticks(sorted({crowd.workers for _, _, crowds in lines for crowd in crowds}))
             axes.xaxis.set_major_formatter(ScalarFormatter())
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 0 if value >= 1 else 2)))
-            for axis in (axes.xaxis, axes.yaxis):
-                axis.set_minor_locator(NullLocator())
+            axes.xaxis.set_minor_locator(NullLocator())
+            plots.decades(axes.yaxis)
         plots.legend(drawn, grid)
     caption = tr("{caption}; solid lines: processes, dashed lines: threads", caption=tr(CAPTION))
     every = "; ".join(ends(f"{name}, {tr(WAYS[way])}", crowds) for name, way, crowds in lines)

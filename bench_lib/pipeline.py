@@ -18,7 +18,7 @@ from bench_lib.clockcheck import figures
 from bench_lib.endtoend import EndToEnd, Pipelined, PipelineGrid
 from bench_lib.engines import Engine
 from bench_lib.sweep import now
-from bench_lib.terminal import per_second
+from bench_lib.terminal import column, per_second
 from bench_lib.timing import Clock
 
 AHEAD = 2  # batches that each worker prepares ahead: PyTorch's own default
@@ -64,15 +64,17 @@ def check_pipeline(grid: PipelineGrid, folder: Path) -> EndToEnd:
 
 def printed(found: EndToEnd) -> list[str]:
     """Lines for the terminal: images a second of each stage and of the whole."""
+    width = column(one.case.id for one in found.cases)
     lines = [f"{found.images} images of {found.image_bytes / 1024:.0f} KiB in the mean; images/s of each stage alone",
-             f"{'case':44}{'workers':>8}{'decode':>11}{'copy':>11}{'infer':>11}{'whole':>11}  slowest"]  # fmt: skip
+             f"{'case':{width}}{'workers':>8}{'decode':>11}{'copy':>11}{'infer':>11}{'whole':>11}  slowest",
+             ]  # fmt: skip
     for one in found.cases:
         if one.failed:
-            lines.append(f"{one.case.id:44}  {one.failed.detail}")
+            lines.append(f"{one.case.id:{width}}{one.failed.detail}")
         else:
             stages = (one.decode_ips, one.copy_ips, one.infer_ips, one.whole_ips)
             rates = "".join(f"{per_second(stage):>11}" for stage in stages)
-            lines.append(f"{one.case.id:44}{one.workers:8}{rates}  {one.bottleneck}")
+            lines.append(f"{one.case.id:{width}}{one.workers:8}{rates}  {one.bottleneck}")
     return lines
 
 

@@ -5,15 +5,14 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import HTML, Markdown
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, ScalarFormatter
+from matplotlib.ticker import NullLocator, ScalarFormatter
 from pandas.io.formats.style import Styler
 
 from bench_lib import plots
 from bench_lib.checks import read_check
 from bench_lib.endtoend import EndToEnd, Pipelined
-from bench_lib.figures import called
 from bench_lib.language import mark, told, tr, tr_n
-from bench_lib.narrative import bullets, few, in_load, not_measured, sizes, unfinished
+from bench_lib.narrative import bullets, few, in_load, named, not_measured, sizes, unfinished
 from bench_lib.tables import styled
 from bench_lib.words import listed, listed_few, number, per_cent, percent, plain, quoted, span
 
@@ -77,9 +76,7 @@ def by_name(found: EndToEnd) -> dict[str, list[Pipelined]]:
     """The measured cases of each engine, precision and image size, smallest batch first."""
     groups: dict[str, list[Pipelined]] = {}
     for one in sorted(found.measured, key=lambda one: one.case.batch_size):
-        case = one.case
-        size = f", {case.image_size}×{case.image_size}" if len(found.grid.image_sizes) > 1 else ""
-        groups.setdefault(f"{called(case)}{size}", []).append(one)
+        groups.setdefault(named(one.case, found.grid), []).append(one)
     return groups
 
 
@@ -182,10 +179,8 @@ def figure(folder: str | Path, png: str | Path) -> HTML:
         axes.set_xscale("log", base=2)
         axes.set_xticks(sorted({one.case.batch_size for one in found.measured}))
         axes.xaxis.set_major_formatter(ScalarFormatter())
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 0 if value >= 1 else 2)))
+        axes.xaxis.set_minor_locator(NullLocator())
+        plots.decades(axes.yaxis)
         plots.legend(drawn, [axes])
     every = "; ".join(ends(name, cases) for name, cases in groups.items())
     alt = tr("{caption}. Whole pipeline: {lines}.", caption=tr(CAPTION), lines=every)

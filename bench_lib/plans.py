@@ -1,7 +1,6 @@
 """A run → what serves a rate of requests: its measured cases and curves, ordered, told, and checked."""
 
 import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from bench_lib.figures import MIB, called
 from bench_lib.records import Record
 from bench_lib.scaling import Scaling
 from bench_lib.serving import Served, Serving, best
+from bench_lib.statistics import median
 from bench_lib.summary import Summary, all_repeats
 from bench_lib.terminal import per_second
 
@@ -88,7 +88,7 @@ def device_of(row: pd.Series, records: Sequence[Record]) -> Device:
     return Device(
         name=row["name"], image_size=int(row.image_size), batch=int(row.batch_size), fps=float(row.fps),
         p99_ms=float(row.p99_ms), memory_mib=float(row.memory_mib), samples=samples,
-        busy_w=statistics.median(busy) if busy else math.nan, idle_w=min(idle, default=math.nan),
+        busy_w=median(busy) if busy else math.nan, idle_w=min(idle, default=math.nan),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 from IPython.display import HTML
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, ScalarFormatter
 
@@ -66,6 +67,13 @@ def drawn(report: Summary) -> tuple[pd.DataFrame, str]:
     left_out = table["name"].nunique() < report.measured["name"].nunique()
     note = tr("Of the variants, the best of each runtime and precision is shown")
     return table, f". {note}" if left_out else ""
+
+
+def decades(axis: Axis) -> None:
+    """Write numbers at 1, 2 and 5 of each power of ten of a logarithmic axis, and nothing between."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 0 if value >= 1 else 2)))
 
 
 def legend(figure: Figure, panels: Iterable[plt.Axes]) -> None:

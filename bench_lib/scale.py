@@ -18,7 +18,7 @@ from bench_lib.cases import Case
 from bench_lib.checks import Absent
 from bench_lib.scaling import Crowd, Scaled, Scaling, ScalingGrid, Way
 from bench_lib.sweep import now
-from bench_lib.terminal import per_second
+from bench_lib.terminal import column, per_second
 from bench_lib.timing import call_ms, warm_up
 
 
@@ -52,7 +52,7 @@ def check_scaling(grid: ScalingGrid, folder: Path) -> Scaling:
 
 def printed(found: Scaling) -> list[str]:
     """Lines for the terminal: each case and crowd."""
-    width = 2 + max((len(scaled.case.id) for scaled in found.cases), default=0)
+    width = column(scaled.case.id for scaled in found.cases)
     lines = [f"{'case':{width}}{'at once':14}{'img/s':>8}{'p50 ms':>8}{'p99 ms':>8}{'busy':>6}{'GPU MiB':>9}"
              f"{'host MiB':>9}"]  # fmt: skip
     for scaled in found.cases:
@@ -80,6 +80,10 @@ def crowd(case: Case, way: Way, workers: int, grid: ScalingGrid, cores: int) -> 
     processes, threads = (workers, 1) if way == "processes" else (1, workers)
     started, links = [], []
     context = multiprocessing.get_context("spawn")
+
+    def answers() -> list[Any]:
+        return [heard(link, grid.limits.case_timeout_s) for link in links]
+
     try:
         for _ in range(processes):
             link, theirs = context.Pipe()
@@ -87,17 +91,17 @@ def crowd(case: Case, way: Way, workers: int, grid: ScalingGrid, cores: int) -> 
             started[-1].start()
             theirs.close()  # the worker's end: so that its death is seen here
             links.append(link)
-        gathered = [heard(link, grid.limits.case_timeout_s) for link in links]
+        gathered = answers()
         if not (failed := absent(gathered)):
             tell(links, "go")
             shares = machine.watch_gpu(grid.window_s)
-            gathered = [heard(link, grid.limits.case_timeout_s) for link in links]
+            gathered = answers()
             used = memory.device_bytes()
             host = sum(psutil.Process(process.pid).memory_full_info().uss for process in started)
             failed = absent(gathered)
         if not failed:
             tell(links, "check")
-            failed = absent([heard(link, grid.limits.case_timeout_s) for link in links])
+            failed = absent(answers())
         if failed:
             return Crowd(way=way, workers=workers, cores=each, failed=failed)
     except (OSError, psutil.Error) as error:  # a worker that has died, or one that the system did not start

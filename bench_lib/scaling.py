@@ -84,10 +84,15 @@ class Scaling(Check):
     cases: list[Scaled]
 
 
+def largest(crowds: Sequence[Crowd]) -> Crowd:
+    """The crowd of the largest throughput."""
+    return max(crowds, key=lambda crowd: crowd.ips)
+
+
 def saturation(crowds: Sequence[Crowd]) -> Crowd:
     """The fewest workers that reach `SATURATED` of the largest throughput."""
-    most = max(crowd.ips for crowd in crowds)
-    return next(crowd for crowd in crowds if crowd.ips >= SATURATED * most)
+    most = largest(crowds)
+    return next(crowd for crowd in crowds if crowd.ips >= SATURATED * most.ips)
 
 
 def added_bytes(crowds: Sequence[Crowd], name: str) -> float | None:

@@ -15,7 +15,7 @@ from bench_lib.engines import Engine, Unavailable
 from bench_lib.records import write_text
 from bench_lib.serving import QUEUE_P99_MS, Point, Served, Serving, ServingGrid, best, broken, ceiling
 from bench_lib.sweep import now
-from bench_lib.terminal import per_second
+from bench_lib.terminal import column, per_second
 from bench_lib.words import number, plain
 
 SHARES = (0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # of the ceiling: the rates that the curve begins with
@@ -62,7 +62,7 @@ def begun(grid: ServingGrid, on: dict, folder: Path) -> tuple[list[Served], str]
 def printed(found: Serving) -> list[str]:
     """Lines for the terminal: each case's best rate under the limit, or why it has none."""
     limit = found.grid.p99_ms
-    width = 2 + max((len(served.case.id) for served in found.cases), default=0)
+    width = column(served.case.id for served in found.cases)
     lines = [f"{'case':{width}}{'img/s under limit':>17}{'p50 ms':>9}{'p99 ms':>9}{'batch':>7}{'ceiling':>9}"]
     for served in found.cases:
         start = f"{served.case.id:{width}}"

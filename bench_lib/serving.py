@@ -138,6 +138,11 @@ class Serving(Check):
     queue: list[Point]
     cases: list[Served]
 
+    @property
+    def kept(self) -> list[tuple[Point, Served]]:
+        """The highest rate that kept the limit, of each case that has one."""
+        return [(point, one) for one in self.cases if (point := best(one.points, self.grid.p99_ms))]
+
 
 def ceiling(call_ms: dict[int, float]) -> float:
     """Images a second of the batch size that answers most of them."""

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from typing import TextIO
 
 CODES = {"red": 31, "green": 32, "yellow": 33}
@@ -10,6 +11,11 @@ CODES = {"red": 31, "green": 32, "yellow": 33}
 def per_second(value: float) -> str:
     """A rate in four significant digits or whole, never with an exponent: 0.3785, 316.9, 33168."""
     return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
+
+
+def column(names: Iterable[str]) -> int:
+    """The width of a column that holds the names and some space."""
+    return 2 + max(map(len, names), default=0)
 
 
 def coloured(text: str, colour: str, stream: TextIO | None = None) -> str:

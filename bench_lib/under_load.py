@@ -12,7 +12,7 @@ from bench_lib import plots, serving
 from bench_lib.checks import read_check
 from bench_lib.figures import MIB, called
 from bench_lib.language import mark, told, tr, tr_n
-from bench_lib.narrative import bullets, not_measured, sizes, unfinished
+from bench_lib.narrative import bullets, named, not_measured, sizes, unfinished
 from bench_lib.serving import Point, Served, Serving
 from bench_lib.summary import MOST_NAMES
 from bench_lib.tables import styled
@@ -49,8 +49,7 @@ def method(found: Serving) -> str:
 
 def outcome(found: Serving) -> list[str]:
     """Who answers most requests under the limit, and what the limit costs of the throughput without one."""
-    limit = found.grid.p99_ms
-    kept = [(point, served) for served in found.cases if (point := serving.best(served.points, limit))]
+    limit, kept = found.grid.p99_ms, found.kept
     head = tr("**Limit:** 99% of responses take no longer than {limit}{nbsp}ms.", limit=plain(limit))
     if not kept:
         return [f"{head} {tr('No configuration met it.')}"]
@@ -60,7 +59,7 @@ def outcome(found: Serving) -> list[str]:
         "{batch}{nbsp}images per batch on average. This is {share} of what gets through without a limit, in "
         "back-to-back calls at the best batch size.",
         rate=number(point.offered_ips),
-        name=quoted(name(most, found)),
+        name=quoted(named(most.case, found.grid)),
         p50=number(point.loadgen.p50_ms),
         p99=number(point.loadgen.p99_ms),
         batch=number(point.batch, 1),
@@ -81,12 +80,12 @@ def absent(found: Serving) -> list[str]:
     if slow:
         least_ms = [min(point.loadgen.p99_ms for point in served.points) for served in slow]
         least = [
-            tr("{name} (lowest p99: {p99}{nbsp}ms)", name=quoted(name(served, found)), p99=number(ms))
+            tr("{name} (lowest p99: {p99}{nbsp}ms)", name=quoted(named(served.case, found.grid)), p99=number(ms))
             for served, ms in zip(slow, least_ms, strict=True)
         ]
         lines.append(tr("Over the limit at every rate tried: {names}.", names=listed_few(least)))
     failed = [
-        f"{quoted(name(served, found))} — {quoted(told(served.failed.reason, served.failed.detail))}"
+        f"{quoted(named(served.case, found.grid))} — {quoted(told(served.failed.reason, served.failed.detail))}"
         for served in found.cases if served.failed
     ]  # fmt: skip
     if failed:
@@ -131,7 +130,7 @@ def queue(found: Serving) -> list[str]:
     most = serving.best(found.queue, serving.QUEUE_P99_MS)
     if most is None:
         return []
-    first, limit = found.queue[0], found.grid.p99_ms
+    first = found.queue[0]
     text = tr(
         "**The queue itself**, including the wait for a batch to fill (with a call that does nothing): at "
         "{first}{nbsp}requests/s, p50 is {p50}{nbsp}ms and p99 {p99}{nbsp}ms; it sustains {most}{nbsp}requests/s with "
@@ -142,8 +141,7 @@ def queue(found: Serving) -> list[str]:
         most=number(most.offered_ips, 0),
         limit=plain(serving.QUEUE_P99_MS),
     )
-    kept = [(point.offered_ips, quoted(name(served, found))) for served in found.cases
-            if (point := serving.best(served.points, limit))]  # fmt: skip
+    kept = [(point.offered_ips, quoted(named(served.case, found.grid))) for point, served in found.kept]
     carried, through = max([(most.offered_ips, ""), *kept])
     if through:
         more = tr("Yet {rate}{nbsp}requests/s got through it in time ({name}), so it sustains at least as many.",
@@ -157,12 +155,6 @@ def queue(found: Serving) -> list[str]:
     return [text]
 
 
-def name(served: Served, found: Serving) -> str:
-    """A case in words; the image size only where there are several."""
-    case, words = served.case, called(served.case)
-    return f"{words}, {case.image_size}×{case.image_size}" if len(found.grid.image_sizes) > 1 else words
-
-
 def table(folder: str | Path) -> Styler | HTML:
     """Each case's best rate under the limit, its knee, and its memory; nothing where nothing was measured."""
     found = read_check(Serving, folder)
@@ -174,7 +166,7 @@ def table(folder: str | Path) -> Styler | HTML:
         kept, turn = serving.best(served.points, limit), serving.knee(served.points)
         nan = float("nan")
         rows.append({
-            tr("Configuration"): name(served, found),
+            tr("Configuration"): named(served.case, found.grid),
             tr("Within limit (requests/s)"): kept.offered_ips if kept else nan,
             tr("p50 (ms)"): kept.loadgen.p50_ms if kept else nan,
             tr("p99 (ms)"): kept.loadgen.p99_ms if kept else nan,
@@ -196,7 +188,7 @@ def figure(folder: str | Path, png: str | Path) -> HTML:
         return HTML("")
     shown = sorted(every, key=lambda served: -served.ceiling_ips)[:MOST_NAMES]
     lines = plots.styles(pd.DataFrame([
-        {"name": name(served, found), "engine": f"{served.case.engine} {served.case.image_size}",
+        {"name": named(served.case, found.grid), "engine": f"{served.case.engine} {served.case.image_size}",
          "variant": served.case.variant, "precision_label": served.case.precision} for served in shown
     ]))  # fmt: skip
     panels = {
@@ -208,7 +200,8 @@ def figure(folder: str | Path, png: str | Path) -> HTML:
         drawn, grid = plt.subplots(1, 3, figsize=(9, 3.9), layout="constrained")
         for axes, (title, value) in zip(grid, panels.items(), strict=True):
             for served in shown:
-                draw(axes, served, value, lines[name(served, found)].style | {"markersize": 4}, name(served, found))
+                name = named(served.case, found.grid)
+                draw(axes, served, value, lines[name].style | {"markersize": 4}, name)
             axes.set(title=title, xlabel=tr("Request rate (requests/s)"), xscale="log")
             axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
         for axes in grid[:2]:
@@ -246,7 +239,7 @@ def short(value: float) -> str:
 def ends(served: Served, found: Serving) -> str:
     """A line's ends in words, for who does not see the figure."""
     first, last = map(end, (served.points[0], served.points[-1]))
-    return f"{name(served, found)}: {first}, {last}"
+    return f"{named(served.case, found.grid)}: {first}, {last}"
 
 
 def end(point: Point) -> str:

@@ -5,11 +5,13 @@ from made import GPU, MACHINE, MIB, crowd, end_to_end, pipelined, point, record,
 from bench_lib import checks, conclusions, loads
 from bench_lib.words import NBSP
 
+OTHER = report(record(size=448))  # a table without the cases of any load
 
-def told(folder, *found):
+
+def told(folder, *found, table=OTHER):
     for one in found:
         checks.write_check(one, folder)
-    return [line.replace(NBSP, " ") for line in loads.lines(folder)]
+    return [line.replace(NBSP, " ") for line in loads.lines(table, folder)]
 
 
 def test_nothing_is_told_of_what_was_not_measured(tmp_path):
@@ -50,11 +52,11 @@ def test_the_path_from_files_is_told_by_its_best_throughput(tmp_path):
 
 def test_what_ran_alone_is_held_against_the_table(tmp_path):
     table = report(record(ms=10, fps=200), record("onnx_runtime", ms=10, fps=100), record("openvino", ms=10, fps=100))
-    assert loads.beside_table(table, tmp_path) == []
-    told(tmp_path, scaling(crowd(1, 100), crowd(2, 500), crowd(1, 90, "threads")),
-         end_to_end(pipelined(1, infer=110.0, engine="onnx_runtime"), pipelined(8, infer=1.0)))  # fmt: skip
-    (line,) = loads.beside_table(table, tmp_path)
-    assert line.replace(NBSP, " ") == (
+    assert told(tmp_path, table=table) == []
+    line = told(tmp_path, scaling(crowd(1, 100), crowd(2, 500), crowd(1, 90, "threads")),
+                end_to_end(pipelined(1, infer=110.0, engine="onnx_runtime"), pipelined(8, infer=1.0)),
+                table=table)[-1]  # fmt: skip
+    assert line == (
         "**Нагрузка рядом с таблицей.** То, что в замерах нагрузки работало в одиночку, успевает 50–110 % от FPS в "
         "таблице результатов; дальше всего друг от друга — PyTorch fp32, батч 1: 100 против 200 изобр./с."
     )
