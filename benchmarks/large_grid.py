@@ -14,9 +14,10 @@ from pathlib import Path
 
 import yaml
 
-from bench_lib.cases import Case, Grid, read_grid
-from bench_lib.records import Accuracy, Memory, Record, Timing, Window
-from bench_lib.runs import Run
+from bench_lib.core.case import Case
+from bench_lib.core.grid import Grid, read_grid
+from bench_lib.core.record import Accuracy, Memory, Record, Timing, Window
+from bench_lib.results.run_folder import Run
 
 MACHINE = {
     "cpu": "made-up", "cores": 2, "memory_bytes": 2**34, "gpu": None, "os": "Linux", "python": "3.11", "versions": {},
@@ -83,7 +84,7 @@ def report(folder: Path) -> None:
     """Make the report with `bench report`; the peak memory is of the largest of its processes."""
     params = made_run(folder, REPORTED)
     with stopwatch(f"bench report of {len(read_grid(params).cases()):,} records"):
-        subprocess.run([sys.executable, "-m", "bench_lib.cli", "report", str(folder / "run")], check=True)
+        subprocess.run([sys.executable, "-m", "bench_lib.cli.main", "report", str(folder / "run")], check=True)
     peak_kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # kibibytes on Linux
     print(f"{'its peak memory':64}{peak_kib / 1024:8.0f} MiB")
     for name in ("report.html", "report.pdf"):

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from bench_lib import forked
-from bench_lib.cases import Case, Limits
-from bench_lib.records import Record, read_record
-from bench_lib.summary import own_memory_bytes
-from bench_lib.sweep import NOTEBOOKS, execute
+from bench_lib.analysis.case_row import own_memory_bytes
+from bench_lib.core.case import Case, Limits
+from bench_lib.core.record import Record, read_record
+from bench_lib.sweep import fork_server
+from bench_lib.sweep.execute import NOTEBOOKS, execute_notebook
 
 LIMITS = Limits(warmup_min_count=2, warmup_min_s=0.1, warmup_max_s=2.0, min_count=4, min_s=0.3)
 
@@ -25,7 +25,7 @@ def once(case: Case, fork: bool, folder: Path, number: int) -> tuple[float, Reco
     path = folder / f"{case.id}-{fork}-{number}.json"
     parameters = case.model_dump() | {"limits": LIMITS.model_dump(), "record_path": str(path)}
     start = time.perf_counter()
-    execute(NOTEBOOKS / "measure.ipynb", path.with_suffix(".ipynb"), parameters, fork=fork)
+    execute_notebook(NOTEBOOKS / "measure.ipynb", path.with_suffix(".ipynb"), parameters, fork=fork)
     return time.perf_counter() - start, read_record(path)
 
 
@@ -53,7 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=10)
     pairs = parser.parse_args().pairs
-    if reason := forked.why_not():
+    if reason := fork_server.why_not():
         raise SystemExit(f"Nothing to compare: {reason}.")
     print(f"{'engine':14}{'figure':15}{'plain':>9}{'forked':>9}{'forked/plain':>14}  95 % interval")
     for engine in ("pytorch", "onnx_runtime"):

@@ -5,7 +5,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
-from bench_lib import cli
+from bench_lib.cli import main
 
 SLOW = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
 settings.register_profile("ci", max_examples=200, derandomize=True, **SLOW)
@@ -29,6 +29,6 @@ def run(tmp_path_factory):
     """The folder of a finished run with its report."""
     folder = tmp_path_factory.mktemp("session")
     (folder / "grid.yaml").write_text(GRID)
-    assert cli.main(["sweep", str(folder / "grid.yaml"), "--output", str(folder / "run")]) == 0
-    assert cli.main(["report", str(folder / "run")]) == 0
+    assert main.main(["sweep", str(folder / "grid.yaml"), "--output", str(folder / "run")]) == 0
+    assert main.main(["report", str(folder / "run")]) == 0
     return folder / "run"

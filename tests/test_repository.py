@@ -1,6 +1,5 @@
 """The repository's own promises: clean notebooks, pins in one place, imports that point one way."""
 
-import inspect
 import json
 import re
 import subprocess
@@ -12,10 +11,8 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
-from bench_lib import engines
-from bench_lib.cases import engine_names
-from bench_lib.summary import Summary
-from bench_lib.tables import results_table
+from bench_lib.analysis.case_table import CaseTable
+from bench_lib.report.sections.results import results_table
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -72,50 +69,14 @@ def test_a_report_needs_no_torch():
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
-def test_readme_names_commands_and_files_that_exist():
-    readme = (ROOT / "README.md").read_text()
-    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert {"report", "test"} <= set(re.findall(r"^make (\w+)", readme, re.MULTILINE)) <= targets
-    for path in re.findall(r"\]\(([^)#:]+)\)", readme):
-        assert (ROOT / path).exists(), path
-
-
-@pytest.mark.parametrize("name", engine_names())
-def test_readme_tells_every_option_of_the_engines(name):
-    parameters = inspect.signature(engines.load(name).build).parameters.values()
-    options = {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
-    table = (ROOT / "README.md").read_text().partition(f"| Option of `{name}` |")[2].partition("\n\n")[0]
-    assert set(re.findall(r"`(\w+): ?", table)) == options
-
-
-def test_each_fault_in_readme_has_its_test():
-    readme = (ROOT / "README.md").read_text()
-    tests = "".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
-    named = re.findall(r"`(test_\w+)(?:\[\w+\])?`", readme)
-    assert len(named) >= 9
-    assert [name for name in named if f"def {name}(" not in tests] == []
-
-
 def rows_of(html):
     return {tuple(td.get_text() for td in tr.select("td")) for tr in BeautifulSoup(html, "html.parser").select("tr")}
-
-
-def test_readme_shows_the_figures_of_the_published_report():
-    readme = (ROOT / "README.md").read_text()
-    tables = list(re.finditer(r"^\| Оптимизация.*?(?=^$)", readme, re.MULTILINE | re.DOTALL))
-    assert len(tables) >= 2
-    for table in tables:
-        shown = [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in table[0].splitlines()[2:]]
-        report = re.findall(r"\]\(([^)]+report\.html)\)", readme[: table.start()])[-1]
-        published = rows_of((ROOT / report).read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " "))
-        assert len(shown) >= 3
-        assert [row for row in shown if row not in published] == []
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_published_run_is_whole_and_its_report_shows_its_records(name):
     folder = ROOT / "outputs" / name
-    report = Summary.read(folder)
+    report = CaseTable.read(folder)
     assert len(report.records) == len(report.grid.cases())
     assert (folder / "report.pdf").read_bytes().startswith(b"%PDF")
     published = rows_of((folder / "report.html").read_text(encoding="utf-8"))

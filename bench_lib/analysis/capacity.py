@@ -1,0 +1,247 @@
+"""How many devices serve a rate of requests, and at which engine, precision and batch: `bench plan`'s rule.
+
+One device serves batches of b images with the throughput F (images/s, calls back to back). Requests of one image come
+to it at random (Poisson) at the rate λ, and it is busy for the share ρ = λ / F. The time of an answer is the sum of
+
+- filling the batch: the first of a batch waits for b − 1 others, a time of Erlang's distribution: its 99 % quantile;
+- waiting for the device: batches come with a squared coefficient of variation of 1 / b, and take S = b / F. The share ρ
+  of them waits at all, and near full load the wait is exponential with the mean S · (1/b + 0) / 2 / (1 − ρ), which is
+  1 / F / 2 / (1 − ρ) (J. F. C. Kingman, "The single server queue in heavy traffic", 1961): the 99 % quantile of that;
+- the inference: the 99th percentile of the measured latencies.
+
+The sum of the three quantiles errs on the side of more devices: it is 5 to 66 % above what tests/test_capacity.py
+simulates, for batches of 1 to 33 on a device that is busy for 10 to 95 % of the time. Where `bench serve` has measured
+an engine under load, its curve replaces the rule: the highest rate whose p99 kept the limit. A load balancer that deals
+requests at random leaves each device a Poisson stream of its share of the rate.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from bench_lib.analysis.case_row import MIB
+from bench_lib.analysis.case_table import CaseTable, records_by_case
+from bench_lib.core.case import Case, engine_and_precision
+from bench_lib.core.errors import InputError
+from bench_lib.core.intervals import median
+from bench_lib.core.record import Record
+from bench_lib.results import serving
+from bench_lib.results.result_file import read_result
+from bench_lib.results.serving import Served, Serving
+
+TAIL = 0.01  # the share of answers that may take longer
+STEPS = 1000  # how finely a device's load is tried
+
+
+@dataclass(frozen=True)
+class Device:
+    """One device at one engine, precision, image size and batch, as measured.
+
+    `busy_w` is the device's power in calls back to back, `idle_w` that before anything ran, `samples` how many
+    latencies the 99th percentile is of; what is not known is NaN.
+    """
+
+    name: str
+    image_size: int
+    batch: int
+    fps: float
+    p99_ms: float
+    memory_mib: float
+    busy_w: float = math.nan
+    idle_w: float = math.nan
+    samples: int = 0
+
+
+@dataclass(frozen=True)
+class Option:
+    """So many devices that serve the rate: the load of each, and the 99th percentile of an answer.
+
+    `kept_ips` is the rate at which one was measured to keep the limit; NaN where the rule computed the percentile.
+    """
+
+    device: Device
+    devices: int
+    each_ips: float
+    p99_ms: float
+    kept_ips: float = math.nan
+
+    @property
+    def measured(self) -> bool:
+        """Whether the percentile was measured under load."""
+        return not math.isnan(self.kept_ips)
+
+    @property
+    def busy(self) -> float:
+        """The share of its throughput that each device is asked for."""
+        return self.each_ips / self.device.fps
+
+    @property
+    def watts(self) -> float:
+        """Power of all devices: between idle and busy in proportion to the load (Fan, Weber and Barroso, 2007).
+
+        Where the power of an idle device is not known, what computing alone takes.
+        """
+        idle = 0.0 if math.isnan(self.device.idle_w) else self.device.idle_w
+        return self.devices * (idle + (self.device.busy_w - idle) * self.busy)
+
+
+def fill_ms(batch: int, ips: float) -> float:
+    """The 99 % quantile of the time until `batch` − 1 more requests have come, at `ips` a second."""
+    from scipy.special import gammaincinv
+
+    return 0.0 if batch == 1 else 1e3 * float(gammaincinv(batch - 1, 1 - TAIL)) / ips
+
+
+def wait_ms(fps: float, ips: float) -> float:
+    """The 99 % quantile of how long a full batch waits for the device; infinite where it is asked for all it can."""
+    busy = ips / fps
+    if busy >= 1:
+        return math.inf
+    mean_ms = 1e3 / fps / 2 / (1 - busy)
+    return max(0.0, math.log(busy / TAIL)) * mean_ms
+
+
+def answer_ms(device: Device, ips: float) -> float:
+    """The 99th percentile of an answer's time on one device at `ips` requests a second, by the rule above."""
+    return fill_ms(device.batch, ips) + wait_ms(device.fps, ips) + device.p99_ms
+
+
+def largest_rate(device: Device, p99_ms: float) -> float | None:
+    """The largest rate at which one device keeps the limit, in steps of its throughput; None where there is none."""
+    loads = (device.fps * step / STEPS for step in range(STEPS - 1, 0, -1))
+    return next((ips for ips in loads if answer_ms(device, ips) <= p99_ms), None)
+
+
+def by_rule(device: Device, rate_ips: float, p99_ms: float) -> Option | None:
+    """The fewest such devices that serve the rate under the limit, by the rule; None where no number does."""
+    most = largest_rate(device, p99_ms)
+    if most is None:
+        return None
+    count = math.ceil(rate_ips / most)
+    each = rate_ips / count
+    answer = answer_ms(device, each)  # fewer requests each fill a batch more slowly
+    return Option(device, count, each, answer) if answer <= p99_ms else None
+
+
+def by_curve(served: Served, device: Device, rate_ips: float, p99_ms: float) -> Option | None:
+    """The fewest devices behind a queue as it was measured; None where no measured rate kept the limit."""
+    kept = serving.best_point(served.points, p99_ms)
+    if kept is None:
+        return None
+    count = math.ceil(rate_ips / kept.offered_ips)
+    return Option(device, count, rate_ips / count, kept.loadgen.p99_ms, kept.offered_ips)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What serves a rate under a limit, the best first."""
+
+    folder: Path
+    report: CaseTable
+    rate_ips: float
+    p99_ms: float
+    known: list[Device]
+    options: list[Option]
+
+
+def plan_devices(folder: str | Path, rate_ips: float, p99_ms: float, image_size: int | None = None) -> Plan:
+    """The options of a run for a rate (images/s) and a limit of p99, the fewest devices first.
+
+    Raise `InputError` for a rate or a limit that is no positive number, for a run without measured cases or with
+    several image sizes where none is named, and where no number of devices keeps the limit.
+    """
+    for name, value in (("rate", rate_ips), ("p99-ms", p99_ms)):
+        if not 0 < value <= 1e9:
+            raise InputError(f"--{name} is {value:g}; it must be a number above 0, and at most 1e9")
+    report = CaseTable.read(folder)
+    known = known_devices(report, image_size)
+    served = read_result(Serving, folder)
+    measured = served_devices(served, known) if served else []
+    options = [by_curve(curve, device, rate_ips, p99_ms) for curve, device in measured]
+    replaced = {(device.name, device.image_size) for _, device in measured}
+    options += [by_rule(d, rate_ips, p99_ms) for d in known if (d.name, d.image_size) not in replaced]
+    found = [option for option in options if option]
+    if not found:
+        raise InputError(f"{folder}: {why_impossible(known, measured, rate_ips, p99_ms)}")
+    return Plan(Path(folder), report, rate_ips, p99_ms, known, sorted(found, key=plan_order))
+
+
+def plan_order(option: Option) -> tuple[float, float, float]:
+    """Fewer devices first, then less power where it is known, then the shorter answer."""
+    return option.devices, math.inf if math.isnan(option.watts) else option.watts, option.p99_ms
+
+
+def known_devices(report: CaseTable, image_size: int | None) -> list[Device]:
+    """The measured cases of one image size; raise `InputError` where that is not told or there are none."""
+    cases = report.measured
+    if cases.empty:
+        raise InputError("no case of this run was measured, so there is nothing to plan with; see its report for why")
+    sizes = sorted(map(int, cases.image_size.unique()))
+    if image_size is None and len(sizes) > 1:
+        raise InputError(f"the run holds images of {comma_list(sizes)} pixels a side; choose one with --image-size")
+    if image_size is not None and image_size not in sizes:
+        raise InputError(f"--image-size is {image_size}; this run measured {comma_list(sizes)}")
+    chosen = cases[cases.image_size == (image_size or sizes[0])]
+    records = records_by_case([record for record in report.records if record.status == "ok"])
+    return [device_of(row, records[row.case]) for _, row in chosen.iterrows()]
+
+
+def comma_list(values: Sequence[int]) -> str:
+    """Numbers with commas."""
+    return ", ".join(map(str, values))
+
+
+def device_of(row: pd.Series, records: Sequence[Record]) -> Device:
+    """A device from a row of `Summary.cases` and the measured records that it is of."""
+    idle = [r.gpu_idle["power_w"] for r in records if r.gpu_idle and r.gpu_idle.get("power_w") is not None]
+    busy = [r.energy.joules / r.energy.seconds for r in records if r.energy]
+    samples = sum(len(record.timing.latency_ms) for record in records)
+    return Device(
+        name=row["name"], image_size=int(row.image_size), batch=int(row.batch_size), fps=float(row.fps),
+        p99_ms=float(row.p99_ms), memory_mib=float(row.memory_mib), samples=samples,
+        busy_w=median(busy) if busy else math.nan, idle_w=min(idle, default=math.nan),
+    )  # fmt: skip
+
+
+def served_devices(found: Serving, known: Sequence[Device]) -> list[tuple[Served, Device]]:
+    """The curves of `bench serve` that are of an engine, precision and image size among the devices, with its device.
+
+    That is the engine at the largest batch measured that a queue's mean batch fills, for its power; its throughput
+    and memory are the queue's own.
+    """
+    pairs = []
+    for served in found.cases:
+        same = sorted((d for d in known if served.points and d.image_size == served.case.image_size
+                       and device_is_of(d, served.case)), key=lambda d: d.batch)  # fmt: skip
+        if same:
+            mean = max(point.batch for point in served.points)
+            like = next((d for d in reversed(same) if d.batch <= mean), same[0])
+            memory = like.memory_mib if served.device_bytes is None else served.device_bytes / MIB
+            pairs.append((served, Device(**vars(like) | {
+                "batch": served.case.batch_size, "fps": served.ceiling_ips, "memory_mib": memory})))  # fmt: skip
+    return pairs
+
+
+def device_is_of(device: Device, case: Case) -> bool:
+    """Whether a device is of the case's engine and precision; its name may end with the one it got in brackets."""
+    name = engine_and_precision(case)
+    return device.name == name or device.name.startswith(f"{name} (")
+
+
+def why_impossible(known, measured, rate_ips: float, p99_ms: float) -> str:
+    """Why no number of devices keeps the limit: the shortest answer that any gives."""
+    answers = [(min(p.loadgen.p99_ms for p in served.points), device, "measured under load")
+               for served, device in measured]  # fmt: skip
+    for device in known:
+        loads = [rate_ips / count for count in range(1, STEPS) if rate_ips / count < device.fps] or [device.fps / 2]
+        answers.append((min(answer_ms(device, ips) for ips in loads), device, "by the rule"))
+    least, device, how = min(answers, key=lambda answer: answer[0])
+    alone = min(known, key=lambda device: device.p99_ms)
+    return (
+        f"no number of devices keeps p99 under {p99_ms:g} ms at {rate_ips:g} images/s: the least is {least:.3g} ms "
+        f"{how} ({device.name}, batch {device.batch}), of which inference alone takes at least {alone.p99_ms:.3g} ms "
+        f"({alone.name}, batch {alone.batch}); allow more"
+    )

@@ -1,0 +1,145 @@
+"""One case's processes → its figures: medians, their intervals, what is in the time, and what is wrong with it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from bench_lib.analysis import anomalies, roofline
+from bench_lib.core import intervals
+from bench_lib.core.case import AUTO, engine_label
+from bench_lib.core.record import Memory, RealData, Record
+from bench_lib.text.language import mark, told, tr
+
+MIB = 2**20
+
+LAUNCH_BOUND = 0.8  # enqueue time as a share of latency: from here on the GPU waits for the host
+NUMBERS = (
+    "latency_ms", "latency_low", "latency_high", "per_image_ms", "fps", "fps_low", "fps_high", "p90_ms", "p99_ms",
+    "spread", "enqueue_ms", "device_ms", "joules", "memory_mib", "import_s", "build_s", "first_ms", "settle_s",
+    "error", "top1", "roofline", "decode_ms", "preprocess_ms", "copy_ms",
+)  # fmt: skip
+ABSENT = dict.fromkeys(NUMBERS, float("nan")) | {
+    "latency_values": [], "fps_values": [], "bound": "", "launch_bound": False, "noisy": False, "trouble": [],
+}  # fmt: skip
+
+
+def case_row(records: Sequence[Record], process_sd: float) -> dict[str, Any]:
+    """The figures of one case from the records of its processes; a case without a measured speed has none.
+
+    `process_sd` is the relative sd from process to process, for a case that ran in one.
+    """
+    measured = [record for record in records if record.status == "ok"]
+    shown = (measured or records)[0]
+    case = shown.case
+    actual = shown.accuracy.actual_precision if shown.accuracy else case.precision
+    precision = (
+        case.precision
+        if actual == case.precision
+        else tr("{precision} (actual: {actual})", precision=case.precision, actual=actual.upper())
+    )
+    if case.precision == AUTO and shown.accuracy:
+        precision = f"{AUTO}: {actual}"
+    label = engine_label(case.engine, case.variant)
+    base = {
+        "case": case.first.id,
+        "engine": case.engine, "variant": case.variant, "label": label, "precision": case.precision,
+        "precision_label": precision, "name": f"{label} {precision}",
+        "image_size": case.image_size, "batch_size": case.batch_size,
+        "status": shown.status, "reason": told(shown.reason, shown.detail), "processes": len(measured),
+        "extra_sd": process_sd if len(measured) == 1 else 0.0,
+        "lost": [record for record in records if measured and record.status != "ok"],
+        "disturbed": ", ".join(dict.fromkeys(words for record in measured for words in disturbances(record))),
+    }  # fmt: skip
+    return base | ABSENT | (measured_figures(measured, base["extra_sd"]) if measured else {})
+
+
+def measured_figures(records: Sequence[Record], extra_sd: float) -> dict[str, Any]:
+    """The figures of a measured case: over its processes, medians of what each measured."""
+    case, timings = records[0].case, [record.timing for record in records]
+    latencies = [timing.latency_ms for timing in timings]
+    rates = [intervals.window_ips(timing.throughput, case.batch_size) for timing in timings]
+    latency_values, fps_values = replicates(latencies), replicates(rates)
+    latency, fps = (figure_interval(*pair, extra_sd) for pair in ((latencies, latency_values), (rates, fps_values)))
+    ordered = [sorted(samples) for samples in latencies]
+    tails = [intervals.percentiles(samples) for samples in ordered]
+    top = roofline.record_ceiling(records[0])
+    found = {
+        "latency_ms": latency.value, "latency_low": latency.low, "latency_high": latency.high,
+        "latency_values": latency_values, "per_image_ms": latency.value / case.batch_size,
+        "fps": fps.value, "fps_low": fps.low, "fps_high": fps.high, "fps_values": fps_values,
+        "p90_ms": intervals.median([tail.p90 for tail in tails]),
+        "p99_ms": intervals.median([tail.p99 for tail in tails]),
+        "spread": intervals.median([intervals.relative_iqr(samples) for samples in ordered]),
+        "memory_mib": intervals.median([own_memory_bytes(record.memory) / MIB for record in records]),
+        "build_s": intervals.median([record.build_s for record in records]),
+        "first_ms": intervals.median([timing.warmup_ms[0] for timing in timings]),
+        "settle_s": intervals.median([sum(timing.warmup_ms) / 1e3 for timing in timings]),
+        "error": max(record.accuracy.max_relative_error for record in records),
+        "top1": min(record.accuracy.top1_agreement for record in records),
+        "noisy": any("time" in (timing.latency_stopped_by, timing.throughput_stopped_by) for timing in timings),
+        "trouble": list(dict.fromkeys(kind for samples in latencies for kind in anomalies.find_anomalies(samples))),
+    }  # fmt: skip
+    if all(timing.enqueue_ms and timing.device_ms for timing in timings):
+        found["enqueue_ms"] = intervals.median([intervals.median(timing.enqueue_ms) for timing in timings])
+        found["device_ms"] = intervals.median([intervals.median(timing.device_ms) for timing in timings])
+        found["launch_bound"] = found["enqueue_ms"] >= LAUNCH_BOUND * latency.value
+    if all(record.energy for record in records):
+        found["joules"] = intervals.median([record.energy.joules / record.energy.images for record in records])
+    if all(record.import_s for record in records):
+        found["import_s"] = intervals.median([sum(record.import_s.values()) for record in records])
+    if all(record.data for record in records):
+        found |= preparation_figures([record.data for record in records])
+    if top:
+        found |= {"roofline": top.ms * fps.value / (1e3 * case.batch_size), "bound": top.bound}
+    return found
+
+
+def preparation_figures(data: Sequence[RealData]) -> dict[str, float]:
+    """What decoding and preprocessing take an image, and copying to the GPU a batch: medians over the processes."""
+    figures = ("decode_ms", "preprocess_ms") + ("copy_ms",) * all(one.copy_ms for one in data)
+    return {
+        name: intervals.median([intervals.median(getattr(one, name)) for one in data]) for name in figures
+    }  # fmt: skip
+
+
+def replicates(processes: Sequence[Sequence[float]]) -> list[float]:
+    """What a figure's uncertainty is taken from: medians of processes, or of groups of the samples of a single one."""
+    if len(processes) == 1:
+        return intervals.groups(processes[0])
+    return [intervals.median(samples) for samples in processes]
+
+
+def figure_interval(
+    processes: Sequence[Sequence[float]], values: Sequence[float], extra_sd: float
+) -> intervals.Interval:
+    """The figure and its 95 % interval: of one process its median, of several the geometric mean of their medians."""
+    interval = intervals.interval(values, extra_sd=extra_sd)
+    value = intervals.median(processes[0]) if len(processes) == 1 else interval.value
+    scale = value / interval.value
+    return intervals.Interval(value, interval.low * scale, interval.high * scale)
+
+
+THROTTLING = {
+    "sw_power_cap": mark("power limit"),
+    "hw_slowdown": mark("hardware slowdown"),
+    "sw_thermal_slowdown": mark("overheating"),
+    "hw_thermal_slowdown": mark("hardware's guard against overheating"),
+    "hw_power_brake_slowdown": mark("power limited from outside"),
+}
+
+
+def disturbances(record: Record) -> list[str]:
+    """What disturbed the GPU while the case was measured: throttling, or other processes there before it began."""
+    names = (record.gpu_busy or {}).get("throttling") or []
+    found = [tr(THROTTLING.get(name, mark("another cause"))) for name in names]
+    others = (record.gpu_idle or {}).get("processes")
+    return found + ([tr("other processes on the GPU: {count}", count=others)] if others else [])
+
+
+def own_memory_bytes(memory: Memory) -> int:
+    """What the case added at its peak: on a GPU to the device's memory, otherwise to its process's before the build.
+
+    What Python and its libraries take before that is the same for all, and not the same in a forked process.
+    """
+    if memory.device_peak_bytes is not None:
+        return memory.device_peak_bytes - memory.device_idle_bytes
+    return memory.host_peak_bytes - memory.host_before_build_bytes

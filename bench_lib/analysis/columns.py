@@ -1,0 +1,82 @@
+"""The data dictionary: what each column of `Summary.cases` holds, and in what unit. The one place that tells it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["text", "count", "number", "flag", "numbers", "texts"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its values' kind, their unit ("" where they have none), and what they mean."""
+
+    kind: Kind
+    unit: str
+    meaning: str
+
+
+def _bounded(name: str, unit: str, meaning: str) -> dict[str, Column]:
+    """A figure's column, and those of the ends of its 95 % interval."""
+    stem = name.removesuffix("_ms")
+    ends = {
+        f"{stem}_{end}": Column("number", unit, f"{words} end of the 95 % interval of {name}")
+        for end, words in (("low", "lower"), ("high", "upper"))
+    }
+    return {name: Column("number", unit, meaning)} | ends
+
+
+COLUMNS = {
+    "case": Column("text", "", "the case's id, over all its repeats; names its records"),
+    "engine": Column("text", "", "the engine's name in the grid"),
+    "variant": Column("text", "", "the name of the engine's options in the grid; empty for its defaults"),
+    "label": Column("text", "", "engine and variant as the report calls them"),
+    "precision": Column("text", "", "the precision that was asked for"),
+    "precision_label": Column("text", "", "the same, with the one that was computed in where it is another, in "
+                              "the report's language"),
+    "name": Column("text", "", "label and precision_label"),
+    "image_size": Column("count", "pixels", "side of the square images"),
+    "batch_size": Column("count", "images", "images in one call"),
+    "status": Column("text", "", "ok: measured; skipped: could not run here; failed"),
+    "reason": Column("text", "", "why there are no figures, in the report's language; empty where there are"),
+    "processes": Column("count", "processes", "fresh processes that measured the case"),
+    "lost": Column("texts", "", "repeats that failed where others did not, each with its reason in the report's "
+                   "language"),
+    "disturbed": Column("text", "", "what disturbed the GPU meanwhile, in the report's language"),
+    **_bounded("latency_ms", "ms", "time of a batch, sent and waited for: a process's median, the geometric mean over "
+               "several processes"),
+    "per_image_ms": Column("number", "ms", "latency_ms over batch_size"),
+    **_bounded("fps", "images/s", "throughput of calls sent back to back, taken together as latency_ms is"),
+    **_bounded("speedup", "ratio", "latency_ms of PyTorch fp32 at the same sizes over this one's"),
+    "verdict": Column("text", "", "on latency_ms against PyTorch fp32's: faster, slower, same, undecided; or empty"),
+    "leads": Column("flag", "", "latency_ms is the least at these sizes, or not decidedly more than the least"),
+    "latency_values": Column("numbers", "ms", "what the interval of latency_ms is from: medians of processes, or of "
+                             "groups of one process's calls"),
+    "fps_values": Column("numbers", "images/s", "the same for fps"),
+    "extra_sd": Column("number", "ratio", "relative sd from process to process that intervals allow for, where there "
+                       "was one process; otherwise 0"),
+    "p90_ms": Column("number", "ms", "90th percentile of a process's calls; median over processes, as all below"),
+    "p99_ms": Column("number", "ms", "99th percentile of a process's calls"),
+    "spread": Column("number", "ratio", "interquartile range of a process's calls over their median"),
+    "enqueue_ms": Column("number", "ms", "time that the host takes to send a call to the GPU"),
+    "device_ms": Column("number", "ms", "time that the GPU takes for a call"),
+    "launch_bound": Column("flag", "", "enqueue_ms is 80 % of latency_ms or more: the GPU waits for the host"),
+    "noisy": Column("flag", "", "the time was up before latency_ms or fps had settled"),
+    "trouble": Column("texts", "", "what the series of calls shows, see bench_lib/analysis/anomalies.py"),
+    "joules": Column("number", "J", "energy of an image"),
+    "memory_mib": Column("number", "MiB", "memory that the case added at its peak: to the GPU's or, without one, to "
+                         "its process before the build"),
+    "import_s": Column("number", "s", "time to import the runtime in a fresh interpreter"),
+    "build_s": Column("number", "s", "time from the model in memory to what can run: conversion, compilation, loading"),
+    "first_ms": Column("number", "ms", "time of the first call after the build"),
+    "settle_s": Column("number", "s", "time of the warm-up, until calls were stable"),
+    "error": Column("number", "ratio", "largest relative difference of the output from the PyTorch reference's; the "
+                    "largest of the processes"),
+    "top1": Column("number", "ratio", "share of images whose first class is the reference's; the least of the "
+                   "processes"),
+    "roofline": Column("number", "ratio", "fps over the most that the GPU's documented peaks allow, see "
+                       "bench_lib/analysis/roofline.py"),
+    "decode_ms": Column("number", "ms", "time to decode an image of a folder; empty for synthetic images"),
+    "preprocess_ms": Column("number", "ms", "time to resize, crop and normalize such an image"),
+    "copy_ms": Column("number", "ms", "time to copy a batch of them to the GPU"),
+    "bound": Column("text", "", "what sets that ceiling: compute, memory; empty where none is known"),
+}  # fmt: skip

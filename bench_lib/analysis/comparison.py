@@ -1,0 +1,88 @@
+"""Two runs → what differs: the same cases beside each other, with verdicts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from bench_lib.analysis.case_table import VERDICTS, CaseTable, compare_rows
+from bench_lib.core import intervals
+from bench_lib.core.errors import InputError
+
+SAME = ["engine", "variant", "precision", "image_size", "batch_size"]  # what the columns of both runs share
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Run `b` against run `a`; `cases` holds a row for each case that both have, with columns of both (`_a`, `_b`).
+
+    `ratio`, `ratio_low` and `ratio_high` are b's latency over a's and its 95 % interval, `verdict` is on b, empty where
+    either has no figure or they computed in unlike precisions.
+    """
+
+    names: tuple[str, str]
+    a: CaseTable
+    b: CaseTable
+    cases: pd.DataFrame
+
+
+def compare_runs(first: str | Path, second: str | Path, common: bool = False) -> Comparison:
+    """Compare two runs' folders.
+
+    Raise `InputError` if a run is broken or of another model, if they have no case in common or, without `common`, if
+    one has a case that the other has not.
+    """
+    folders = (Path(first), Path(second))
+    a, b = map(CaseTable.read, folders)
+    if a.grid.model != b.grid.model:
+        raise InputError(f"{first} measured {a.grid.model}, {second} {b.grid.model}; compare runs of the same model")
+    only = [sorted(set(one.cases.case) - set(other.cases.case)) for one, other in ((a, b), (b, a))]
+    if any(only) and not common:
+        counts = f"{len(only[0])} cases are in {first} alone and {len(only[1])} in {second} alone"
+        raise InputError(f"{counts}, such as {(only[0] + only[1])[0]}; add --common to compare those that both have")
+    both = a.cases.merge(b.cases, on=["case", *SAME], suffixes=("_a", "_b"))
+    if both.empty:
+        raise InputError(f"{first} and {second} have no case in common; compare runs of the same grid")
+    beside = pd.DataFrame([row_difference(row) for row in both.to_dict("records")], index=both.index)
+    return Comparison(run_names(folders), a, b, both.join(beside))
+
+
+def run_names(folders: tuple[Path, Path]) -> tuple[str, str]:
+    """What to call the runs: their folders' names, or their paths where the names are the same."""
+    names = tuple(folder.resolve().name for folder in folders)
+    return names if names[0] != names[1] else tuple(map(str, folders))
+
+
+def row_difference(both: dict) -> dict:
+    """The ratio of the second's latency to the first's, its interval, and the verdict on the second."""
+    a, b = ({key.removesuffix(end): both[key] for key in both if key.endswith(end)} for end in ("_a", "_b"))
+    if (a["status"], b["status"]) != ("ok", "ok") or a["precision_label"] != b["precision_label"]:
+        return dict.fromkeys(("ratio", "ratio_low", "ratio_high"), float("nan")) | {"verdict": ""}
+    value, sd = b["latency_ms"] / a["latency_ms"], max(a["extra_sd"], b["extra_sd"])
+    interval = intervals.ratio(b["latency_values"], a["latency_values"], extra_sd=sd)
+    scale = value / interval.value
+    return {
+        "ratio": value, "ratio_low": interval.low * scale, "ratio_high": interval.high * scale,
+        "verdict": compare_rows(b, a),
+    }  # fmt: skip
+
+
+def verdict_counts(found: Comparison) -> dict[str, int]:
+    """How many cases have each verdict, of those that have one."""
+    return {verdict: int((found.cases.verdict == verdict).sum()) for verdict in VERDICTS}
+
+
+def differing(found: Comparison) -> dict[str, tuple[str, str]]:
+    """What of the two machines and their versions differs: its name, and how it reads in either."""
+    flat = [flattened(run.machine) for run in (found.a, found.b)]
+    return {
+        name: (flat[0].get(name, "—"), flat[1].get(name, "—"))
+        for name in flat[0] | flat[1] if flat[0].get(name) != flat[1].get(name) and name != "memory_bytes"
+    }  # fmt: skip
+
+
+def flattened(machine: dict) -> dict[str, str]:
+    """The machine's facts by name, those of its GPU and of packages among them."""
+    gpu = {f"gpu {key}": str(value) for key, value in (machine.get("gpu") or {}).items()}
+    plain = {key: str(value) for key, value in machine.items() if key not in ("gpu", "versions")}
+    return plain | gpu | machine.get("versions", {})

@@ -1,0 +1,119 @@
+"""`bench plan`: how many devices serve a rate of requests."""
+
+import math
+from pathlib import Path
+
+from bench_lib.analysis.capacity import Plan, fill_ms, largest_rate, served_devices, wait_ms
+from bench_lib.cli.terminal import per_second
+from bench_lib.core.errors import InputError
+from bench_lib.results.result_file import read_result
+from bench_lib.results.scaling import Scaling
+from bench_lib.results.serving import Serving, best_point
+
+
+def run_plan(
+    folder: Path, rate_ips: float, p99_ms: float, image_size: int | None, price_per_hour: float | None
+) -> None:
+    """Print what serves a rate under a limit."""
+    from bench_lib.analysis import capacity
+
+    if price_per_hour is not None and not 0 <= price_per_hour < float("inf"):
+        raise InputError(f"--price-per-hour is {price_per_hour:g}; it must be a number of at least 0")
+    found = capacity.plan_devices(folder, rate_ips, p99_ms, image_size)
+    print(*plan_lines(found, price_per_hour), sep="\n")
+
+
+MOST_OPTIONS = 12  # lines
+
+
+def plan_lines(found: Plan, price_per_hour: float | None = None) -> list[str]:
+    """Lines for the terminal: the options, and how far they reach beyond what was measured."""
+    machine, costs = found.report.machine, price_per_hour is not None
+    place = machine["gpu"]["name"] if machine.get("gpu") else f"{machine['cpu']}, {machine['cores']} cores"
+    lines = [
+        f"{found.rate_ips:g} images/s, p99 at most {found.p99_ms:g} ms, on devices such as {place}",
+        f"{'devices':>7}  {'engine and precision':34}{'batch':>6}{'img/s each':>11}{'busy':>6}{'p99 ms':>8}"
+        f"{'MiB each':>9}{'W in all':>9}" + f"{'per hour':>10}{'per million':>12}" * costs + "  p99 is",
+    ]
+    for option in found.options[:MOST_OPTIONS]:
+        device, price = option.device, (price_per_hour or 0) * option.devices
+        lines.append(
+            f"{option.devices:7}  {device.name:34}{device.batch:6}{per_second(option.each_ips):>11}{option.busy:6.0%}"
+            f"{option.p99_ms:8.3g}{device.memory_mib:9.0f}{watts_text(option.watts):>9}"
+            + f"{price:10.4g}{1e6 * price / (3600 * found.rate_ips):12.4g}" * costs
+            + ("  measured" if option.measured else "  computed")
+        )
+    if more := len(found.options) - MOST_OPTIONS:
+        lines += [f"… and {more} more"] * (more > 0)
+    return [*lines, *reach_lines(found), *rule_lines(found), *company_lines(found)]
+
+
+def rule_lines(found: Plan) -> list[str]:
+    """What the rule allows a device at the limit, beside what one was measured to keep it at."""
+    served, lines = read_result(Serving, found.folder), []
+    for curve, device in served_devices(served, found.known) if served else []:
+        kept = best_point(curve.points, found.p99_ms)
+        allowed = max(largest_rate(like, found.p99_ms) or 0.0 for like in found.known if like.name == device.name)
+        if kept and allowed:
+            lines.append(
+                f"Checked: {device.name} kept the limit at {per_second(kept.offered_ips)} images/s under load; the "
+                f"rule allows it {per_second(allowed)}, {allowed / kept.offered_ips:.2f} of that."
+            )
+    return lines
+
+
+def company_lines(found: Plan) -> list[str]:
+    """What two processes measured at once on one device answer, beside one alone and what the plan counts for it.
+
+    The plan counts a device once, with its throughput, however many processes send it work.
+    """
+    company = read_result(Scaling, found.folder)
+    if company is None:
+        return ["Not checked against two processes at once: `bench scale` measures them."]
+    lines = []
+    for scaled in company.cases:
+        counted = {crowd.workers: crowd for crowd in scaled.measured("processes")}
+        one, two = counted.get(1), counted.get(2)
+        rows = found.report.measured
+        like = rows[rows.case == scaled.case.id]
+        if one and two and len(like):
+            fps, name = float(like.iloc[0].fps), f"{like.iloc[0]['name']}, batch {scaled.case.batch_size}"
+            lines.append(
+                f"Checked: two processes at once on one device answer {per_second(two.ips)} images/s ({name}), "
+                f"{two.ips / one.ips:.2f} of the {per_second(one.ips)} of one alone, and {two.ips / fps:.2f} of the "
+                f"{per_second(fps)} that the plan counts for it."
+            )
+    return lines or ["Not checked against two processes at once: `bench scale` measured none of this run's cases."]
+
+
+def watts_text(watts: float) -> str:
+    """Watts, or a dash where no energy was counted."""
+    return "—" if math.isnan(watts) else f"{watts:.4g}"
+
+
+def reach_lines(found: Plan) -> list[str]:
+    """How far the first option goes beyond what was measured."""
+    first = found.options[0]
+    device, lines = first.device, []
+    if first.measured:
+        lines.append(
+            f"Measured under load: one device behind a queue (batches up to {device.batch}) answered "
+            f"{per_second(first.kept_ips)} images/s with a p99 of {first.p99_ms:.3g} ms; here each gets "
+            f"{per_second(first.each_ips)}."
+        )
+    else:
+        lines.append(
+            f"Not measured under load: p99 is computed, {fill_ms(device.batch, first.each_ips):.3g} ms for a batch to "
+            f"fill, {wait_ms(device.fps, first.each_ips):.3g} for the device, {device.p99_ms:.3g} for inference (p99 "
+            f"of {device.samples} calls); `bench serve` measures it."
+        )
+    if first.devices > 1:
+        lines.append(
+            f"Measured was one device; {first.devices} are {first.devices} times it: what they share (network, "
+            "decoding, a host's processor and power) is not in the figures, nor is one to spare for when one fails."
+        )
+    if math.isnan(device.busy_w):
+        lines.append("Power is not known: this run counted no energy.")
+    elif math.isnan(device.idle_w):
+        lines.append("Power is that of computing alone: what an idle device takes was not measured.")
+    return lines

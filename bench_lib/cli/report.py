@@ -1,0 +1,158 @@
+"""`bench report`, `bench compare` and `bench export`: what is made from runs that are measured."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from bench_lib.analysis.comparison import Comparison, differing, verdict_counts
+from bench_lib.cli.parser import Parser, Regressed, add_command, add_path
+from bench_lib.cli.terminal import coloured
+from bench_lib.core.errors import InputError
+from bench_lib.results.run_folder import Run
+from bench_lib.text import language
+from bench_lib.text.language import DEFAULT, LANGUAGES
+
+
+def add_report(commands: argparse._SubParsersAction) -> Parser:
+    """Arguments of `bench report`."""
+    words = "make report.html and report.pdf of a run, and its figures as PNG and SVG"
+    made = add_command(commands, "report", words, "report outputs/cpu-2-cores")
+    add_path(made, "folder", metavar="RUN", help="the run's folder, made by `bench sweep`")
+    made.add_argument("--lang", choices=LANGUAGES, help="the report's language, if not the grid's: report.en.html …")
+    return made
+
+
+def add_compare(commands: argparse._SubParsersAction) -> Parser:
+    """Arguments of `bench compare`."""
+    made = add_command(
+        commands, "compare", "tell what differs between two runs, with verdicts",
+        "compare outputs/h200-seed outputs/h200-batches --common",
+        "compare outputs/before outputs/after --output outputs/compared",
+        "compare outputs/main outputs/this --fail-on slower",
+    )  # fmt: skip
+    add_path(made, "first", metavar="RUN_A", help="the run to compare with")
+    add_path(made, "second", metavar="RUN_B", help="the run that is judged")
+    made.add_argument("--common", action="store_true", help="compare the cases that both have, if one has others too")
+    made.add_argument("--fail-on", choices=["slower"], help="exit with status 1 if a case of RUN_B is slower")
+    add_path(made, "--output", help="a folder for compare.html and compare.pdf")
+    made.add_argument("--lang", choices=LANGUAGES, default=DEFAULT, help="their language (%(default)s)")
+    return made
+
+
+def add_export(commands: argparse._SubParsersAction) -> Parser:
+    """Arguments of `bench export`."""
+    made = add_command(
+        commands, "export", "write a run's table as CSV, Parquet and JSON lines, and its figures as SVG and PNG",
+        "export outputs/cpu-2-cores --output outputs/tables",
+    )  # fmt: skip
+    add_path(made, "folder", metavar="RUN", help="the run's folder, made by `bench sweep`")
+    add_path(made, "--output", help="where to write (RUN/export)")
+    return made
+
+
+def run_report(folder: Path, lang: str | None) -> None:
+    """Make report.html and report.pdf of the run; in another language than the grid's, report.en.html and the like."""
+    own = Run(folder).grid().lang
+    suffix = "" if lang in (None, own) else f".{lang}"
+    write_report("report", folder, {"run": ".", "suffix": suffix}, lang or own, suffix, lambda: read_run(folder))
+
+
+def read_run(folder: Path) -> None:
+    """Read all that a report is made of; raise `InputError` if something is broken."""
+    from bench_lib.analysis.case_table import tabulate
+    from bench_lib.results import clock, verdicts
+    from bench_lib.results.pipeline import Pipeline
+    from bench_lib.results.result_file import read_result
+    from bench_lib.results.scaling import Scaling
+    from bench_lib.results.serving import Serving
+
+    # MERGED
+    # MERGED
+    # MERGED
+    # MERGED
+
+    run = Run(folder)
+    tabulate(run.grid(), run.records()[:1])
+    for kind in (clock.Clock, verdicts.SelfCheck, Serving, Scaling, Pipeline):
+        read_result(kind, folder)
+
+
+def run_compare(first: Path, second: Path, common: bool, fail_on: str | None, folder: Path | None, lang: str) -> None:
+    """Print what differs between two runs; write compare.html and compare.pdf if a folder for them is given."""
+    from bench_lib.analysis import comparison
+
+    found = comparison.compare_runs(first, second, common)
+    print(*comparison_lines(found), sep="\n")
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        runs = {"run_a": str(first.absolute()), "run_b": str(second.absolute()), "common": common}
+        write_report("compare", folder, runs, lang)
+    if fail_on and (count := comparison.verdict_counts(found)[fail_on]):
+        raise Regressed(f"{count} of {len(found.cases)} cases are {fail_on} in {second} than in {first}")
+
+
+def run_export(folder: Path, output: Path | None) -> None:
+    """Write the run's table and figures as files for other tools, and print their paths."""
+    from bench_lib.analysis.case_table import CaseTable
+    from bench_lib.report.data_files import write_data_files
+
+    # MERGED
+
+    language.use(Run(folder).grid().lang)
+    print(*write_data_files(CaseTable.read(folder), folder, output or folder / "export"), sep="\n")
+
+
+def write_report(
+    name: str, folder: Path, parameters: dict, lang: str, suffix: str = "", read: Callable[[], None] = lambda: None
+) -> None:
+    """Run a notebook, export it under its name and the suffix, and print the paths; without Pango there is no PDF.
+
+    It is written once, at its end: papermill would write it, with all its tables, at each cell. If a cell fails, `read`
+    says in a sentence if it is what the notebook reads that is broken.
+    """
+    import nbformat
+    from papermill.exceptions import PapermillExecutionError
+
+    from bench_lib.report.exporters import PDFUnavailable, write_html, write_pdf
+    from bench_lib.sweep.execute import NOTEBOOKS, execute_notebook
+
+    # MERGED
+
+    notebook = folder / f"{name}{suffix}.ipynb"
+    try:
+        made = execute_notebook(NOTEBOOKS / f"{name}.ipynb", None, parameters | {"lang": lang}, cwd=folder)
+    except PapermillExecutionError as error:
+        read()
+        raise InputError(
+            f"{folder}: the report cannot be made ({error.ename}: {error.evalue}); run notebooks/{name}.ipynb to see"
+        ) from None
+    language.use(lang)
+    made.metadata.update(lang=lang, title=language.tr(made.metadata.title))
+    nbformat.write(made, notebook)
+    print(write_html(notebook, folder / f"{name}{suffix}.html"))
+    try:
+        print(write_pdf(notebook, folder / f"{name}{suffix}.pdf"))
+    except PDFUnavailable as error:
+        print(f"bench: no {name}{suffix}.pdf. {error}", file=sys.stderr)
+
+
+COLOURS = {"faster": "green", "slower": "red", "same": "yellow", "undecided": "yellow"}
+
+
+def comparison_lines(found: Comparison) -> list[str]:
+    """Lines for the terminal."""
+    first, second = found.names
+    lines = [f"{'case':52}{first[:18]:>20}{second[:18]:>20}  ratio  95 % interval  verdict on {second}"]
+    for row in found.cases.itertuples():
+        ms = "".join(
+            f"{value:>17.4g} ms" if value == value else f"{'-':>20}" for value in (row.latency_ms_a, row.latency_ms_b)
+        )
+        if row.verdict:
+            ms += f"  {row.ratio:5.3f}  {row.ratio_low:.3f}–{row.ratio_high:.3f}    "
+            ms += coloured(row.verdict, COLOURS[row.verdict])
+        lines.append(f"{row.case:52}{ms}")
+    told = ", ".join(f"{count} {verdict}" for verdict, count in verdict_counts(found).items())
+    unlike = differing(found)
+    lines += [f"The machines differ in: {', '.join(unlike)}."] if unlike else []
+    return [*lines, f"{second} against {first}: {told} of {len(found.cases)} cases."]

@@ -1,0 +1,73 @@
+"""`bench sweep`: measure every case of a grid."""
+
+import argparse
+from datetime import datetime
+from pathlib import Path
+
+import shtab
+
+from bench_lib.cli.parser import OUTPUTS, Parser, Stopped, add_command, add_path
+from bench_lib.core.errors import InputError
+from bench_lib.core.grid import Grid, read_grid
+from bench_lib.results.run_folder import Run
+
+
+def add_sweep(commands: argparse._SubParsersAction) -> Parser:
+    """Arguments of `bench sweep`."""
+    made = add_command(
+        commands, "sweep", "measure every case of a grid, each in a fresh process",
+        "sweep params/seed.yaml --output outputs/seed-here",
+        "sweep params/seed.yaml --output outputs/seed-here --retry failed",
+        "sweep params/batches.yaml --slurm",
+    )  # fmt: skip
+    add_path(made, "params", kind=shtab.FILE, help="the grid, such as params/seed.yaml")
+    add_path(made, "--output", help="the run's folder; a run begun there goes on (outputs/NAME-TIME)")
+    made.add_argument("--retry", choices=["failed"], help="measure the cases that failed again")
+    made.add_argument("--plain", action="store_true", help="start each process from nothing instead of forking it")
+    made.add_argument("--slurm", action="store_true", help="measure on a Slurm cluster, each case a job array's task")
+    return made
+
+
+def run_sweep(params: Path, output: Path | None, plain: bool, retry_failed: bool, slurm: bool) -> None:
+    """Check the whole grid, then measure it, here or on a Slurm cluster; print the run's folder."""
+    grid = read_grid(params)
+    check_grid(grid, params)
+    folder = output or OUTPUTS / f"{params.stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    from bench_lib.sweep.runner import measure_grid
+    from bench_lib.sweep.slurm import measure_grid_on_slurm
+
+    # MERGED
+
+    again = f"bench sweep {params} --output {folder}" + " --slurm" * slurm
+    try:
+        if slurm:
+            records = measure_grid_on_slurm(grid, Run(folder), retry_failed)
+        else:
+            records = measure_grid(grid, Run(folder), plain, retry_failed)
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(f"What is measured is kept{interrupt}; to go on: {again}") from None
+    except OSError as error:
+        raise Stopped(f"{error}. What is measured is kept; mend this, then go on: {again}") from None
+    counts = {status: sum(record.status == status for record in records) for status in ("ok", "skipped", "failed")}
+    print(f"{folder}: {len(records)} cases, " + ", ".join(f"{count} {status}" for status, count in counts.items()))
+
+
+def check_grid(grid: Grid, params: Path) -> None:
+    """Raise `InputError` for what only the engines and the models know: their options and names."""
+    from bench_lib.core.engine import check_case_options
+    from bench_lib.workload.images import check_folder
+    from bench_lib.workload.network import check_model, try_network
+
+    if idle := [name for name in grid.options if name not in grid.engines]:
+        raise InputError(
+            f"{params}: options are given for {idle[0]}, which engines does not list; add it or remove them"
+        )
+    try:
+        check_model(grid.model, grid.weights)
+        if grid.data:
+            check_folder(grid.data)
+        for case in grid.cases():
+            check_case_options(case)
+        try_network(grid)
+    except InputError as error:
+        raise InputError(f"{params}: {error}") from None

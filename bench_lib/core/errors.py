@@ -1,0 +1,90 @@
+"""Bad input, told in one sentence; files and data read so that nothing else is ever raised."""
+
+import difflib
+import reprlib
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+
+class InputError(ValueError):
+    """Bad input from a person, told in one sentence: what was given, what is allowed, what to do.
+
+    Whatever was given, the sentence is one line without control characters.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        line = " ".join(sentence.split())
+        super().__init__("".join(mark if mark.isprintable() else "\ufffd" for mark in line))
+
+    def _render_traceback_(self) -> list[str]:
+        """Show a person in Jupyter the sentence alone (IPython calls this for an uncaught exception)."""
+        return [f"InputError: {self}"]
+
+
+def error_text(error: Exception) -> str:
+    """What an exception says, shortened to go into a sentence."""
+    words = " ".join(str(error).split()) or type(error).__name__
+    return words if len(words) <= 300 else f"{words[:300]}…"
+
+
+def validated(model: type[BaseModel], data: dict[str, Any] | str, where: str) -> Any:
+    """Build `model` from `data`, a dict or JSON; the first fault becomes an `InputError` that starts with `where`."""
+    try:
+        return model.model_validate_json(data) if isinstance(data, str) else model.model_validate(data)
+    except ValidationError as error:
+        faults = sorted(
+            error.errors(), key=lambda fault: fault["type"] != "extra_forbidden"
+        )  # a typo explains the rest
+        raise InputError(f"{where}: {_sentence(faults[0], model)}") from None
+
+
+def _sentence(error: dict, model: type[BaseModel]) -> str:
+    """Say one pydantic error as: what was given, what is allowed, what to do."""
+    place = ".".join(_shown(part) if isinstance(part, str) else str(part) for part in error["loc"])
+    given = reprlib.repr(error["input"])
+    word = given.strip("'")
+    match error["type"]:
+        case "extra_forbidden":
+            return unknown_key(place, _known_keys(model, error["loc"]))
+        case "missing":
+            return f"{place} is missing; add it (needed: {', '.join(required_fields(model))})"
+        case "int_type" | "int_from_float":
+            return f"{place} is {given}; it must be a whole number, written without quotes"
+        case "greater_than_equal" | "greater_than":
+            return f"{place} is {given}; it must be at least {error['ctx'].get('ge', 'more than 0')}"
+        case "less_than_equal":
+            return f"{place} is {given}; it must be at most {error['ctx']['le']}"
+        case "literal_error":
+            return f"{place} is {given}; allowed: {error['ctx']['expected']}"
+        case "too_short":
+            return f"{place} is an empty list, so the grid is empty; name at least one value"
+        case "list_type":
+            return f"{place} is {given}; it must be a list, for example [{word}]"
+        case "value_error":
+            return f"{place}: {error['ctx']['error']}" if place else str(error["ctx"]["error"])
+    return f"{place} is {given}; {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def _shown(word: str) -> str:
+    return word if len(word) <= 60 else f"{word[:60]}…"
+
+
+def unknown_key(given: str, known: list[str]) -> str:
+    """Say that `given` is no known key, name those that are, and guess which one was meant."""
+    given = _shown(given)
+    guess = difflib.get_close_matches(given.rsplit(".", 1)[-1], known, 1)
+    hint = f"; did you mean {guess[0]!r}?" if guess else "; remove it or correct it"
+    return f"unknown key {given!r}; known: {', '.join(known)}{hint}"
+
+
+def _known_keys(model: type[BaseModel], place: tuple) -> list[str]:
+    for name in place[:-1]:  # a field may hold a model or, as a union, a model or None
+        kind = model.model_fields[name].annotation
+        model = next(inner for inner in (*get_args(kind), kind) if isinstance(inner, type))
+    return list(model.model_fields)
+
+
+def required_fields(model: type[BaseModel]) -> list[str]:
+    """Names of the fields that must be given."""
+    return [name for name, field in model.model_fields.items() if field.is_required()]

@@ -1,0 +1,170 @@
+"""What to measure: a `Grid` of cases, read from a YAML file."""
+
+import itertools
+import math
+import reprlib
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import yaml
+from pydantic import Field, field_validator, model_validator
+
+from bench_lib.core.case import (
+    SLOWDOWN,
+    Asked,
+    Case,
+    Images,
+    Limits,
+    Location,
+    Model,
+    Option,
+    Pixels,
+    Repeat,
+    StrictModel,
+    Word,
+    engine_names,
+    known_engine,
+)
+from bench_lib.core.errors import InputError, error_text, required_fields, validated
+from bench_lib.text.language import DEFAULT, Language
+
+LARGEST_SEED = 2**64 - 1  # of torch.manual_seed
+
+MOST_CASES = 100_000  # more would take months to measure
+
+
+class Slurm(StrictModel):
+    """What each case's task asks of a Slurm cluster: how to reach a machine, not what is measured on it.
+
+    `timeout_min` is the minutes that a task may run, `array_parallelism` the tasks that run at once, `extra` any other
+    options of sbatch by their long names: account, qos, constraint, mem, exclusive …
+    """
+
+    partition: str | None = None
+    gpus_per_task: int = Field(0, ge=0)  # 0: none is asked for
+    cpus_per_task: int = Field(1, ge=1)
+    timeout_min: int = Field(60, ge=1)
+    array_parallelism: int = Field(1, ge=1)
+    extra: dict[str, Option] = {}
+
+    @field_validator("extra")
+    @classmethod
+    def _extra(cls, extra: dict[str, Option]) -> dict[str, Option]:
+        own = {"array", "cpus-per-task", "error", "gpus-per-task", "output", "partition", "signal", "time"}
+        if taken := [name for name in extra if name.replace("_", "-") in own]:
+            known = ", ".join(cls.model_fields)
+            raise ValueError(f"{taken[0]} is set by the sweep itself; remove it, or use slurm's own keys: {known}")
+        return extra
+
+
+def _no_slowdown(options: dict[str, Option]) -> dict[str, Option]:
+    if SLOWDOWN in options:
+        raise ValueError(f"{SLOWDOWN} slows an engine on purpose, for `bench selfcheck` alone; remove it")
+    return options
+
+
+class Variant(StrictModel):
+    """An engine with options, under a name of its own; `precisions` are those of the grid's that it is measured at."""
+
+    engine: str
+    options: dict[Word, Option] = {}
+    precisions: Annotated[list[Asked], Field(min_length=1)] | None = None
+
+    _engine = field_validator("engine")(known_engine)
+    _options = field_validator("options")(_no_slowdown)
+
+
+def _title(given: dict[str, str]) -> str:
+    model = given.get("model", "")  # absent where it is refused
+    return "ResNet-18" if model == "resnet18" else model
+
+
+class Grid(StrictModel):
+    """Every combination of engines, precisions, image sizes and batch sizes; one YAML file is one grid.
+
+    `lang` is the report's language; `engines` names engines and `variants`. Each case is measured `repeats` times, in
+    as many fresh processes with fresh builds.
+    """
+
+    model: Model = "resnet18"
+    title: Word = Field(default_factory=_title)
+    lang: Language = DEFAULT
+    weights: Location = ""
+    data: Location = ""
+    engines: Annotated[list[str], Field(min_length=1)]
+    precisions: Annotated[list[Asked], Field(min_length=1)]
+    image_sizes: Annotated[list[Pixels], Field(min_length=1)]
+    batch_sizes: Annotated[list[Images], Field(min_length=1)]
+    options: dict[Word, dict[Word, Option]] = {}
+    variants: dict[Word, Variant] = {}
+    limits: Limits = Limits()
+    slurm: Slurm | None = Field(None, exclude=True)  # never stored: a run goes on with other settings of a cluster
+    seed: int = Field(0, ge=0, le=LARGEST_SEED)
+    repeats: Repeat = 1
+
+    @field_validator("options")
+    @classmethod
+    def _options(cls, options: dict) -> dict:
+        for name in options:
+            known_engine(name)
+            _no_slowdown(options[name])
+        return options
+
+    @field_validator("engines", "precisions", "image_sizes", "batch_sizes")
+    @classmethod
+    def _no_repeats(cls, values: list) -> list:
+        if len(set(values)) < len(values):
+            raise ValueError(f"the list {reprlib.repr(values)} repeats a value; write each once")
+        return values
+
+    @model_validator(mode="after")
+    def _names(self) -> "Grid":
+        if taken := [name for name in self.variants if name in engine_names() or not name.strip()]:
+            raise ValueError(f"variants: {taken[0]!r} is no name for a variant; take one that no engine has")
+        if idle := [name for name in self.variants if name not in self.engines]:
+            raise ValueError(f"variants: {idle[0]!r} is not in engines; name it there or remove it")
+        for name in self.engines:
+            if name not in self.variants:
+                known_engine(name)
+        return self
+
+    @model_validator(mode="after")
+    def _not_too_many(self) -> "Grid":
+        axes = (self.engines, self.precisions, self.image_sizes, self.batch_sizes)
+        count = self.repeats * math.prod(map(len, axes))
+        if count > MOST_CASES:
+            raise ValueError(f"the grid has {count:,} cases; at most {MOST_CASES:,}, so name fewer values")
+        return self
+
+    def cases(self) -> list[Case]:
+        """All cases of the grid, in the order of the lists, repeat after repeat; the batch size changes fastest."""
+        repeats = range(1, self.repeats + 1)
+        axes = itertools.product(repeats, self.engines, self.precisions, self.image_sizes, self.batch_sizes)
+        return [
+            Case(engine=variant.engine, precision=precision, image_size=size, batch_size=batch, model=self.model,
+                 weights=self.weights, data=self.data, options=variant.options,
+                 variant=name if name in self.variants else "", repeat=repeat)
+            for repeat, name, precision, size, batch in axes
+            if precision in ((variant := self.variant(name)).precisions or [precision])
+        ]  # fmt: skip
+
+    def variant(self, name: str) -> Variant:
+        """What a name in `engines` stands for."""
+        return self.variants.get(name) or Variant(engine=name, options=self.options.get(name, {}))
+
+
+AnyGrid = TypeVar("AnyGrid", bound=Grid)
+
+
+def read_grid(path: str | Path, kind: type[AnyGrid] = Grid) -> AnyGrid:
+    """Read and validate a grid of a kind; raise `InputError` with one sentence if the file is missing or wrong."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file; give a YAML file such as params/seed.yaml")
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except Exception as error:  # beside YAMLError, PyYAML lets out what Python raises at a bad date, number or nesting
+        raise InputError(f"{path}: not a YAML file ({error_text(error)}); mend it there") from None
+    if not isinstance(data, dict) or not data:
+        raise InputError(f"{path}: an empty grid; write at least {', '.join(required_fields(kind))}")
+    return validated(kind, data, str(path))

@@ -1,0 +1,175 @@
+"""ONNX Runtime on the model exported by `torch.onnx`: the CUDA provider on a GPU or one of TensorRT's, or the CPU's."""
+
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field
+
+from bench_lib.core.engine import Unavailable, check_precision, compute_device, data_type
+from bench_lib.core.import_time import timed_import
+from bench_lib.engines.onnx_runtime import providers
+from bench_lib.engines.shared.onnx_export import (
+    count_int8_products,
+    export_onnx,
+    quantize_qdq,
+    quantize_qdq_for_tensorrt,
+)
+from bench_lib.workload.network import Network
+
+IMPORTS = ("onnxruntime",)
+TAKES_ONNX = True
+COMMAND = "pip install -c constraints.txt onnxruntime-gpu"
+ONNX_TYPES = {torch.float32: 1, torch.float16: 10, torch.bfloat16: 16}  # of onnx.TensorProto.DataType
+GRAPH_CALLS = 3  # ONNX Runtime records a CUDA graph in one of the first calls, after its own warm-up
+
+
+def check_support(precision: str) -> None:
+    """Raise `Unavailable` where the runtime, its CUDA provider or the arithmetic is missing."""
+    try:
+        with timed_import("onnxruntime"):
+            import onnxruntime
+        import onnxscript  # noqa: F401  # torch.onnx.export needs it
+    except ImportError as error:
+        raise Unavailable(f"ONNX Runtime is not installed ({error})",
+                          f"ONNX Runtime не установлен ({error})", COMMAND) from None  # fmt: skip
+    if compute_device().type == "cuda" and "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        raise Unavailable("this build of ONNX Runtime has no CUDA provider",
+                          "в этой сборке ONNX Runtime нет провайдера CUDA", COMMAND)  # fmt: skip
+    if compute_device().type == "cpu" and precision == "fp16":
+        raise Unavailable("ONNX Runtime's CPU provider computes fp16 as fp32 with casts around it",
+                          "провайдер CPU в ONNX Runtime считает fp16 как fp32 с преобразованиями")  # fmt: skip
+    if compute_device().type == "cpu" and precision == "bf16":
+        raise Unavailable("ONNX Runtime's CPU provider has no bf16 arithmetic",
+                          "провайдер CPU в ONNX Runtime не умеет считать в bf16")  # fmt: skip
+    check_precision(precision)
+
+
+class OnnxRuntimeEngine:
+    """A session with input and output bound to PyTorch's memory on the device, so that no copy is timed."""
+
+    def __init__(self, session, images: torch.Tensor, ran: dict) -> None:
+        import onnxruntime
+
+        # ONNX Runtime reads memory as contiguous, whatever a tensor's strides say.
+        self._session, self._images = session, images.contiguous()
+        self._output = torch.empty(session.get_outputs()[0].shape, dtype=images.dtype, device=images.device)
+        self._binding = session.io_binding()
+        for tensor, bind, name in (
+            (self._images, self._binding.bind_input, session.get_inputs()[0].name),
+            (self._output, self._binding.bind_output, session.get_outputs()[0].name),
+        ):
+            bind(name, tensor.device.type, 0, ONNX_TYPES[tensor.dtype], tuple(tensor.shape), tensor.data_ptr())
+        self._options = onnxruntime.RunOptions()
+        if images.is_cuda:  # `run` returns before the GPU is done, as it does in the other engines
+            self._options.add_run_config_entry("disable_synchronize_execution_providers", "1")
+        self.ran = ran
+
+    def run(self) -> None:
+        """Send one batch; on a GPU this returns before it is done."""
+        self._session.run_with_iobinding(self._binding, self._options)
+
+    def synchronize(self) -> None:
+        """Wait for the GPU; a CPU is done when `run` returns."""
+        if self._images.is_cuda:
+            torch.cuda.synchronize()
+
+    def fill(self, images: torch.Tensor) -> None:
+        """Put another batch where the next calls read their input."""
+        self._images.copy_(images)
+
+    def output(self) -> torch.Tensor:
+        """The last output, `[batch_size, classes]`."""
+        return self._output
+
+
+def build(
+    model: Network,
+    images: torch.Tensor,
+    precision: str,
+    calibration: torch.Tensor | None = None,
+    *,
+    provider: providers.Provider | None = None,
+    cudnn_conv_algo_search: Literal["EXHAUSTIVE", "HEURISTIC", "DEFAULT"] = "EXHAUSTIVE",
+    prefer_nhwc: bool = False,
+    fuse_conv_bias: bool = False,
+    cuda_graph: bool = False,
+    intra_op_threads: Annotated[int, Field(ge=0, le=1024)] = 0,
+) -> OnnxRuntimeEngine:
+    """Export the model for the images' shape and open a session that may not fall back silently.
+
+    `provider` is CUDA by default on a GPU and may be TensorRT or TensorRT-RTX there. `cudnn_conv_algo_search`,
+    `prefer_nhwc` and `fuse_conv_bias` are the CUDA provider's own, see ONNX Runtime's documentation of it. `cuda_graph`
+    records the launches in the first calls and replays them. `intra_op_threads` are those of the CPU provider, 0 for as
+    many as PyTorch uses. For int8 the model is quantized after training, see `onnx_model.quantized` and, for TensorRT,
+    `onnx_model.quantized_for_tensorrt`. Raise `Unavailable` where a provider or what an option needs is missing, and
+    `RuntimeError` if the session reports another provider than the one asked for.
+    """
+    import onnxruntime
+
+    kind = providers.choose_provider(provider, precision)
+    if cuda_graph and kind == "cpu":
+        raise Unavailable("cuda_graph needs an NVIDIA GPU, and there is none here",
+                          "cuda_graph — только для GPU NVIDIA, а здесь его нет")  # fmt: skip
+    cuda = {"cudnn_conv_algo_search": cudnn_conv_algo_search, "prefer_nhwc": str(int(prefer_nhwc)),
+            "fuse_conv_bias": str(int(fuse_conv_bias))}  # fmt: skip
+    given = providers.provider_settings(kind, precision, cuda_graph, cuda)
+    images = images.to(data_type(precision))
+    start = time.perf_counter()
+    proto = export_onnx(model, images)
+    export_s = time.perf_counter() - start
+    quantization: dict[str, Any] = {}
+    if precision == "int8":
+        quantize = quantize_qdq if kind == "cpu" else quantize_qdq_for_tensorrt
+        proto, quantization = quantize(proto, images, calibration)
+    images = images.to(compute_device())
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = intra_op_threads or torch.get_num_threads()
+    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    with tempfile.TemporaryDirectory() as folder:
+        if quantization and kind == "cpu":  # what TensorRT compiles cannot be written to a file
+            options.optimized_model_filepath = str(Path(folder) / "optimized.onnx")
+        session = providers.open_session(proto.SerializeToString(), kind, given, options)
+        kernels = int8_kernels(options.optimized_model_filepath) if options.optimized_model_filepath else {}
+    if quantization and kind != "cpu":
+        kernels = count_int8_products(proto)
+    name = session.get_providers()[0]
+    told = session.get_provider_options().get(name, {})
+    engine = OnnxRuntimeEngine(session, images, {
+        "device": str(images.device), "dtype": str(images.dtype).removeprefix("torch."), "provider": name,
+        "version": onnxruntime.__version__,
+        "nodes_by_provider": nodes_by_provider(session),
+        "provider_options": told, "export_s": export_s,
+        "opset": onnx_opset(proto), "exported_nodes": len(proto.graph.node),
+        "threads": options.intra_op_num_threads, "kernels": kernels, **quantization,
+        "cuda_graph": told.get("enable_cuda_graph", told.get("trt_cuda_graph_enable")),  # None: it does not tell
+    })  # fmt: skip
+    for _ in range(GRAPH_CALLS if cuda_graph else 0):
+        engine.run()
+    return engine
+
+
+def onnx_opset(proto) -> int:
+    """The version of ONNX's own operators; a file may import others as well."""
+    return next(one.version for one in proto.opset_import if one.domain in ("", "ai.onnx"))
+
+
+def int8_kernels(path: str) -> dict[str, int]:
+    """How many convolutions and matrix products of the session's optimized graph are in int8, and how many are not."""
+    import onnx
+
+    names = [node.op_type for node in onnx.load(path).graph.node]
+    found = [name for name in names if name.endswith(("Conv", "Gemm", "MatMul"))]
+    return dict(Counter("int8" if name.startswith("Q") else "fp32" for name in found))
+
+
+def nodes_by_provider(session) -> dict[str, int]:
+    """How many nodes of the optimized graph each provider runs, as the session reports it."""
+    count: Counter[str] = Counter()
+    for part in session.get_provider_graph_assignment_info():
+        count[part.ep_name] += len(part.get_nodes())
+    return dict(count)

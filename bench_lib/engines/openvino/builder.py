@@ -1,0 +1,164 @@
+"""OpenVINO on the processor: the runtime for readers without an NVIDIA GPU."""
+
+import sys
+import time
+from collections import Counter
+from functools import cache
+from typing import Literal
+
+import torch
+
+from bench_lib.core.engine import Unavailable, check_precision, compute_device, data_type
+from bench_lib.core.import_time import timed_import
+from bench_lib.engines.shared.onnx_export import export_onnx, quantize_qdq
+from bench_lib.workload.network import Network
+
+IMPORTS = ("openvino",)
+TAKES_ONNX = True
+COMMAND = "pip install -c constraints.txt -e '.[openvino]'"
+TYPES = {torch.float32: "f32", torch.float16: "f16", torch.bfloat16: "bf16"}
+PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "i8": "int8"}
+
+
+def check_support(precision: str) -> None:
+    """Raise `Unavailable` beside a GPU, where the other engines compute, or where runtime or arithmetic is missing."""
+    if compute_device().type == "cuda":
+        raise Unavailable("OpenVINO computes on the processor, and the others here on the GPU",
+                          "OpenVINO считает на процессоре, а здесь сравнивается работа на GPU")  # fmt: skip
+    try:
+        runtime()
+        import onnxscript  # noqa: F401  # torch.onnx.export needs it
+    except ImportError as error:
+        raise Unavailable(f"OpenVINO is not installed ({error})",
+                          f"OpenVINO не установлен ({error})", COMMAND) from None  # fmt: skip
+    check_precision(precision)
+    if precision.upper() not in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        raise Unavailable(f"OpenVINO does not compute in {precision} on this processor",
+                          f"OpenVINO на этом процессоре не считает в {precision}")  # fmt: skip
+
+
+def runtime():
+    """The `openvino` module, imported without its telemetry.
+
+    Its import sends Google Analytics an event, from a thread and a child process of its own. Where the package that
+    sends is missing it uses a stub, and an entry of None says to Python that it is missing.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)
+    with timed_import("openvino"):
+        import openvino
+    return openvino
+
+
+@cache
+def core():
+    """The one `openvino.Core` of this process.
+
+    Each gives its thread a stack of its own for handling signals, and takes it away at its end (`SigAltStackSetup` of
+    OpenVINO's CPU plugin): with two of them, the second one's end brings back the first one's stack, which is gone, and
+    the next signal, be it Ctrl+C, ends the process.
+    """
+    return runtime().Core()
+
+
+class OpenVINOEngine:
+    """A request with input and output bound to PyTorch's memory, so that no copy is timed."""
+
+    def __init__(self, compiled, images: torch.Tensor, ran: dict) -> None:
+        self._images = images.contiguous()
+        self._output = torch.empty(tuple(compiled.outputs[0].shape), dtype=images.dtype)
+        self._request = compiled.create_infer_request()
+        self._request.set_input_tensor(shared_tensor(self._images))
+        self._request.set_output_tensor(shared_tensor(self._output))
+        self.ran = ran
+
+    def run(self) -> None:
+        """Infer one batch and wait for it."""
+        self._request.infer(share_outputs=True)  # otherwise it would return a copy
+
+    def synchronize(self) -> None:
+        """Nothing: `run` returns when it is done."""
+
+    def fill(self, images: torch.Tensor) -> None:
+        """Put another batch where the next calls read their input."""
+        self._images.copy_(images)
+
+    def output(self) -> torch.Tensor:
+        """The last output, `[batch_size, classes]`."""
+        return self._output
+
+
+def shared_tensor(tensor: torch.Tensor):
+    """An OpenVINO tensor on the memory of PyTorch's; NumPy, which is between them, knows no bfloat16."""
+    openvino = runtime()
+    return openvino.Tensor(
+        tensor.view(torch.uint8).numpy(), list(tensor.shape), getattr(openvino.Type, TYPES[tensor.dtype])
+    )
+
+
+def build(
+    model: Network,
+    images: torch.Tensor,
+    precision: str,
+    calibration: torch.Tensor | None = None,
+    *,
+    performance_hint: Literal["LATENCY", "THROUGHPUT"] = "LATENCY",
+    streams: int = 1,
+    threads: int = 0,
+    cpu_pinning: bool = True,
+) -> OpenVINOEngine:
+    """Export the model as ONNX Runtime gets it and compile it for the processor at the precision asked for.
+
+    The model is exported to ONNX, in fp32: OpenVINO's converter of PyTorch modules reports to Google Analytics, and the
+    two runtimes are to compute one graph. The type of the computation and of input and output is set here: left to
+    itself, OpenVINO computes in bf16 wherever the processor can. For int8 the model is quantized after training, see
+    `onnx_model.quantized`. `performance_hint`, `streams` (requests that the processor is shared between; one is sent at
+    a time), `threads` (0: as many as PyTorch's) and `cpu_pinning` are properties of OpenVINO's CPU device. Pinned,
+    which is its default, several engines of few threads may all be on the same cores.
+    """
+    openvino, kind = runtime(), TYPES[data_type(precision)]
+    start = time.perf_counter()
+    proto = export_onnx(model, images)
+    export_s = time.perf_counter() - start
+    proto, quantization = quantize_qdq(proto, images, calibration) if precision == "int8" else (proto, {})
+    compiled = core().compile_model(with_input_of(kind, core().read_model(proto.SerializeToString())), "CPU", {
+        "INFERENCE_PRECISION_HINT": kind, "PERFORMANCE_HINT": performance_hint, "NUM_STREAMS": streams,
+        "INFERENCE_NUM_THREADS": threads or torch.get_num_threads(), "ENABLE_CPU_PINNING": cpu_pinning,
+    })  # fmt: skip
+    primitives = primitives_of(compiled)
+    return OpenVINOEngine(compiled, images.to(data_type(precision)), {
+        "device": "cpu", "dtype": str(data_type(precision)).removeprefix("torch."), "version": openvino.__version__,
+        "inference_precision": compiled.get_property("INFERENCE_PRECISION_HINT").to_string(),
+        "performance_hint": str(compiled.get_property("PERFORMANCE_HINT")),
+        "streams": compiled.get_property("NUM_STREAMS"), "threads": compiled.get_property("INFERENCE_NUM_THREADS"),
+        "cpu_pinning": compiled.get_property("ENABLE_CPU_PINNING"), "export_s": export_s,
+        "kernels": count_kernels(primitives), "primitives": primitives, **quantization,
+    })  # fmt: skip
+
+
+def with_input_of(kind: str, model):
+    """The model with its input and output converted from and to the type."""
+    from openvino.preprocess import PrePostProcessor
+
+    steps, element = PrePostProcessor(model), getattr(runtime().Type, kind)
+    steps.input().tensor().set_element_type(element)
+    steps.output().tensor().set_element_type(element)
+    return steps.build()
+
+
+def primitives_of(compiled) -> dict[str, int]:
+    """How many convolutions and matrix products the compiled graph runs by each of oneDNN's kernels, as it tells."""
+    info = [node.get_rt_info() for node in compiled.get_runtime_model().get_ops()]
+    layers = [one for one in info if one["layerType"].value in ("Convolution", "FullyConnected", "MatMul")]
+    return dict(Counter(one["primitiveType"].value for one in layers))
+
+
+def count_kernels(primitives: dict[str, int]) -> dict[str, int]:
+    """The primitives by the precision they compute in, which ends their names, as in `brgconv_avx512_amx_bf16`.
+
+    It is not the node's `runtimePrecision`: that is the input's type, and is i8 where the computation is in fp32.
+    """
+    found: Counter[str] = Counter()
+    for name, count in primitives.items():
+        if precision := PRECISIONS.get(name.rsplit("_", 1)[-1].lower()):
+            found[precision] += count
+    return dict(found)

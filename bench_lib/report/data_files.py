@@ -1,0 +1,111 @@
+"""A run's tidy table and figures → files for other tools: CSV, Parquet, JSON lines, SVG and PNG."""
+
+import csv
+import dataclasses
+import io
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from bench_lib.analysis.case_table import CaseTable
+from bench_lib.analysis.columns import COLUMNS, Column
+from bench_lib.core.files import write_text
+from bench_lib.core.record import Record
+from bench_lib.report.sections import pipeline, scaling, serving, tuning
+from bench_lib.report.sections.charts import fps_vs_batch, fps_vs_image_size, latency_vs_throughput, speedup_map
+from bench_lib.text.language import told
+
+FIGURES = {  # of the table
+    "fps_vs_image_size": fps_vs_image_size,
+    "fps_vs_batch": fps_vs_batch,
+    "latency_vs_throughput": latency_vs_throughput,
+    "speedup_map": speedup_map,
+    "waterfall": tuning.waterfall_figure,
+}
+LOADS = {  # of what else was measured into the run's folder
+    "under_load": serving.serving_figure,
+    "neighbours": scaling.scaling_figure,
+    "pipelines": pipeline.pipeline_figure,
+}
+
+
+def write_data_files(report: CaseTable, run: Path, folder: Path) -> list[Path]:
+    """Write the run's cases.csv, .jsonl and .parquet, their dictionary columns.csv, and the figures; return the paths.
+
+    An unknown figure is empty in the CSV and null in the others; a list is JSON in the CSV. A figure that the run has
+    too few points for is not written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = tidy_rows(report)
+    texts = {
+        "columns.csv": as_csv(["column", *(field.name for field in dataclasses.fields(Column))], column_rows()),
+        "cases.csv": as_csv(list(COLUMNS), rows),
+        "cases.jsonl": "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows),
+    }
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    write_parquet(rows, folder / "cases.parquet")
+    return [folder / name for name in (*texts, "cases.parquet")] + draw_figures(report, run, folder)
+
+
+def tidy_rows(report: CaseTable) -> list[dict[str, Any]]:
+    """The rows of `Summary.cases` as plain values, columns in the dictionary's order; unknown ones are None."""
+    return [{name: plain_value(row[name]) for name in COLUMNS} for row in report.cases.to_dict("records")]
+
+
+def plain_value(value: Any) -> Any:
+    """A cell as JSON knows it; a lost record as its repeat and reason."""
+    if isinstance(value, list):
+        return [plain_value(item) for item in value]
+    if isinstance(value, Record):
+        return f"{value.case.repeat}: {told(value.reason, value.detail)}"
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def column_rows() -> list[dict[str, str]]:
+    """A row for each column: its name, kind, unit and meaning."""
+    return [{"column": name} | dataclasses.asdict(column) for name, column in COLUMNS.items()]
+
+
+def as_csv(names: list[str], rows: list[dict[str, Any]]) -> str:
+    """Rows under their names as CSV (RFC 4180, but lines end as on Unix); flags and lists as JSON writes them."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({
+            name: json.dumps(value, ensure_ascii=False) if isinstance(value, list | bool) else value
+            for name, value in row.items()
+        })  # fmt: skip
+    return text.getvalue()
+
+
+def write_parquet(rows: list[dict[str, Any]], path: Path) -> None:
+    """Write the rows; each field's metadata tells its unit and meaning."""
+    import pyarrow
+    from pyarrow import parquet
+
+    types = {
+        "text": pyarrow.string(), "count": pyarrow.int64(), "number": pyarrow.float64(), "flag": pyarrow.bool_(),
+        "numbers": pyarrow.list_(pyarrow.float64()), "texts": pyarrow.list_(pyarrow.string()),
+    }  # fmt: skip
+    schema = pyarrow.schema([
+        pyarrow.field(name, types[column.kind], metadata={"unit": column.unit, "meaning": column.meaning})
+        for name, column in COLUMNS.items()
+    ])  # fmt: skip
+    parquet.write_table(pyarrow.Table.from_pylist(rows, schema), path)
+
+
+def draw_figures(report: CaseTable, run: Path, folder: Path) -> list[Path]:
+    """Write each figure that the run has points for as PNG and SVG; return their paths."""
+    drawers = {name: (figure, report) for name, figure in FIGURES.items()}
+    drawers |= {name: (figure, run) for name, figure in LOADS.items()}
+    found = []
+    for name, (figure, data) in drawers.items():
+        files = [folder / f"{name}.png", folder / f"{name}.svg"]
+        for file in files:
+            file.unlink(missing_ok=True)  # of an earlier export
+        figure(data, files[0])
+        found += [file for file in files if file.exists()]
+    return found

@@ -1,0 +1,258 @@
+"""The plot of explore.ipynb: a canvas that tells of clicks, the lines on it, and which point a click means."""
+
+import functools
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+
+import ipywidgets as widgets
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backend_bases import MouseEvent
+from matplotlib.figure import Figure
+
+from bench_lib.analysis import columns
+from bench_lib.analysis.case_table import MOST_NAMES, CaseTable, records_by_case
+from bench_lib.core.errors import InputError
+from bench_lib.core.record import Record
+from bench_lib.report import plots
+from bench_lib.report.phrases import row_title
+from bench_lib.report.plots import Line, draw_legend
+from bench_lib.report.tables import COLUMNS
+from bench_lib.text.language import mark, number, tr, tr_n
+from bench_lib.text.markup import quoted
+from bench_lib.text.numbers import span
+
+REACH_PX = 12  # a click this far from a point still means it
+FILLS = ["full", "left", "right", "top", "bottom"]  # of markers: one a run
+
+
+def new_canvas() -> widgets.DOMWidget:
+    """A canvas with an empty figure that JupyterLab shows and tells clicks of."""
+    backend = matplotlib.get_backend(auto_select=False) or "agg"
+    from ipympl.backend_nbagg import Canvas, FigureManager  # which makes itself the backend of every figure
+
+    matplotlib.use(backend)
+    canvas = Canvas(Figure(figsize=(9, 5), layout="constrained"))
+    canvas.header_visible, canvas.footer_visible = False, False
+    canvas.toolbar_visible, canvas.toolbar_position = "visible", "bottom"
+    FigureManager(canvas, 0)
+    return canvas
+
+
+def draw_lines(axes: Axes, table: pd.DataFrame, x: str, y: str, lines: dict[str, Line]) -> None:
+    """A line for each run, variant and image size over its batches (over image sizes: for each batch)."""
+    along, held = ("image_size", "batch_size") if x == "image_size" else ("batch_size", "image_size")
+    fills = dict(zip(dict.fromkeys(table.run), itertools.cycle(FILLS), strict=False))
+    for (run, name, _), rows in table.sort_values(along).groupby(["run", "name", held]):
+        label = f"{name} · {run}" if len(fills) > 1 else name
+        label = label.replace("$", r"\$")  # no formula
+        axes.plot(
+            rows[x], rows[y], label=label, fillstyle=fills[run], markerfacecoloralt="lightgrey", **lines[name].style
+        )
+
+
+def name_lines(axes: Axes) -> None:
+    """A legend, unless it would take the place of the plot; a click tells whose a point is too."""
+    names = set(axes.get_legend_handles_labels()[1])
+    if len(names) > MOST_NAMES:
+        axes.set_title(tr("Too many lines for a legend: click a point to see whose it is"), fontsize=9)
+    elif names:
+        draw_legend(axes.figure, [axes])
+
+
+def nearest_point(event: MouseEvent, points: pd.DataFrame) -> int | None:
+    """The number of the point that was clicked, if one is within `REACH_PX`; the columns of `points` are x and y."""
+    if event.inaxes is None or points.empty:
+        return None
+    pixels = event.inaxes.transData.transform(points.astype(float))
+    distances = np.hypot(*(pixels - (event.x, event.y)).T)
+    return int(distances.argmin()) if distances.min() <= REACH_PX else None
+
+
+AXES = {name: COLUMNS[name] for name in ("latency_ms", "per_image_ms", "fps", "speedup", "memory_mib")} | {
+    "batch_size": mark("Batch (images)"),
+    "image_size": mark("Image side (pixels)"),
+    "p99_ms": mark("99th percentile of time/batch (ms)"),
+    "spread": mark("Spread of time (share of median)"),
+    "enqueue_ms": mark("Enqueueing (ms)"),
+    "device_ms": mark("Time on the GPU (ms)"),
+    "joules": mark("Energy per image (J)"),
+    "import_s": mark("Import (s)"),
+    "build_s": mark("Build (s)"),
+    "first_ms": mark("First call (ms)"),
+    "error": mark("Largest relative error"),
+    "roofline": mark("Share of ceiling"),
+}
+FILTERS = {
+    "name": (mark("Variants"), "20rem"), "image_size": (mark("Sizes"), "10rem"),
+    "batch_size": (mark("Batches"), "10rem"),
+}  # fmt: skip
+UNCHOSEN = mark("click a point in the plot or choose it here")
+
+
+@dataclass(frozen=True)
+class Explorer:
+    """The widgets of explore.ipynb: their values are all the state there is.
+
+    `filters` choose rows, by column. A value of `runs` is a folder; that of `point` is a row's index in `chosen`, the
+    run's name and the case's id, or "".
+    """
+
+    runs: widgets.SelectMultiple
+    filters: dict[str, widgets.SelectMultiple]
+    x: widgets.Dropdown
+    y: widgets.Dropdown
+    log_x: widgets.Checkbox
+    log_y: widgets.Checkbox
+    point: widgets.Dropdown
+    canvas: widgets.DOMWidget
+    samples: widgets.HTML
+
+    def _repr_mimebundle_(self, **options) -> dict:
+        """As Jupyter shows it: the choices above the plot, the clicked point's calls below."""
+        rows = [
+            [self.runs, *self.filters.values()],
+            [self.x, self.log_x, self.y, self.log_y], [self.canvas], [self.point], [self.samples],
+        ]  # fmt: skip
+        wrap = widgets.Layout(flex_flow="row wrap")
+        return widgets.VBox([widgets.HBox(row, layout=wrap) for row in rows])._repr_mimebundle_(**options)
+
+
+def explore_runs(folder: str | Path) -> Explorer:
+    """Widgets over the runs in `folder` (or over the one run that it is), which draw at once what is chosen.
+
+    Raise `InputError` if there is no run.
+    """
+    paths = [Path(folder), *sorted(Path(folder).glob("*/"))]
+    runs = {path.resolve().name: path for path in paths if (path / "grid.json").is_file()}
+    if not runs:
+        raise InputError(f"{folder}: holds no runs; give the folder where `bench sweep` writes them")
+    read_explored.cache_clear()  # what was measured since is seen
+    canvas = new_canvas()
+    made = Explorer(
+        runs=choose_several(tr("Runs"), "16rem", runs),
+        filters={name: choose_several(tr(words), width) for name, (words, width) in FILTERS.items()},
+        x=choose_one(tr("X axis"), "batch_size"), y=choose_one(tr("Y axis"), "fps"),
+        log_x=scale_box(tr("X axis: logarithmic")), log_y=scale_box(tr("Y axis: logarithmic")),
+        point=widgets.Dropdown(description=tr("Point"), options=[(tr(UNCHOSEN), "")], layout={"width": "42rem"}),
+        canvas=canvas, samples=widgets.HTML(),
+    )  # fmt: skip
+    made.runs.observe(lambda _: offer_choices(made), "value")
+    for widget in (*made.filters.values(), made.x, made.y, made.log_x, made.log_y):
+        widget.observe(lambda _: draw_points(made), "value")
+    for react in (draw_points, show_calls):
+        made.point.observe(lambda _, react=react: react(made), "value")
+    canvas.mpl_connect("button_press_event", lambda event: choose_clicked(made, event))
+    made.runs.value = tuple(runs.values())[:1]
+    return made
+
+
+def choose_several(words: str, width: str, options: dict | tuple = ()) -> widgets.SelectMultiple:
+    """A list to choose any number from."""
+    return widgets.SelectMultiple(description=words, options=options, rows=8, layout={"width": width})
+
+
+def choose_one(words: str, value: str) -> widgets.Dropdown:
+    """A list of `AXES` to choose one from."""
+    return widgets.Dropdown(description=words, options={tr(text): name for name, text in AXES.items()}, value=value)
+
+
+def scale_box(words: str) -> widgets.Checkbox:
+    """Whether an axis is logarithmic."""
+    return widgets.Checkbox(description=words, indent=False, layout={"width": "11rem"})
+
+
+@functools.cache  # a run's records are never rewritten
+def read_explored(folder: Path) -> tuple[pd.DataFrame, dict[str, list[Record]]]:
+    """A run's measured cases, indexed by its name and their ids, and their records by id."""
+    report = CaseTable.read(folder)
+    records = records_by_case([record for record in report.records if record.status == "ok"])
+    run = folder.resolve().name
+    return report.measured.assign(run=run).set_index(["run", "case"], drop=False).rename_axis([None, None]), records
+
+
+def chosen_runs(made: Explorer) -> pd.DataFrame:
+    """The measured cases of the chosen runs."""
+    if not made.runs.value:
+        return pd.DataFrame(columns=[*columns.COLUMNS, "run"])
+    return pd.concat([read_explored(folder)[0] for folder in made.runs.value])
+
+
+def offer_choices(made: Explorer) -> None:
+    """Offer, and choose, all that the chosen runs have measured; leave runs that cannot be read, and say why."""
+    try:
+        table = chosen_runs(made)
+    except InputError as error:
+        made.runs.value = ()
+        made.samples.value = f'<p role="alert">{quoted(str(error))}</p>'
+        return
+    for column, widget in made.filters.items():
+        options = sorted(table[column].unique().tolist())
+        widget.options, widget.value = options, options
+    draw_points(made)  # although the choice may be the same as before
+
+
+def chosen_rows(made: Explorer) -> pd.DataFrame:
+    """The rows to draw: of the chosen runs, variants and sizes, those that have both figures."""
+    table = chosen_runs(made)
+    for column, widget in made.filters.items():
+        table = table[table[column].isin(widget.value)]
+    return table.dropna(subset=[made.x.value, made.y.value])
+
+
+def draw_points(made: Explorer) -> None:
+    """Draw the chosen rows, a ring around the chosen point, and offer the rows as points, for the keyboard too."""
+    table, figure, x, y = chosen_rows(made), made.canvas.figure, made.x.value, made.y.value
+    figure.clear()
+    axes = figure.subplots()
+    axes.grid(alpha=0.4)
+    axes.set(xlabel=tr(AXES[x]), ylabel=tr(AXES[y]))
+    axes.set_xscale("log" if made.log_x.value else "linear")
+    axes.set_yscale("log" if made.log_y.value else "linear")
+    draw_lines(axes, table, x, y, plots.line_styles(chosen_runs(made)))
+    if made.point.value in table.index:
+        ring = table.loc[[made.point.value]]
+        axes.plot(ring[x], ring[y], "o", color="black", fillstyle="none", markersize=16)
+    name_lines(axes)
+    points = ((point_title(row), index) for index, row in table.iterrows())
+    options = ((tr(UNCHOSEN), ""), *points)
+    if made.point.options != options:
+        made.point.options = options
+    made.canvas.draw_idle()
+
+
+def point_title(row: pd.Series) -> str:
+    """A case and its run in words."""
+    return f"{row_title(row)} · {row.run}"
+
+
+def choose_clicked(made: Explorer, event) -> None:
+    """Choose the point that was clicked, if there is one."""
+    table = chosen_rows(made)
+    clicked = nearest_point(event, table[[made.x.value, made.y.value]])
+    if clicked is not None:
+        made.point.value = table.index[clicked]
+
+
+def show_calls(made: Explorer) -> None:
+    """Show every call of the chosen point, as its records hold them."""
+    if not made.point.value:
+        made.samples.value = ""
+        return
+    run, case = made.point.value
+    tables = {folder.resolve().name: read_explored(folder) for folder in made.runs.value}
+    row, records = tables[run][0].loc[made.point.value], tables[run][1][case]
+    calls = sum(len(record.timing.latency_ms) for record in records)
+    words = [
+        tr("Time/batch {value}{nbsp}ms (95%: {interval})",
+           value=number(row.latency_ms), interval=span(row.latency_low, row.latency_high)),
+        tr("FPS {value} (95%: {interval})", value=number(row.fps), interval=span(row.fps_low, row.fps_high)),
+        f"{tr_n('{n}{nbsp}call', '{n}{nbsp}calls', calls)}, "
+        f"{tr_n('{n}{nbsp}process', '{n}{nbsp}processes', len(records))}",
+    ]  # fmt: skip
+    made.samples.value = (
+        f"<h3>{quoted(point_title(row))}</h3><p>{'; '.join(words)}.</p>{plots.samples_figure(*records).data}"
+    )

@@ -1,0 +1,218 @@
+"""Tables → sentences: why this was measured, and words that the other chapters share."""
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+from IPython.display import Markdown
+
+from bench_lib.analysis import findings
+from bench_lib.analysis.case_row import MIB
+from bench_lib.analysis.case_table import CaseTable
+from bench_lib.core.case import LABELS, Case, engine_and_precision, engine_label, model_kind
+from bench_lib.core.grid import Grid
+from bench_lib.core.record import RealData, Record
+from bench_lib.results.scaling import Crowd
+from bench_lib.text.language import mark, number, tr, tr_n
+from bench_lib.text.lists import listed, listed_few, spread_out
+from bench_lib.text.markup import quoted
+from bench_lib.text.numbers import between, per_cent, percent, plain
+
+MOST_SENTENCES = 12
+
+
+def bullets(sentences: list[str]) -> Markdown:
+    """A list, one sentence or two an item."""
+    return Markdown("\n".join(f"- {sentence}" for sentence in sentences))
+
+
+def heading(message: str) -> Markdown:
+    """A heading of the notebook, such as “## 3. Results”, in the report's language."""
+    return Markdown(tr(message))
+
+
+def not_measured(words: str, command: str) -> Markdown:
+    """That the run's folder does not hold this, and the command that makes it."""
+    told = tr(
+        "{words}; to have that, run `{command} --output RUN`, where RUN is this report's folder.",
+        words=words, command=command,
+    )  # fmt: skip
+    return bullets([told])
+
+
+def unfinished(names: Sequence[str], command: str) -> list[str]:
+    """Which of a load's cases are still to be measured, and the command that goes on; nothing where all are."""
+    if not names:
+        return []
+    told = listed_few(list(map(quoted, names)))
+    return [tr("Interrupted before: {names}; `{command} --output RUN` goes on.", names=told, command=command)]
+
+
+def top1_sentence(top1: float) -> str:
+    """How many images have the first class that the reference says, from their share."""
+    if top1 == 1:
+        return tr("the first class agrees for all images")
+    return tr("the first class agrees for {share} of images", share=percent(top1))
+
+
+def few(values: list, sentence: Callable[..., str] = str) -> list[str]:
+    """A sentence for each of at most `MOST_SENTENCES` of the values, evenly chosen, and how many there are.
+
+    The values may be the sentences.
+    """
+    shown = [sentence(value) for value in spread_out(values, MOST_SENTENCES)]
+    if len(shown) == len(values):
+        return shown
+    told = tr(
+        "Above are {shown} of {all} such lines, evenly chosen; the tables hold the other figures.",
+        shown=len(shown), all=len(values),
+    )  # fmt: skip
+    return [*shown, told]
+
+
+def device_name(report: CaseTable) -> str:
+    """The device that computed, for example “NVIDIA H200 GPU” or “processor … (2 cores), no GPU”."""
+    gpu = report.machine.get("gpu")
+    if gpu:
+        return tr("{name} GPU", name=quoted(gpu["name"]))
+    cores = tr_n("{n}{nbsp}core", "{n}{nbsp}cores", report.machine["cores"])
+    return tr("processor {name} ({cores}), no GPU", name=quoted(report.machine["cpu"]), cores=cores)
+
+
+def engines_of(grid: Grid) -> list[str]:
+    """The grid's engines as the report calls them; of the variants of one, how many there are."""
+    found: dict[str, list[str]] = {}
+    for name in grid.engines:
+        found.setdefault(grid.variant(name).engine, []).append(name)
+    return [f"{engine_label(engine)}{variants_among(names, grid)}" for engine, names in found.items()]
+
+
+def variants_among(names: list[str], grid: Grid) -> str:
+    """In brackets: the variants among the names, or of many how many they are."""
+    variants = [name for name in names if name in grid.variants]
+    if not variants:
+        return ""
+    count = len(variants)
+    words = tr_n("{n}{nbsp}variant", "{n}{nbsp}variants", count) if count > 2 else ", ".join(variants)
+    return f" ({tr('and {variants}', variants=words) if len(names) > count else words})"
+
+
+def row_title(row) -> str:
+    """Where a figure was measured: engine, precision, image size and batch."""
+    return title_at(row["name"], row["image_size"], row["batch_size"])
+
+
+def title_at(name: str, image_size: int, batch_size: int) -> str:
+    """A name with the image size and batch that it stands for."""
+    return tr("{name}, {size}×{size}, batch {batch}", name=name, size=image_size, batch=batch_size)
+
+
+def load_name(case: Case, grid: Grid) -> str:
+    """A load's engine and precision; the image size only where the grid has several (`sizes` tells a single one)."""
+    size = f", {case.image_size}×{case.image_size}" if len(grid.image_sizes) > 1 else ""
+    return f"{engine_and_precision(case)}{size}"
+
+
+def load_title(case: Case, grid: Grid) -> str:
+    """A case of a load in words."""
+    return tr("{name}, batch {batch}", name=load_name(case, grid), batch=case.batch_size)
+
+
+def image_sizes_sentence(grid: Grid) -> str:
+    """Of which size the images are."""
+    return tr("Image size: {sizes}.", sizes=listed([f"{size}×{size}" for size in grid.image_sizes]))
+
+
+def leadership(blocks: list[findings.Block]) -> str:
+    """Who has the least time per batch, and in how many combinations of image and batch size; ties are named so."""
+    contests = [block for block in blocks if block.measured > 1]
+    if not contests:
+        names = sorted({block.leaders[0] for block in blocks})
+        return tr("There is nothing to compare: only {names} gave figures.", names=listed(names))
+    parts = [
+        tr_n(
+            "{name} in {wins} of {n}{nbsp}combination of image and batch size",
+            "{name} in {wins} of {n}{nbsp}combinations of image and batch size",
+            len(contests), name=name, wins=count,
+        )
+        for name, count in findings.wins(contests).items()
+    ]  # fmt: skip
+    sentences = [tr("Least time per batch: {parts}.", parts="; ".join(parts))] if parts else []
+    if tied := sum(len(block.leaders) > 1 for block in contests):
+        sentences.append(
+            tr_n(
+                "In {tied} of {n}{nbsp}combination of image and batch size the data do not tell the leader apart from "
+                "those next to it.",
+                "In {tied} of {n}{nbsp}combinations of image and batch size the data do not tell the leader apart from "
+                "those next to it.",
+                len(contests), tied=tied,
+            )
+        )  # fmt: skip
+    return " ".join(sentences)
+
+
+def records_with_images(records: list[Record]) -> list[RealData]:
+    """What the records tell of real images."""
+    return [record.data for record in records if record.data]
+
+
+def has_random_weights(grid: Grid) -> bool:
+    """Whether the weights are drawn, as far as a grid tells: a function may return trained ones."""
+    return model_kind(grid.model) == "torchvision" and not grid.weights
+
+
+def unknown_accuracy(grid: Grid) -> list[str]:
+    """Why nothing here tells how well the network recognises."""
+    weights = [tr("the weights are random")] if has_random_weights(grid) else []
+    return [*weights, tr("the images have no labels") if grid.data else tr("the images are synthetic")]
+
+
+def nothing_text() -> Markdown:
+    """That there is nothing to interpret."""
+    return Markdown(tr("There is nothing to say: no configuration was measured."))
+
+
+def change_words(lines: pd.DataFrame) -> str:
+    """“becomes 4.1–5.6 times lower”, “becomes 1.2 times higher” and the like, those that hold for `findings.ends`."""
+    falls, grows = (lines[lines.verdict == verdict].ratio for verdict in ("slower", "faster"))
+    parts = []
+    if len(falls):
+        parts.append(tr("becomes {ratio} lower", ratio=between(1 / falls.max(), 1 / falls.min())))
+    if len(grows):
+        parts.append(tr("becomes {ratio} higher", ratio=between(grows.min(), grows.max())))
+    if (lines.verdict == "same").any():
+        parts.append(tr("does not change"))
+    if (lines.verdict == "undecided").any():
+        parts.append(tr("may not change (not decided)"))
+    return ", ".join(parts[:1] + [tr("in some cases {change}", change=part) for part in parts[1:]])
+
+
+SIZES = {
+    "device_bytes": mark("{size}{nbsp}MiB of GPU memory"),
+    "host_bytes": mark("{size}{nbsp}MiB of host memory"),
+}
+
+
+def memory_text(size: float, field: str) -> str:
+    """So many bytes of the memory that a field of `SIZES` counts; less than none is measured where other work ended."""
+    return tr(SIZES[field], size=number(max(size, 0) / MIB, 0))
+
+
+def members_text(crowd: Crowd) -> str:
+    """How many processes or threads."""
+    if crowd.way == "processes":
+        return tr_n("{n}{nbsp}process", "{n}{nbsp}processes", crowd.workers)
+    return tr_n("{n}{nbsp}thread", "{n}{nbsp}threads", crowd.workers)
+
+
+STAGES = {"decode": mark("decoding and preparation"), "copy": mark("copying"), "infer": mark("inference")}
+
+
+def case_title(case: Case) -> str:
+    """A case in words."""
+    name = f"{LABELS.get(case.engine, case.engine)} {case.precision}"
+    return tr("{name}, {size}×{size}, batch{nbsp}{batch}", name=name, size=case.image_size, batch=case.batch_size)
+
+
+def whole_percent(share: float) -> str:
+    """A share that a person chose, as percent: 5 %."""
+    return per_cent(plain(100 * share))

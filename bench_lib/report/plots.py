@@ -1,0 +1,147 @@
+"""Tables → figures: a vector picture with a text that replaces it, and the same as PNG and SVG beside the report."""
+
+import base64
+import html
+import io
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from IPython.display import HTML
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from bench_lib.analysis.case_table import CaseTable, main_names
+from bench_lib.core.record import Record
+from bench_lib.text.language import number, tr
+
+STYLE = {"font.sans-serif": ["DejaVu Sans"], "svg.fonttype": "path", "svg.hashsalt": "report", "axes.grid": True}
+
+MOST_PANELS = 6  # more would be too small to read
+MOST_TICKS = 9
+HEAVY_BYTES = 200_000
+LETTERS_AN_INCH, HANDLE = 13, 8  # of a legend: how many letters wide an inch and a line's sample are
+MOST_MARKS = 12  # of a line; more would hide each other, and typesetting them takes longer than all else
+
+
+@dataclass(frozen=True)
+class Line:
+    """How a name is drawn in every figure: an engine has its colour, a precision its marker and dashes.
+
+    The marker of a variant is hollow.
+    """
+
+    colour: tuple[float, float, float]
+    marker: str
+    dashes: str
+    is_variant: bool = False
+
+    @property
+    def style(self) -> dict:
+        """As Matplotlib's keyword arguments."""
+        hollow = {"markerfacecolor": "white"} if self.is_variant else {}
+        return {"color": self.colour, "marker": self.marker, "linestyle": self.dashes, "markersize": 6, **hollow}
+
+
+def line_styles(cases: pd.DataFrame) -> dict[str, Line]:
+    """The line of each name; colours are told apart by the colour-blind too."""
+    engines, precisions = (list(dict.fromkeys(cases[column])) for column in ("engine", "precision_label"))
+    colours = sns.color_palette("colorblind", max(10, len(engines)))
+    markers, dashes = itertools.cycle("osD^vPX*"), itertools.cycle(["-", "--", ":", "-."])
+    marks = {precision: (next(markers), next(dashes)) for precision in precisions}
+    return {
+        row.name: Line(tuple(colours[engines.index(row.engine)]), *marks[row.precision_label], row.variant != "")
+        for row in cases[["name", "engine", "variant", "precision_label"]].drop_duplicates().itertuples(index=False)
+    }
+
+
+def drawn_cases(report: CaseTable) -> tuple[pd.DataFrame, str]:
+    """The measured cases that figures show, and a note on what they leave out."""
+    table = main_names(report.measured)
+    left_out = table["name"].nunique() < report.measured["name"].nunique()
+    note = tr("Of the variants, the best of each runtime and precision is shown")
+    return table, f". {note}" if left_out else ""
+
+
+def mark_decades(axis: Axis) -> None:
+    """Write numbers at 1, 2 and 5 of each power of ten of a logarithmic axis, and nothing between."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 0 if value >= 1 else 2)))
+
+
+def draw_legend(figure: Figure, panels: Iterable[plt.Axes]) -> None:
+    """One legend under the figure for the lines of all panels, each once, in as many columns as there is room for."""
+    found = {}
+    for axes in panels:
+        found |= dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    names = sorted(found)
+    room = figure.get_figwidth() * LETTERS_AN_INCH / (HANDLE + max(map(len, names)))
+    figure.legend([found[name] for name in names], names, loc="outside lower center",
+                  ncols=max(1, min(3, len(names), int(room))), frameon=False)  # fmt: skip
+
+
+def marked_every(points: int) -> int:
+    """Of how many points of a line one is marked, so that at most `MOST_MARKS` are."""
+    return -(-points // MOST_MARKS)
+
+
+def alternative_text(table: pd.DataFrame, x: str, caption: str) -> str:
+    """The text that replaces the picture: each line's first and last value."""
+    parts = []
+    for name, rows in table.groupby("name"):
+        ends = rows.groupby(x).fps.max()
+        first, last = ends.index[0], ends.index[-1]
+        fields = {"first": first, "last": last, "at_first": number(ends[first]), "at_last": number(ends[last])}
+        parts.append(tr("{name}: {at_first} at {first}, {at_last} at {last}", name=name, **fields))
+    return tr("{caption}. The highest FPS: {values}.", caption=caption, values="; ".join(parts))
+
+
+def samples_figure(*records: Record) -> HTML:
+    """Every latency sample of one case's records, in the order measured, each process in its colour."""
+    series = [record.timing.latency_ms for record in records if record.timing]
+    if not series:
+        return HTML(f"<p>{tr('There are no measurements.')}</p>")
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(9, 3), layout="constrained")
+        starts = itertools.accumulate(map(len, series), initial=1)
+        for start, values in zip(starts, series, strict=False):
+            axes.plot(range(start, start + len(values)), values, ".", markersize=4)
+        axes.set(xlabel=tr("Call number"), ylabel=tr("Latency (ms)"))
+        every = list(itertools.chain(*series))
+        axes.set_ylim(0, 1.1 * max(every))
+    one = len(series) == 1
+    caption = tr("Latency of each call") if one else tr("Latency of each call; each colour is a process")
+    alt = tr(
+        "Latency of each call: at least {least}{nbsp}ms, at most {most}{nbsp}ms.",
+        least=number(min(every)), most=number(max(every)),
+    )  # fmt: skip
+    return figure_html(figure, caption, alt)
+
+
+def figure_html(figure: Figure, caption: str, alt: str, png: str | Path | None = None) -> HTML:
+    """The figure as SVG inside HTML, with a caption and a replacing text.
+
+    If a path is given, it is also saved there as PNG, and beside it, under the same name, as SVG. An SVG of more than
+    `HEAVY_BYTES` stays there alone: the page then holds the PNG, since a PDF takes long to draw it.
+    """
+    buffer = io.BytesIO()
+    with plt.rc_context(STYLE):  # the salt makes the picture's ids, and so the report, the same each time
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Title": caption, "Description": alt})
+        if png is not None:
+            figure.savefig(png, dpi=150, metadata={"Software": None})
+            Path(png).with_suffix(".svg").write_bytes(buffer.getvalue())
+    plt.close(figure)
+    kind, picture = "svg+xml", buffer.getvalue()
+    if png is not None and len(picture) > HEAVY_BYTES:
+        kind, picture = "png", Path(png).read_bytes()
+    data = base64.b64encode(picture).decode()
+    return HTML(
+        f'<figure><img alt="{html.escape(alt)}" src="data:image/{kind};base64,{data}">'
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+    )

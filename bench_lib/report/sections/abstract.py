@@ -1,0 +1,163 @@
+"""Tables → the first screen: what to take, how much faster it is, how sure that is, and at what cost."""
+
+import pandas as pd
+from IPython.display import HTML
+
+from bench_lib.analysis import findings
+from bench_lib.analysis.case_table import BASELINE_NAME, STATUS, CaseTable, compare_rows, status_counts
+from bench_lib.core.case import engine_label
+from bench_lib.report.phrases import device_name, leadership, row_title, top1_sentence
+from bench_lib.text.language import mark, number, tr, tr_n
+from bench_lib.text.lists import listed, listed_few
+from bench_lib.text.markup import quoted
+from bench_lib.text.numbers import per_cent, percent, plain, scientific, span, times
+
+LONGEST_REASON = 90  # characters
+
+
+def abstract_html(report: CaseTable) -> HTML:
+    """The answer in short, before anything else."""
+    cases = report.measured
+    lines = [
+        tr_n(
+            "<b>What and where.</b> {title}; {place}. {count}{nbsp}configuration: {tally}.",
+            "<b>What and where.</b> {title}; {place}. {count}{nbsp}configurations: {tally}.",
+            len(report.cases), title=quoted(report.grid.title), place=device_name(report), count=len(report.cases),
+            tally=status_counts(report),
+        )
+    ]  # fmt: skip
+    if cases.empty:
+        lines.append(tr("<b>No answer:</b> no configuration was measured; the reasons are listed in section 3."))
+    else:
+        most, least = cases.loc[cases.fps.idxmax()], cases.loc[cases.latency_ms.idxmin()]
+        chosen = {row.case: row for row in (most, least)}.values()
+        leaders = f"{leadership(findings.blocks(cases))} {leader_advantage(cases)}".strip()
+        lines += [
+            tr("<b>Highest throughput:</b> {fps} FPS — {where}.", fps=number(most.fps), where=row_title(most))
+            + throughput_gain(most, cases),
+            tr(
+                "<b>Least time per batch:</b> {time}{nbsp}ms — {where}.",
+                time=number(least.latency_ms),
+                where=row_title(least),
+            )
+            + latency_gain(least, cases),
+            tr("<b>What it costs.</b> {prices}", prices=" ".join(map(price_sentence, chosen))),
+            tr("<b>Which is faster.</b> {leaders}", leaders=leaders),
+            tr("<b>How sure this is.</b> {sureness}", sureness=sureness_sentence(report)),
+        ]
+    if absent := unmeasured_engines(report):
+        lines.append(tr("<b>No result:</b> {absent}.", absent="; ".join(absent)))
+    items = "".join(f"<li>{line}</li>" for line in lines)
+    return HTML(f'<div class="summary"><ul>{items}</ul></div>')
+
+
+def baseline_row(row: pd.Series, cases: pd.DataFrame) -> pd.Series | None:
+    """PyTorch fp32 at the row's image and batch size, unless it is the row or is absent."""
+    here = rows_beside(row, cases)
+    found = here[here["name"] == BASELINE_NAME]
+    return None if found.empty or row["name"] == BASELINE_NAME else found.iloc[0]
+
+
+def rows_beside(row: pd.Series, cases: pd.DataFrame) -> pd.DataFrame:
+    """The cases of the row's image and batch size."""
+    return cases[(cases.image_size == row.image_size) & (cases.batch_size == row.batch_size)]
+
+
+def throughput_gain(row: pd.Series, cases: pd.DataFrame) -> str:
+    """How many times the baseline's images a second, and who is not told from the row."""
+    usual, text = baseline_row(row, cases), ""
+    if usual is not None:
+        words = {
+            "faster": mark("That is {times} as much as {baseline} there."),
+            "same": mark("{baseline} gives as much there."),
+            "slower": mark("That is less than {baseline} there."),
+            "undecided": mark("Whether that is more than {baseline} there is not decided."),
+        }[compare_rows(row, usual, "fps")]
+        text = f" {tr(words, baseline=BASELINE_NAME, times=times(row.fps / usual.fps))}"
+    return text + rivals_sentence(row, cases, "fps")
+
+
+def latency_gain(row: pd.Series, cases: pd.DataFrame) -> str:
+    """How many times faster than the baseline, with the interval, and who is not told from the row."""
+    usual, text = baseline_row(row, cases), ""
+    if usual is not None:
+        bounds = f" ({per_cent('95')}: {span(row.speedup_low, row.speedup_high, '×')})"
+        words = {
+            "faster": mark("That is {times} as fast as {baseline} there{bounds}."),
+            "same": mark("{baseline} takes as long there."),
+            "slower": mark("That is slower than {baseline} there{bounds}."),
+            "undecided": mark("Whether that is faster than {baseline} there is not decided{bounds}."),
+        }[compare_rows(row, usual)]
+        fields = {
+            "baseline": BASELINE_NAME, "times": times(usual.latency_ms / row.latency_ms),
+            "bounds": bounds if row.speedup_high < float("inf") else "",
+        }  # fmt: skip
+        text = f" {tr(words, **fields)}"
+    return text + rivals_sentence(row, cases, "latency")
+
+
+def rivals_sentence(row: pd.Series, cases: pd.DataFrame, figure: str) -> str:
+    """Who is not told from the row in its place."""
+    others = (other for _, other in rows_beside(row, cases).iterrows() if other.case != row.case)
+    level = [other["name"] for other in others if compare_rows(other, row, figure) != "slower"]
+    return f" {tr('The data do not tell it apart from {names}.', names=listed_few(level, 3))}" if level else ""
+
+
+def price_sentence(row: pd.Series) -> str:
+    """A row's accuracy, memory and start."""
+    start_s = row.build_s + (row.import_s if row.import_s == row.import_s else 0)
+    return tr(
+        "{name}, batch {batch}: error {error}, {matches}; memory {memory}{nbsp}MiB; start (imports and build) "
+        "{start}{nbsp}s.",
+        name=row["name"], batch=row.batch_size, error=scientific(row.error), matches=top1_sentence(row.top1),
+        memory=number(row.memory_mib, 0), start=number(start_s),
+    )  # fmt: skip
+
+
+def sureness_sentence(report: CaseTable) -> str:
+    """How many processes the figures are from, and what the check of the verdicts found on this machine."""
+    repeats, check = report.grid.repeats, report.check
+    if check is None:
+        return tr_n(
+            "{n}{nbsp}process per configuration; how often the verdicts are wrong on this machine was not checked "
+            "(<code>bench selfcheck</code>).",
+            "{n}{nbsp}processes per configuration; how often the verdicts are wrong on this machine was not checked "
+            "(<code>bench selfcheck</code>).",
+            repeats,
+        )
+    processes = tr_n("{n}{nbsp}process per configuration.", "{n}{nbsp}processes per configuration.", repeats)
+    checked = tr(
+        "In the check on this machine ({name}, batch{nbsp}{batch}), equal things were called different in {alarms} of "
+        "pairs, and a deliberate slowdown of {slowdown} was found in {found} (section 2).",
+        name=f"{engine_label(check.case.engine)} {check.case.precision}", batch=check.case.batch_size,
+        alarms=percent(check.false_alarm_rate.value), slowdown=per_cent(plain(100 * check.slowdown)),
+        found=percent(check.power.value),
+    )  # fmt: skip
+    return f"{processes} {checked}"
+
+
+def leader_advantage(cases: pd.DataFrame) -> str:
+    """How much faster than the baseline is the one that leads most often."""
+    leader = next(iter(findings.wins(findings.blocks(cases))), BASELINE_NAME)
+    speedups = cases[cases.name == leader].speedup.dropna()
+    if leader == BASELINE_NAME or speedups.empty:
+        return ""
+    low_to_high = span(speedups.min(), speedups.max(), "×")
+    return tr("The speedup of {leader} over {baseline} is {span}.", leader=leader, baseline=BASELINE_NAME,
+              span=low_to_high)  # fmt: skip
+
+
+def unmeasured_engines(report: CaseTable) -> list[str]:
+    """Engines and precisions without a single figure, and why; those of one engine and reason together."""
+    lines = []
+    for (label, reason), rows in report.cases[report.cases.status != "ok"].groupby(["label", "reason"], sort=False):
+        measured = set(report.measured[report.measured.label == label].precision)
+        if without := [precision for precision in rows.precision.unique() if precision not in measured]:
+            status = tr(STATUS[rows.status.iloc[0]])
+            lines.append(f"{label} {listed(without)} ({status}: {quoted(shortened_reason(reason))})")
+    return lines
+
+
+def shortened_reason(reason: str) -> str:
+    """A reason's beginning, for the first screen; the whole is in section 3."""
+    return reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON].rsplit(' ', 1)[0]}…"

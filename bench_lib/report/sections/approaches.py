@@ -1,0 +1,100 @@
+"""Tables → sentences: what the figures mean."""
+
+import pandas as pd
+from IPython.display import Markdown
+
+from bench_lib.analysis import findings, roofline
+from bench_lib.analysis.case_table import BASELINE_NAME, CaseTable, main_names
+from bench_lib.report.phrases import bullets, leadership, nothing_text, row_title
+from bench_lib.text.language import mark, number, tr, tr_n
+from bench_lib.text.lists import listed
+from bench_lib.text.numbers import percent, span
+
+
+def approaches_text(report: CaseTable) -> Markdown:
+    """Which approach is faster, and by how much."""
+    cases = report.measured
+    if cases.empty:
+        return nothing_text()
+    lines = [leadership(findings.blocks(cases))]
+    for name, rows in main_names(cases).groupby("name", sort=False):
+        if name != BASELINE_NAME and rows.speedup.notna().any():
+            trend = findings.speedup_trend(cases, name)
+            lines.append(f"**{name}:** {against_baseline(rows.dropna(subset='speedup'), trend)}")
+    lines += left_out_sentences(cases)
+    if cases.speedup.isna().all():
+        lines.append(tr("{baseline} was not measured, so no speedup was computed.", baseline=BASELINE_NAME))
+    return bullets(lines + nearest_sentences(report))
+
+
+def left_out_sentences(cases: pd.DataFrame) -> list[str]:
+    """That sections like this one name only the best of the variants, where there are many."""
+    shown, every = main_names(cases)["name"].nunique(), cases["name"].nunique()
+    if shown == every:
+        return []
+    named = tr(
+        "{shown} of {every} are named, here and in the rest of this section: the defaults, and the best variant of "
+        "each runtime and precision; the others are in the tables.",
+        shown=shown, every=every,
+    )  # fmt: skip
+    return [named]
+
+
+SHARES = {
+    "faster": mark("faster in {count}"),
+    "slower": mark("slower in {count}"),
+    "same": mark("the same in {count}"),
+    "undecided": mark("not decided in {count}"),
+}
+TRENDS = {
+    "higher": mark("At batch {large} it is higher than at batch {small}: medians {last}× and {first}×."),
+    "lower": mark("At batch {large} it is lower than at batch {small}: medians {last}× and {first}×."),
+}
+
+
+def against_baseline(rows: pd.DataFrame, trend: str) -> str:
+    """How one engine and precision compares with PyTorch fp32: verdicts, range, how the batch matters."""
+    counts = {verdict: (rows.verdict == verdict).sum() for verdict in SHARES}
+    text = tr_n(
+        "compared with {baseline}, {verdicts} of {n}{nbsp}combination; the speedup is {speedups}.",
+        "compared with {baseline}, {verdicts} of {n}{nbsp}combinations; the speedup is {speedups}.",
+        len(rows), baseline=BASELINE_NAME, speedups=span(rows.speedup.min(), rows.speedup.max(), "×"),
+        verdicts=listed([tr(SHARES[verdict], count=count) for verdict, count in counts.items() if count]),
+    )  # fmt: skip
+    if not trend:
+        return text
+    medians = rows.groupby("batch_size").speedup.median()
+    more = tr(
+        TRENDS[trend], large=medians.index[-1], small=medians.index[0],
+        last=number(medians.iloc[-1], 2), first=number(medians.iloc[0], 2),
+    )  # fmt: skip
+    return f"{text} {more}"
+
+
+NEAREST = {
+    "compute": mark(
+        "Nearest to the ceiling is {place}: {share}; this is the compute ceiling. Half of the rows reach no more "
+        "than {half}."
+    ),
+    "memory": mark(
+        "Nearest to the ceiling is {place}: {share}; this is the ceiling of memory traffic. Half of the rows reach no "
+        "more than {half}."
+    ),
+}
+
+
+def nearest_sentences(report: CaseTable) -> list[str]:
+    """Who comes nearest to the ceiling, and which figures were above what is possible."""
+    cases, lines = report.measured.dropna(subset="roofline"), []
+    if len(cases):
+        best = cases.loc[cases.roofline.idxmax()]
+        share, half = percent(best.roofline), percent(cases.roofline.median())
+        lines.append(tr(NEAREST[best.bound], place=row_title(best), share=share, half=half))
+    above = findings.failed_cases(report, lambda record: record.reason.startswith(roofline.IMPOSSIBLE))
+    if len(above):
+        lines.append(tr_n(
+            "{n}{nbsp}configuration is faster than possible; its speed is not shown: {names}.",
+            "{n}{nbsp}configurations are faster than possible; their speed is not shown: {names}.",
+            len(above), names=listed(sorted(set(above.name))),
+        ))  # fmt: skip
+    return lines

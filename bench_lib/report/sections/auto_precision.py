@@ -1,0 +1,64 @@
+"""Records → sentences: which precision `precision: auto` chose, and why."""
+
+from IPython.display import Markdown
+
+from bench_lib.analysis.case_table import CaseTable
+from bench_lib.core.case import LABELS
+from bench_lib.core.intervals import by_chance
+from bench_lib.core.record import Record, Trial
+from bench_lib.report.phrases import bullets, few, title_at
+from bench_lib.text.language import number, stored, told, tr
+from bench_lib.text.markup import quoted
+from bench_lib.text.numbers import percent, scientific
+
+
+def choices_text(report: CaseTable) -> Markdown:
+    """What `precision: auto` chose for each case, and why."""
+    chosen = [record for record in report.records if record.trials]
+    if not chosen:
+        return bullets([tr("In this run precision was not chosen automatically; `precisions: [auto]` does that.")])
+    head = tr(
+        "For each configuration with `auto`, all precisions were tried first, each in a process of its own; of those "
+        "that the machine computes in natively and with an error of at most {error} (`auto_max_error`) the fastest was "
+        "taken, and of those within {chance} of it (chance alone gives as much) the most accurate.",
+        error=percent(report.grid.limits.auto_max_error), chance=percent(by_chance() - 1),
+    )  # fmt: skip
+    return bullets([head, *few([choice_sentence(record) for record in chosen])])
+
+
+def choice_sentence(record: Record) -> str:
+    """One choice: what was taken, and what each other precision lacked."""
+    case = record.case
+    where = title_at(LABELS.get(case.engine, case.engine), case.image_size, case.batch_size)
+    taken = [trial for trial in record.trials if not trial.reason]
+    others = "; ".join(
+        passed_over_sentence(trial, record.limits.auto_max_error) for trial in record.trials if trial.reason
+    )
+    if not taken:
+        return tr("**{where}:** no precision was suitable. {others}.", where=where, others=others)
+    best = taken[0]
+    return tr(
+        "**{where}:** {precision} — {time}{nbsp}ms, error {error}. The others: {others}.",
+        where=where, precision=best.precision, time=number(best.latency_ms),
+        error=scientific(best.max_relative_error), others=others,
+    )  # fmt: skip
+
+
+def passed_over_sentence(trial: Trial, max_error: float) -> str:
+    """A precision that was not taken."""
+    reason = quoted(passed_over_reason(trial, max_error))
+    if not trial.latency_ms:
+        return f"{trial.precision} — {reason}"
+    return tr("{precision} — {time}{nbsp}ms, {reason}", precision=trial.precision, time=number(trial.latency_ms),
+              reason=reason)  # fmt: skip
+
+
+def passed_over_reason(trial: Trial, max_error: float) -> str:
+    """Why it was not taken; an error that is too large is told anew, as the catalog holds no words with figures."""
+    detail = trial.detail
+    if stored(trial.reason) == trial.reason and (trial.max_relative_error or 0) > max_error:
+        detail = tr(
+            "error {error} is above the allowed {allowed}",
+            error=percent(trial.max_relative_error), allowed=percent(max_error),
+        )  # fmt: skip
+    return told(trial.reason, detail)

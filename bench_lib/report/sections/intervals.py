@@ -1,0 +1,169 @@
+"""Tables → how sure the figures are: intervals, verdicts, and what is wrong with samples."""
+
+from IPython.display import HTML, Markdown
+from pandas.io.formats.style import Styler
+
+from bench_lib.analysis.case_table import BASELINE_NAME, VERDICTS, CaseTable
+from bench_lib.core.intervals import ASSUMED_SD, PAIRED_FROM, ROPE
+from bench_lib.report.phrases import bullets, row_title
+from bench_lib.report.tables import headers, in_words, styled
+from bench_lib.text.language import mark, number, tr, tr_n
+from bench_lib.text.lists import listed_few
+from bench_lib.text.numbers import per_cent, percent, plain
+
+TROUBLE = {
+    "drift": mark("**⚑ Latency drifts from the start of the measurement to its end** ({count} of {total}): {places}."),
+    "modes": mark("**⚑ Latency has two modes** ({count} of {total}): {places}."),
+    "outliers": mark("**⚑ There are outliers among the calls** ({count} of {total}): {places}."),
+}
+
+
+def intervals_text(report: CaseTable) -> Markdown:
+    """What an interval is taken from, and what the verdicts mean."""
+    lines = [
+        tr(
+            "**Intervals** are 95% confidence intervals (Student's t on logarithms). {source}",
+            source=interval_source(report),
+        ),
+        tr(
+            "**Verdicts** are on time/batch, relative to {baseline} at the same size and batch. {same}: the interval "
+            "of the ratio lies within ±{band}; {faster} and {slower}: the ratio differs from one at the 99% level too "
+            "(so what is the same is called different at most once in a hundred); {undecided}: the data do not suffice "
+            "for a verdict. Who leads is decided likewise: whatever is not certainly slower than the leader is named "
+            "with it.",
+            baseline=BASELINE_NAME, band=per_cent(plain(100 * ROPE)), **headers(VERDICTS),
+        ),
+    ]  # fmt: skip
+    return bullets(lines)
+
+
+def interval_source(report: CaseTable) -> str:
+    """Where the spread between processes comes from."""
+    repeats = report.grid.repeats
+    if repeats > 1:
+        return " ".join([from_processes(repeats), *paired(repeats)])
+    return tr(
+        "Each configuration was measured in one process, so this run does not show the spread from build to build and "
+        "from start to start; the spread between processes is added to that within the process: {origin}. To measure "
+        "it for each configuration, run with `repeats: 5`.",
+        origin=spread_origin(report),
+    )
+
+
+def from_processes(repeats: int) -> str:
+    """That the interval holds what differs from process to process."""
+    return tr_n(
+        "They come from the median of {n}{nbsp}process with its own build, interleaved with the others: the spread "
+        "from build to build and from start to start is included.",
+        "They come from the medians of {n}{nbsp}processes, each with its own build, interleaved with the others: the "
+        "spread from build to build and from start to start is included.",
+        repeats,
+    )
+
+
+def spread_origin(report: CaseTable) -> str:
+    """Where the spread between processes is taken from, of which rows."""
+    assumed = percent(ASSUMED_SD)
+    if report.checked == "none":
+        return tr(
+            "it was not measured (`bench selfcheck` measures it) and is assumed to be {sd}; in rows where the GPU "
+            "waits for the host (batch 1) it may be many times larger",
+            sd=assumed,
+        )
+    sd = percent(report.check.process_sd)
+    if report.checked == "all":
+        return tr("it is taken from the check of the verdicts (section 2), {sd}", sd=sd)
+    if report.checked == "host":
+        return tr(
+            "in rows where the host sets the pace (enqueueing takes at least half of the latency), as in the one "
+            "checked, it is taken from the check of the verdicts (section 2), {sd}; in rows where the GPU sets the "
+            "pace, it was not measured and is assumed to be {assumed}",
+            sd=sd, assumed=assumed,
+        )  # fmt: skip
+    return tr(
+        "in rows where the GPU sets the pace, as in the one checked, it is taken from the check of the verdicts "
+        "(section 2), {sd}; in rows where the host sets the pace (enqueueing takes at least half of the latency), it "
+        "was not measured and is assumed to be {assumed}",
+        sd=sd, assumed=assumed,
+    )  # fmt: skip
+
+
+def paired(repeats: int) -> list[str]:
+    """That ratios are taken within rounds, where there are enough of them."""
+    if repeats < PAIRED_FROM:
+        return []
+    return [
+        tr(
+            "The ratio of two configurations is taken within each round, in which both are measured once, so that slow "
+            "changes in the machine's own speed do not affect the verdicts."
+        )
+    ]
+
+
+def intervals_table(report: CaseTable) -> Styler | HTML:
+    """The 95 % interval of each case's time per batch, FPS and speedup, and the verdict."""
+    cases = report.measured.sort_values(["image_size", "batch_size", "latency_ms"], kind="stable")
+    if cases.empty:
+        return HTML(f"<p>{tr('There are no intervals: no configuration was measured.')}</p>")
+    table = cases[["label", "precision_label", "image_size", "batch_size", "processes"]].copy()
+    for figure, digits in (("latency", None), ("fps", None), ("speedup", 2)):
+        ends = zip(cases[f"{figure}_low"], cases[f"{figure}_high"], strict=True)
+        table[figure] = [f"{number(low, digits)}–{number(high, digits)}" if low == low else "—" for low, high in ends]
+
+    table["verdict"] = in_words(cases.verdict, VERDICTS)
+    table.columns = [
+        tr("Optimisation"), tr("Precision"), tr("Size"), tr("Batch"), tr("Processes"), tr("Time/batch (ms)"), tr("FPS"),
+        tr("Speedup (×)"), tr("Verdict"),
+    ]  # fmt: skip
+    return styled(table.reset_index(drop=True), tr("95% intervals and verdicts"))
+
+
+def sampling_text(report: CaseTable) -> Markdown:
+    """How far sampling settled, and what is wrong with samples: found, named, and not trimmed away."""
+    cases = report.measured
+    if cases.empty:
+        return Markdown(tr("There is nothing to judge: no configuration was measured."))
+    most = cases.loc[cases.spread.idxmax()]
+    lines = [
+        tr(
+            "**Spread** of latency within a process (interquartile range over median): at most {half} in half of the "
+            "rows, {most} at its largest ({where}).",
+            half=percent(cases.spread.median()),
+            most=percent(most.spread),
+            where=row_title(most),
+        ),
+        *settled(report),
+    ]
+    for kind, words in TROUBLE.items():
+        rows = cases[[kind in found for found in cases.trouble]]
+        if len(rows):
+            places = listed_few([row_title(row) for _, row in rows.iterrows()], 6)
+            lines.append(tr(words, count=len(rows), total=len(cases), places=places))
+    if not any(cases.trouble):
+        lines.append(tr("No row's latency shows drift, two modes or outliers."))
+    return bullets(lines)
+
+
+def settled(report: CaseTable) -> list[str]:
+    """How many figures settled to the wanted noise before the time was up; nothing for records of before."""
+    timings = [record.timing for record in report.records if record.timing and record.timing.latency_stopped_by]
+    ends = [end for timing in timings for end in (timing.latency_stopped_by, timing.throughput_stopped_by)]
+    if not ends:
+        return []
+    limits, by_time = report.grid.limits, ends.count("time")
+    known = {"total": len(ends), "settled": ends.count("noise"), "noise": percent(limits.max_noise)}
+    if not by_time:
+        return [
+            tr(
+                "**Stopping:** of {total} measured quantities, {settled} settled to ±{noise} (half the interval of the "
+                "median within a process).",
+                **known,
+            )
+        ]
+    return [
+        tr(
+            "**Stopping:** of {total} measured quantities, {settled} settled to ±{noise} (half the interval of the "
+            "median within a process); the rest ({rest}) ran out of time ({limit}{nbsp}s).",
+            rest=by_time, limit=plain(limits.longest_s), **known,
+        )
+    ]  # fmt: skip

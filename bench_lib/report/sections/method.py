@@ -1,0 +1,249 @@
+"""Records → sentences: what network and what images were measured, and what preparing images costs."""
+
+import pandas as pd
+from IPython.display import Markdown
+from pandas.io.formats.style import Styler
+
+from bench_lib.analysis.case_table import CaseTable
+from bench_lib.core.case import model_kind
+from bench_lib.core.grid import Grid
+from bench_lib.report.phrases import bullets, device_name, engines_of, records_with_images
+from bench_lib.report.tables import styled
+from bench_lib.text.language import mark, number, tr, tr_n
+from bench_lib.text.lists import listed, listed_few
+from bench_lib.text.markup import quoted
+from bench_lib.text.numbers import percent, plain, span
+
+
+def network_sentence(grid: Grid) -> str:
+    """Which network it is, and where its weights come from."""
+    name, origin = f"<code>{quoted(grid.model)}</code>", model_kind(grid.model)
+    whence = {
+        "torchvision": tr("{name} from torchvision", name=name),
+        "function": tr("function {name}", name=name),
+        "onnx": tr("ONNX file {name}", name=name),
+    }
+    whole = f"{quoted(grid.title)} ({whence[origin]})"
+    if origin == "onnx":
+        return tr("**Network:** {network} with the weights in that file.", network=whole)
+    if grid.weights:
+        return tr("**Network:** {network} with weights from the file <code>{file}</code>.", network=whole,
+                  file=quoted(grid.weights))  # fmt: skip
+    if origin == "function":
+        return tr(
+            "**Network:** {network} with the weights that the function gives (seed {seed}): speed does not depend on "
+            "the values of the weights.",
+            network=whole, seed=grid.seed,
+        )  # fmt: skip
+    return tr(
+        "**Network:** {network} with random weights (seed {seed}): speed does not depend on the values of the weights.",
+        network=whole, seed=grid.seed,
+    )  # fmt: skip
+
+
+def images_sentence(report: CaseTable) -> str:
+    """What went into the network."""
+    if not report.grid.data:
+        return tr(
+            "**Data format:** synthetic, random images ~{nbsp}N(0,{nbsp}1), the same for all. Reading and preparing "
+            "images is not measured."
+        )
+    prepared = tr(
+        "They were decoded and prepared beforehand, as is usual for ImageNet (the shorter side 256/224 of the size, "
+        "the square in the middle, channels normalised), and that is not in the measured speed: section 3 says what "
+        "preparation costs. Speed was measured on the first batch, outputs were compared on all images taken."
+    )
+    return f"{folder_sentence(report)} {prepared}"
+
+
+def folder_sentence(report: CaseTable) -> str:
+    """Where the images are from, how many there are and how many of them were taken, where a case tells it."""
+    data, name = records_with_images(report.records), quoted(report.grid.data)
+    if not data:
+        return tr("**Data format:** real images from the folder <code>{folder}</code>.", folder=name)
+    return tr(
+        "**Data format:** real images from the folder <code>{folder}</code> ({found} in it, {used} taken, evenly from "
+        "the list).",
+        folder=name, found=number(max(one.found for one in data), 0),
+        used=span(min(one.used for one in data), max(one.used for one in data), digits=0),
+    )  # fmt: skip
+
+
+STATES = {  # of the GPU
+    "sm_clock_mhz": mark("clock {value}{nbsp}MHz"),
+    "temperature_c": mark("temperature {value}{nbsp}°C"),
+    "power_w": mark("power {value}{nbsp}W"),
+}
+
+
+def conditions_text(report: CaseTable) -> Markdown:
+    """The grid, and what went into the network."""
+    grid = report.grid
+    lines = [
+        network_sentence(grid),
+        images_sentence(report),
+        tr_n("**Image size:** {sizes} pixel.", "**Image size:** {sizes} pixels.", grid.image_sizes[-1],
+             sizes=", ".join(map(str, grid.image_sizes))),
+        tr("**Batch size:** {batches}.", batches=", ".join(map(str, grid.batch_sizes))),
+        tr("**Optimisation:** {engines}.", engines=", ".join(engines_of(grid))),
+        tr("**Precision:** {precisions}.", precisions=", ".join(grid.precisions)),
+        tr("**Machine:** {place}.", place=device_name(report)),
+    ]  # fmt: skip
+    return bullets(lines + support_sentences(report) + gpu_states(report))
+
+
+def support_sentences(report: CaseTable) -> list[str]:
+    """Which flavour of TensorRT ran, and whether its documented support covers this GPU."""
+    keys = ("flavour", "tensorrt_version", "documented_support")
+    found = {tuple(r.ran[key] for key in keys) for r in report.records if r.ran.keys() >= set(keys)}
+    lines = []
+    for flavour, version, supported in sorted(found):
+        sentences = [tr("**Torch-TensorRT:** package {package}, TensorRT {version}.",
+                        package=quoted(flavour), version=quoted(version))]  # fmt: skip
+        if not supported:
+            sentences.append(
+                tr(
+                    "The documented support of this variant does not include this GPU: the figures are right for this "
+                    "run, but ordinary TensorRT may give others here."
+                )
+            )
+        lines.append(" ".join(sentences))
+    return lines
+
+
+def gpu_states(report: CaseTable) -> list[str]:
+    """Clocks, temperature and power of the GPU under load, over all cases."""
+    states = [record.gpu_busy for record in report.records if record.gpu_busy]
+    parts = []
+    for key, words in STATES.items():
+        if values := [state[key] for state in states if state.get(key) is not None]:
+            parts.append(tr(words, value=span(min(values), max(values), digits=0)))
+    lines = [tr("**GPU under load:** {states}.", states=", ".join(parts))] if parts else []
+    if len(used := {state["uuid"] for state in states if state.get("uuid")}) > 1:
+        lines.append(tr("The run used several GPUs of one model ({count}); each record says which.", count=len(used)))
+    return lines
+
+
+def method_text(report: CaseTable) -> Markdown:
+    """How it was timed."""
+    restless = [record for record in report.records if record.timing and not record.timing.warm]
+    lines = [
+        processes_sentence(report),
+        tr(
+            "**Time/batch** is the median latency: one call, a synchronisation, and so over and over. **FPS** is "
+            "throughput: calls follow one another without waiting, with a synchronisation at the end of a window; the "
+            "median over the windows is taken. These are different figures, so FPS need not equal the batch divided by "
+            "the time."
+        ),
+        sampling_sentence(report),
+        tr(
+            "**The output was checked** against a reference, {reference}; where the error is above the tolerance, the "
+            "speed is not published. All raw measurements are in `records/` beside the report.",
+            reference=reference_name(report),
+        ),
+    ]
+    if restless:
+        names = listed_few([f"`{record.case.id}`" for record in restless])
+        lines.append(
+            tr("Warm-up did not settle in the time allowed, so these figures are unreliable: {names}.", names=names)
+        )
+    return bullets(lines)
+
+
+def processes_sentence(report: CaseTable) -> str:
+    """In what processes and in what order it was measured."""
+    repeats = report.grid.repeats
+    runs = (
+        tr("in a new process")
+        if repeats == 1
+        else tr("in {repeats} new processes with a new build in each, round by round", repeats=repeats)
+    )
+    is_forked = any(record.process == "forked" for record in report.records)
+    how = (
+        tr("papermill runs `measure.ipynb`; the process is forked from one that has already loaded the libraries")
+        if is_forked
+        else tr("papermill runs `measure.ipynb`")
+    )
+    return tr(
+        "Each configuration was measured {runs} ({how}), in random order (seed {seed}), by one clock "
+        "(`time.perf_counter`) and one loop for all.",
+        runs=runs, how=how, seed=report.grid.seed,
+    )  # fmt: skip
+
+
+def sampling_sentence(report: CaseTable) -> str:
+    """How long warm-up lasts, how much is sampled, and by what rule, where these records tell that one ended it."""
+    limits = report.grid.limits
+    warm_up = tr(
+        "**Warm-up** lasts until the medians of two neighbouring groups of calls agree within 5%, at least "
+        "{least}{nbsp}s and at most {most}{nbsp}s.",
+        least=plain(limits.warmup_min_s), most=plain(limits.warmup_max_s),
+    )  # fmt: skip
+    if any(record.timing and record.timing.latency_stopped_by for record in report.records):
+        samples = tr_n(
+            "Then each figure takes at least {n}{nbsp}measurement and at least {least}{nbsp}s, and more until half of "
+            "the median's 95% interval is below ±{noise}, but no longer than {longest}{nbsp}s.",
+            "Then each figure takes at least {n}{nbsp}measurements and at least {least}{nbsp}s, and more until half of "
+            "the median's 95% interval is below ±{noise}, but no longer than {longest}{nbsp}s.",
+            limits.min_count, least=plain(limits.min_s), noise=percent(limits.max_noise),
+            longest=plain(limits.longest_s),
+        )  # fmt: skip
+    else:
+        samples = tr_n(
+            "Then each figure takes at least {n}{nbsp}measurement and at least {least}{nbsp}s.",
+            "Then each figure takes at least {n}{nbsp}measurements and at least {least}{nbsp}s.",
+            limits.min_count, least=plain(limits.min_s),
+        )  # fmt: skip
+    build = tr("The build (export, compilation) is measured apart and is not part of the speed.")
+    return f"{warm_up} {samples} {build}"
+
+
+def reference_name(report: CaseTable) -> str:
+    """What outputs are compared with."""
+    if model_kind(report.grid.model) == "onnx":
+        return tr("ONNX Runtime fp32 on the processor, without graph optimisation")
+    return tr("PyTorch fp32 on the processor or fp64 on the GPU")
+
+
+def aim_text(report: CaseTable) -> Markdown:
+    """Why this was measured."""
+    grid = report.grid
+    task = (
+        mark(
+            "The aim is to compare the inference time of {title} on this machine: {engines}, precision {precisions}, "
+            "various image and batch sizes."
+        )
+        if len(grid.engines) > 1
+        else mark(
+            "The aim is to measure the inference time of {title} on this machine: {engines}, precision {precisions}, "
+            "various image and batch sizes."
+        )
+    )
+    engines, precisions = listed(engines_of(grid)), listed(grid.precisions)
+    answers = tr(
+        "The report says which of them is fastest here, by how much and under what conditions. Every sentence about "
+        "the results is computed from the measurements; the claims of the original report, from which this work began, "
+        "are checked against the same data in section 5."
+    )
+    return Markdown(f"{tr(task, title=quoted(grid.title), engines=engines, precisions=precisions)} {answers}")
+
+
+def machine_table(report: CaseTable) -> Styler:
+    """What the run ran on."""
+    machine, gpu = report.machine, report.machine.get("gpu")
+    rows = {
+        tr("Processor"): f"{machine['cpu']}, {tr_n('{n}{nbsp}core', '{n}{nbsp}cores', machine['cores'])}",
+        tr("Main memory"): tr("{number} GiB", number=gib(machine["memory_bytes"])),
+        "GPU": tr("none") if gpu is None else f"{gpu['name']}, {tr('{number} GiB', number=gib(gpu['memory_bytes']))}",
+        tr("GPU driver"): "—" if gpu is None else f"{gpu['driver']} (CUDA {gpu['cuda']})",
+        tr("System"): machine["os"],
+        "Python": machine["python"],
+        **machine["versions"],
+    }
+    table = pd.DataFrame({tr("What"): list(rows), tr("Value"): list(rows.values())})
+    return styled(table, tr("Machine and versions"))
+
+
+def gib(size_bytes: int) -> str:
+    """A size of memory, GiB."""
+    return number(size_bytes / 2**30, 1)

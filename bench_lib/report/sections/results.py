@@ -1,0 +1,117 @@
+"""Tables → sentences: how near the figures come to what the device could do at best."""
+
+from IPython.display import Markdown
+from pandas.io.formats.style import Styler
+
+from bench_lib.analysis import roofline
+from bench_lib.analysis.case_row import MIB
+from bench_lib.analysis.case_table import BASELINE_NAME, VERDICTS, CaseTable, status_counts
+from bench_lib.report.phrases import bullets
+from bench_lib.report.tables import COLUMNS, KINDS, headers, in_words, styled
+from bench_lib.text.language import NBSP, number, tr, tr_n
+from bench_lib.text.markup import quoted
+from bench_lib.text.numbers import plain, span
+
+
+def ceiling_meaning(report: CaseTable) -> str:
+    """What the column “% of ceiling” holds, with the peaks and their source, or why there is no such column."""
+    gpu = report.machine.get("gpu")
+    if not gpu:
+        return tr(
+            "not computed: processors have no documented peak, as it depends on the instruction set and on the clock "
+            "under load"
+        )
+    known = roofline.gpu_peaks(gpu)
+    if known is None:
+        return tr(
+            "not computed: the documented peaks of {gpu} are not in the table `bench_lib/analysis/peaks.yaml`",
+            gpu=quoted(gpu["name"]),
+        )
+    if report.measured.roofline.isna().all():
+        return tr(
+            "not computed: the records do not hold the network's operation count, or the GPU has no peak for the "
+            "precision measured"
+        )
+    rates = {"fp32": known.fp32, "TF32": known.tf32, "fp16": known.fp16, "bf16": known.bf16}
+    peaks = [tr("{name} {rate}{nbsp}TFLOP/s", name=name, rate=plain(rate)) for name, rate in rates.items() if rate]
+    return tr(
+        "the FPS of this row as a percentage of the most that the documented peaks of {gpu} allow: {peaks} (without "
+        "sparsity), memory {bandwidth}{nbsp}GB/s; source: {source}. The ceiling is set by the larger of two times: "
+        "the multiplications and additions of the network's convolutions and matrix products at the precision actually "
+        "computed in, or the transfer of the weights, the input and the output. Winograd's algorithm needs fewer "
+        "multiplications, and weights may stay in the cache, so the share can exceed 100%. A row that is faster than "
+        "even this allows is a measurement error: its speed is not shown",
+        gpu=quoted(gpu["name"]), peaks=", ".join(peaks), bandwidth=number(known.gb_per_s, 0), source=known.source,
+    )  # fmt: skip
+
+
+def columns_text(report: CaseTable) -> Markdown:
+    """What each column of the results is."""
+    lines = [
+        tr(
+            "Rows are grouped by image and batch size, and within a group go from fast to slow; the fastest is in "
+            "bold. A dash means that the configuration was not measured; the reasons are in the next table."
+        ),
+        tr("**Speedup:** {speedup}.", speedup=speedup_meaning(report)),
+        tr("**Memory:** {memory}.", memory=memory_meaning(report)),
+        tr("**% of ceiling:** {ceiling}.", ceiling=ceiling_meaning(report)),
+    ]
+    disturbed = report.measured[report.measured.disturbed != ""]
+    if len(disturbed):
+        words = "; ".join(f"{words} — {count}" for words, count in disturbed.disturbed.value_counts().items())
+        lines.append(
+            tr(
+                "**⚠:** the state of the GPU disturbed the measurement ({words}); trust these rows with caution.",
+                words=words,
+            )
+        )
+    return bullets(lines)
+
+
+def speedup_meaning(report: CaseTable) -> str:
+    """What the speedup is counted from."""
+    if (report.measured.name == BASELINE_NAME).any():
+        return tr(
+            "the time/batch of {baseline} at the same image and batch size, divided by the time/batch of this row",
+            baseline=BASELINE_NAME,
+        )
+    return tr("not computed, as {baseline}, which it is relative to, was not measured", baseline=BASELINE_NAME)
+
+
+def memory_meaning(report: CaseTable) -> str:
+    """What the memory column holds."""
+    if not report.machine.get("gpu"):
+        return tr(
+            "the growth of the process's memory from before the build to the peak: the build (with the model's export, "
+            "where it needs one), the weights and inference itself. Python and the libraries already loaded are not "
+            "part of it"
+        )
+    steps = [record.memory for record in report.records if record.memory and record.memory.device_context_bytes]
+    contexts = [(step.device_context_bytes - step.device_idle_bytes) / MIB for step in steps]
+    if not contexts:
+        return tr("the growth of the GPU's used memory (NVML) from before any work to the peak, in a new process")
+    return tr(
+        "the growth of the GPU's used memory (NVML) from before any work to the peak, in a new process; of it, "
+        "{contexts}{nbsp}MiB is the CUDA context, which every process has",
+        contexts=span(min(contexts), max(contexts), digits=0),
+    )
+
+
+def results_table(report: CaseTable) -> Styler:
+    """All cases: blocks of one size and batch, the fastest first, those without figures last and dimmed."""
+    table = report.cases.sort_values(["image_size", "batch_size", "latency_ms"], na_position="last", kind="stable")
+    table["label"] += table.disturbed.map(lambda words: f"{NBSP}⚠" if words else "")
+    columns = [name for name in COLUMNS if name != "roofline" or table.roofline.notna().any()]
+    table["verdict"] = in_words(table.verdict, VERDICTS)
+    shown = table[columns].rename(columns=headers(COLUMNS)).reset_index(drop=True)
+    is_best = table.groupby(["image_size", "batch_size"]).latency_ms.transform("min") == table.latency_ms
+    is_new_block = table[["image_size", "batch_size"]].ne(table[["image_size", "batch_size"]].shift()).any(axis=1)
+    kinds = [
+        ("absent" if absent else "best" if best else "") + (" starts" if starts else "")
+        for absent, best, starts in zip(table.status != "ok", is_best, is_new_block, strict=True)
+    ]
+    caption = tr_n(
+        "Results: {n}{nbsp}configuration, {tally}", "Results: {n}{nbsp}configurations, {tally}", len(table),
+        tally=status_counts(report),
+    )  # fmt: skip
+    return styled(shown, caption, kinds).set_table_styles(KINDS, overwrite=False)

@@ -1,0 +1,261 @@
+"""What `bench serve` found → sentences, a table and a figure: how many requests an engine answers in time."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from IPython.display import HTML, Markdown
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from pandas.io.formats.style import Styler
+
+from bench_lib.analysis.case_row import MIB
+from bench_lib.analysis.case_table import MOST_NAMES
+from bench_lib.core.case import engine_and_precision
+from bench_lib.report import plots
+from bench_lib.report.phrases import bullets, image_sizes_sentence, load_name, not_measured, unfinished
+from bench_lib.report.tables import styled
+from bench_lib.results import serving
+from bench_lib.results.result_file import read_result
+from bench_lib.results.serving import Point, Served, Serving
+from bench_lib.text.language import mark, number, told, tr, tr_n
+from bench_lib.text.lists import listed, listed_few
+from bench_lib.text.markup import quoted
+from bench_lib.text.numbers import per_cent, percent, plain
+
+CAPTION = mark("Under load: response time and share of requests served, over the request rate")
+
+
+def serving_text(folder: str | Path) -> Markdown:
+    """How latency under load was measured, who answers most in time, and how far to trust it."""
+    found = read_result(Serving, folder)
+    if found is None:
+        return not_measured(tr("Latency under load was not measured"), Serving.command)
+    how = f"{method_sentence(found)} {image_sizes_sentence(found.grid)}"
+    return bullets(
+        [
+            how,
+            *outcome_sentences(found),
+            *absent_sentences(found),
+            *unfinished_sentences(found),
+            *agreement_sentences(found),
+            *queue_sentences(found),
+        ]
+    )
+
+
+def method_sentence(found: Serving) -> str:
+    """What arrives, how it waits, and what the time holds."""
+    grid = found.grid
+    return tr(
+        "**Load.** MLPerf LoadGen {version}, Server scenario ({date}): requests of one image each arrive at random "
+        "moments (a Poisson process). They wait in a queue: a batch leaves when the largest one is full or when the "
+        "oldest request has waited for {wait}{nbsp}ms. The engine is built for batches of {sizes}; an incomplete batch "
+        "is padded to the next of these. Response time runs from when a request was due to arrive until its output is "
+        "ready; the images are already on the device, so preparing and copying them is not included. The precision is "
+        "the one asked for: the table of results shows which one was actually used.",
+        version=quoted(found.loadgen),
+        date=quoted(found.started_at[:10]),
+        wait=plain(grid.max_wait_ms),
+        sizes=listed(list(map(str, sorted(grid.batch_sizes)))),
+    )
+
+
+def outcome_sentences(found: Serving) -> list[str]:
+    """Who answers most requests under the limit, and what the limit costs of the throughput without one."""
+    limit, kept = found.grid.p99_ms, found.kept
+    head = tr("**Limit:** 99% of responses take no longer than {limit}{nbsp}ms.", limit=plain(limit))
+    if not kept:
+        return [f"{head} {tr('No configuration met it.')}"]
+    point, most = max(kept, key=lambda pair: pair[0].offered_ips)
+    said = tr(
+        "The highest rate, {rate}{nbsp}requests/s, is sustained by {name}: p50 {p50}{nbsp}ms, p99 {p99}{nbsp}ms, with "
+        "{batch}{nbsp}images per batch on average. This is {share} of what gets through without a limit, in "
+        "back-to-back calls at the best batch size.",
+        rate=number(point.offered_ips),
+        name=quoted(load_name(most.case, found.grid)),
+        p50=number(point.loadgen.p50_ms),
+        p99=number(point.loadgen.p99_ms),
+        batch=number(point.batch, 1),
+        share=percent(point.offered_ips / most.ceiling_ips),
+    )
+    turn = tr(
+        "The **knee** (in the table and the figure) is the rate at which the ratio of responses per second to median "
+        "response time is largest (Kleinrock's power): beyond it, response time grows faster than the number of "
+        "responses."
+    )
+    return [f"{head} {said} {turn}"]
+
+
+def absent_sentences(found: Serving) -> list[str]:
+    """Who keeps the limit at no rate, and who was not measured."""
+    limit, lines = found.grid.p99_ms, []
+    slow = [served for served in found.cases if served.points and not serving.best_point(served.points, limit)]
+    if slow:
+        least_ms = [min(point.loadgen.p99_ms for point in served.points) for served in slow]
+        least = [
+            tr("{name} (lowest p99: {p99}{nbsp}ms)", name=quoted(load_name(served.case, found.grid)), p99=number(ms))
+            for served, ms in zip(slow, least_ms, strict=True)
+        ]
+        lines.append(tr("Over the limit at every rate tried: {names}.", names=listed_few(least)))
+    failed = [
+        f"{quoted(load_name(served.case, found.grid))} — {quoted(told(served.failed.reason, served.failed.detail))}"
+        for served in found.cases if served.failed
+    ]  # fmt: skip
+    if failed:
+        lines.append(tr("Not measured: {cases}.", cases="; ".join(failed)))
+    return lines
+
+
+def unfinished_sentences(found: Serving) -> list[str]:
+    """What an interrupted measurement has not come to."""
+    there = {served.case.id for served in found.cases}
+    asked = [cases[-1] for cases in found.grid.groups()]
+    return unfinished([engine_and_precision(case) for case in asked if case.id not in there], found.command)
+
+
+def agreement_sentences(found: Serving) -> list[str]:
+    """How far LoadGen's own count and ours are apart."""
+    apart = [point.apart for served in found.cases for point in served.points]
+    if not apart:
+        return []
+    outside = sum(share > serving.WITHIN for share in apart)
+    verdict = tr("within it at every rate")
+    if outside:
+        verdict = tr_n(
+            "outside it at {outside} of {n}{nbsp}rate", "outside it at {outside} of {n}{nbsp}rates",
+            len(apart), outside=outside,
+        )  # fmt: skip
+    return [
+        tr(
+            "**Cross-check.** Both LoadGen and our queue timed the same requests, each by its own clock: p50, p99 and "
+            "the number of responses per second differ by at most {most} (the goal is {goal}; {verdict}). A request "
+            "that LoadGen sent late has been waiting since it was due. The table and the figure show LoadGen's count; "
+            "its summaries are in `serving-loadgen.txt` beside the report.",
+            most=percent(max(*apart, 1e-4)),
+            goal=per_cent(plain(100 * serving.WITHIN)),
+            verdict=verdict,
+        )
+    ]
+
+
+def queue_sentences(found: Serving) -> list[str]:
+    """What the queue itself takes and carries, and whose rates it may limit."""
+    most = serving.best_point(found.queue, serving.QUEUE_P99_MS)
+    if most is None:
+        return []
+    first = found.queue[0]
+    text = tr(
+        "**The queue itself**, including the wait for a batch to fill (with a call that does nothing): at "
+        "{first}{nbsp}requests/s, p50 is {p50}{nbsp}ms and p99 {p99}{nbsp}ms; it sustains {most}{nbsp}requests/s with "
+        "p99 within {limit}{nbsp}ms.",
+        first=number(first.offered_ips, 0),
+        p50=number(first.loadgen.p50_ms),
+        p99=number(first.loadgen.p99_ms),
+        most=number(most.offered_ips, 0),
+        limit=plain(serving.QUEUE_P99_MS),
+    )
+    kept = [(point.offered_ips, quoted(load_name(served.case, found.grid))) for point, served in found.kept]
+    carried, through = max([(most.offered_ips, ""), *kept])
+    if through:
+        more = tr("Yet {rate}{nbsp}requests/s got through it in time ({name}), so it sustains at least as many.",
+                  rate=number(carried, 0), name=through)  # fmt: skip
+        text = f"{text} {more}"
+    near = [label for ips, label in kept if ips > carried / 2]
+    if near:
+        close = tr("Above half of what it sustains, and so possibly limited by the queue rather than by the device: "
+                   "{names}.", names=listed_few(near))  # fmt: skip
+        text = f"{text} {close}"
+    return [text]
+
+
+def serving_table(folder: str | Path) -> Styler | HTML:
+    """Each case's best rate under the limit, its knee, and its memory; nothing where nothing was measured."""
+    found = read_result(Serving, folder)
+    if found is None or not any(served.points for served in found.cases):
+        return HTML("")
+    limit = found.grid.p99_ms
+    rows = []
+    for served in filter(lambda served: served.points, found.cases):
+        kept, turn = serving.best_point(served.points, limit), serving.knee_point(served.points)
+        nan = float("nan")
+        rows.append({
+            tr("Configuration"): load_name(served.case, found.grid),
+            tr("Within limit (requests/s)"): kept.offered_ips if kept else nan,
+            tr("p50 (ms)"): kept.loadgen.p50_ms if kept else nan,
+            tr("p99 (ms)"): kept.loadgen.p99_ms if kept else nan,
+            tr("Mean batch"): kept.batch if kept else nan,
+            tr("Without limit (requests/s)"): served.ceiling_ips,
+            tr("Knee (requests/s)"): turn.offered_ips,
+            tr("p50 at knee (ms)"): turn.loadgen.p50_ms,
+            tr("Memory (MiB)"): nan if served.device_bytes is None else served.device_bytes / MIB,
+        })  # fmt: skip
+    shown = pd.DataFrame(rows).dropna(axis="columns", how="all")
+    return styled(shown, tr("Highest request rate with p99 of at most {limit}{nbsp}ms", limit=plain(limit)))
+
+
+def serving_figure(folder: str | Path, png: str | Path) -> HTML:
+    """Median and 99th percentile of the answer's time, and the share answered, over the rate of requests."""
+    found = read_result(Serving, folder)
+    every = [served for served in found.cases if served.points] if found else []
+    if not every:
+        return HTML("")
+    shown = sorted(every, key=lambda served: -served.ceiling_ips)[:MOST_NAMES]
+    lines = plots.line_styles(pd.DataFrame([
+        {"name": load_name(served.case, found.grid), "engine": f"{served.case.engine} {served.case.image_size}",
+         "variant": served.case.variant, "precision_label": served.case.precision} for served in shown
+    ]))  # fmt: skip
+    panels = {
+        tr("p50 (ms)"): lambda point: point.loadgen.p50_ms,
+        tr("p99 (ms)"): lambda point: point.loadgen.p99_ms,
+        tr("Served, share of rate"): lambda point: point.loadgen.ips / point.offered_ips,
+    }
+    with plt.rc_context(plots.STYLE):
+        drawn, grid = plt.subplots(1, 3, figsize=(9, 3.9), layout="constrained")
+        for axes, (title, value) in zip(grid, panels.items(), strict=True):
+            for served in shown:
+                name = load_name(served.case, found.grid)
+                draw_curve(axes, served, value, lines[name].style | {"markersize": 4}, name)
+            axes.set(title=title, xlabel=tr("Request rate (requests/s)"), xscale="log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        for axes in grid[:2]:
+            axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        grid[1].axhline(found.grid.p99_ms, color="black", linewidth=0.8, linestyle=":")
+        grid[2].set_ylim(0, 1.2)
+        for axis in (axis for axes in grid for axis in (axes.xaxis, axes.yaxis)):
+            axis.set_minor_locator(NullLocator())
+            axis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+        plots.draw_legend(drawn, grid)
+    caption = tr(
+        "{caption}; star: knee, dotted line: limit of {limit}{nbsp}ms",
+        caption=tr(CAPTION), limit=plain(found.grid.p99_ms),
+    )  # fmt: skip
+    if len(shown) < len(every):
+        caption = tr("{caption}; the fastest {shown} of {all} are shown",
+                     caption=caption, shown=len(shown), all=len(every))  # fmt: skip
+    alt = f"{tr(CAPTION)}. {'; '.join(ends(served, found) for served in shown)}."
+    return plots.figure_html(drawn, caption, alt, png)
+
+
+def draw_curve(axes: plt.Axes, served: Served, value, style: dict, label: str) -> None:
+    """A line over the rates, with a star at the knee."""
+    axes.plot([point.offered_ips for point in served.points], list(map(value, served.points)), label=label, **style)
+    turn = serving.knee_point(served.points)
+    axes.plot(turn.offered_ips, value(turn), marker="*", markersize=11, color=style["color"])
+
+
+def short(value: float) -> str:
+    """A number on an axis, thousands as such."""
+    return tr("{number}k", number=plain(value / 1e3)) if value >= 1e3 else plain(value)
+
+
+def ends(served: Served, found: Serving) -> str:
+    """A line's ends in words, for who does not see the figure."""
+    first, last = map(end, (served.points[0], served.points[-1]))
+    return f"{load_name(served.case, found.grid)}: {first}, {last}"
+
+
+def end(point: Point) -> str:
+    """One end of a line in words."""
+    p99, rate = number(point.loadgen.p99_ms), number(point.offered_ips)
+    return tr("p99 of {p99}{nbsp}ms at {rate}{nbsp}requests/s", p99=p99, rate=rate)

@@ -1,0 +1,145 @@
+"""Tables → what is in the time, and around it: tails, the device's share, launches, the cold start, energy."""
+
+import math
+
+import pandas as pd
+from IPython.display import HTML, Markdown
+from pandas.io.formats.style import Styler
+
+from bench_lib.analysis.case_row import LAUNCH_BOUND
+from bench_lib.analysis.case_table import CaseTable
+from bench_lib.report.phrases import bullets, few, row_title
+from bench_lib.report.tables import headers, styled
+from bench_lib.text.language import NBSP, mark, number, stored, tr, tr_n
+from bench_lib.text.lists import listed_few
+from bench_lib.text.markup import quoted
+from bench_lib.text.numbers import percent
+
+PARTS = {
+    "label": mark("Optimisation"),
+    "precision_label": mark("Precision"),
+    "image_size": mark("Size"),
+    "batch_size": mark("Batch"),
+    "latency_ms": mark("Latency p50 (ms)"),
+    "p90_ms": mark("p90 (ms)"),
+    "p99_ms": mark("p99 (ms)"),
+    "device_ms": mark("Device (ms)"),
+    "enqueue_ms": mark("Enqueue (ms)"),
+    "period_ms": mark("Back-to-back period (ms)"),
+    "millijoules": mark("Energy (mJ/image)"),
+}
+
+
+def time_parts_table(report: CaseTable) -> Styler | HTML:
+    """Four figures that are often mixed up, and energy; columns that nothing fills are left out."""
+    cases = report.measured.sort_values(["image_size", "batch_size", "latency_ms"], kind="stable")
+    if cases.empty:
+        return HTML(f"<p>{tr('There are no times: no configuration was measured.')}</p>")
+    cases = cases.assign(period_ms=1e3 * cases.batch_size / cases.fps, millijoules=1e3 * cases.joules)
+    cases["label"] += cases.launch_bound.map({True: f"{NBSP}◷", False: ""})
+    columns = [name for name in PARTS if cases[name].notna().any()]
+    shown = cases[columns].rename(columns=headers(PARTS)).reset_index(drop=True)
+    return styled(shown, tr("What the time is made of"))
+
+
+def time_parts_text(report: CaseTable) -> Markdown:
+    """What the columns are, and which rows the host holds up."""
+    cases = report.measured
+    lines = [
+        tr(
+            "**Latency** runs from sending a batch to having its output; 50, 90 and 99% of calls take no longer than "
+            "p50, p90 and p99. **Back-to-back period** is the time per batch when one call follows another: the "
+            "batch size divided by FPS."
+        ),
+    ]
+    if cases.device_ms.notna().any():
+        lines.append(
+            tr(
+                "**Device** is how long a call occupies the GPU (CUDA events; the launch is hidden behind work that "
+                "keeps the GPU busy). **Enqueue** is how long the host takes to send a call: the time until it returns "
+                "without waiting."
+            )
+        )
+        lines += launch_sentences(cases)
+    return bullets(lines + energy_sentences(report) + preparation_sentences(report))
+
+
+def launch_sentences(cases: pd.DataFrame) -> list[str]:
+    """Which cases wait for the host rather than for the GPU."""
+    bound = cases[cases.launch_bound]
+    if bound.empty:
+        return [tr("No row is bound by enqueueing: the wait is for the GPU everywhere, not for the host.")]
+    batches = sorted(bound.batch_size.unique())
+    idle = (1 - bound.device_ms / bound.latency_ms).median()
+    return [
+        tr(
+            "**◷** marks a row bound by enqueueing (at least {bound} of latency): the GPU computes faster than the "
+            "host gives it work, and in half of such rows it idles for at least {idle} of the time. There the time "
+            "depends on the host and on the overhead of the runtime, not on precision or image size; CUDA graphs or a "
+            "larger batch help. Such rows: {count} of {total}, batches: {batches}.",
+            bound=percent(LAUNCH_BOUND), idle=percent(max(idle, 0)), count=len(bound), total=len(cases),
+            batches=listed_few(list(map(str, batches))),
+        )
+    ]  # fmt: skip
+
+
+def energy_sentences(report: CaseTable) -> list[str]:
+    """Joules for an image: the least, or why there are none."""
+    cases = report.measured.dropna(subset="joules")
+    if len(cases):
+        best = cases.loc[cases.joules.idxmin()]
+        source = next(record.energy.source for record in report.records if record.energy)
+        return [
+            tr(
+                "**Energy** ({source}, at least a second of back-to-back calls): the least per image, "
+                "{figure}{nbsp}mJ, is that of {where}.",
+                source=source, figure=number(1e3 * best.joules), where=row_title(best),
+            )
+        ]  # fmt: skip
+    reasons = sorted({quoted(no_counter(record.energy_absent)) for record in report.records if record.energy_absent})
+    return [tr("**Energy** was not measured: {reasons}.", reasons=listed_few(reasons))] if reasons else []
+
+
+def no_counter(reason: str) -> str:
+    """Why energy was not measured; the driver's own words may follow in brackets, and stay as they are."""
+    if (known := stored(reason)) != reason:
+        return known
+    words, bracket, error = reason.partition(" (")
+    return f"{stored(words)}{bracket}{error}"
+
+
+def preparation_sentences(report: CaseTable) -> list[str]:
+    """What decoding, preprocessing and copying take beside inference, for each image size; nothing without data."""
+    cases = report.measured.dropna(subset=["decode_ms", "preprocess_ms"])
+    lines = few([beside_inference(rows, size) for size, rows in cases.groupby("image_size")])
+    if lines and not report.machine.get("gpu"):
+        lines.append(
+            tr("There is no copying to a device: inference runs on the processor, and shares it with preparation.")
+        )
+    return lines
+
+
+def beside_inference(rows: pd.DataFrame, size: int) -> str:
+    """One image size: the preparation of an image in one thread, and how many threads the fastest case would need."""
+    decode_ms, preprocess_ms, best = rows.decode_ms.median(), rows.preprocess_ms.median(), rows.loc[rows.fps.idxmax()]
+    threads = math.ceil((decode_ms + preprocess_ms) * best.fps / 1e3)
+    keeps_up = (
+        tr("one such thread is enough")
+        if threads == 1
+        else tr_n("to keep up, it takes at least {n}{nbsp}such thread",
+                  "to keep up, it takes at least {n}{nbsp}such threads", threads)
+    )  # fmt: skip
+    text = tr(
+        "**Preparing an image** of {size}×{size} (one processor thread, outside the measured speed): decoding takes "
+        "{decoding}{nbsp}ms, resizing and normalising {resizing}{nbsp}ms. Inference, where FPS is highest ({where}), "
+        "takes {inference}{nbsp}ms per image: {keeps_up}.",
+        size=size, decoding=number(decode_ms), resizing=number(preprocess_ms), where=row_title(best),
+        inference=number(1e3 / best.fps), keeps_up=keeps_up,
+    )  # fmt: skip
+    if best.copy_ms != best.copy_ms:
+        return text
+    copying = tr(
+        "Copying that batch to the GPU takes {time}{nbsp}ms, {share} of its time/batch.",
+        time=number(best.copy_ms), share=percent(best.copy_ms / best.latency_ms),
+    )  # fmt: skip
+    return f"{text} {copying}"

@@ -1,0 +1,107 @@
+"""The report's section on its own verdicts: how often they are wrong, as `bench selfcheck` measured it."""
+
+from pathlib import Path
+
+import pandas as pd
+from IPython.display import HTML, Markdown
+from pandas.io.formats.style import Styler
+
+from bench_lib.report.phrases import bullets, case_title, not_measured, whole_percent
+from bench_lib.report.tables import styled
+from bench_lib.results import verdicts
+from bench_lib.results.run_folder import Run
+from bench_lib.results.verdicts import SelfCheck
+from bench_lib.text.language import mark, number, tr, tr_n
+from bench_lib.text.markup import quoted
+from bench_lib.text.numbers import per_cent, percent
+
+GOALS = {True: mark("goal met"), False: mark("goal not met")}
+
+
+def exact(share: float) -> str:
+    """A share of pairs as percent, with one digit even near 100 %."""
+    return per_cent(number(100 * share, 1))
+
+
+def verdicts_text(folder: str | Path) -> Markdown:
+    """How often a difference was called that is none, how often a known one was found, and how far that is proof."""
+    found = verdicts.read_selfcheck(folder)
+    if found is None:
+        words = tr("How often this report's verdicts are wrong has not been checked on this machine")
+        return not_measured(words, "bench selfcheck")
+    count = len(found.plain_ms)
+    lines = [
+        tr(
+            "**Verdicts.** The same configuration ({where}) was measured {plain} in new processes and, interleaved "
+            "with them, {slowed} with a deliberate slowdown of {slowdown} ({date}). Two groups of {repeats} of these "
+            "processes, with none in common, were drawn at random {pairs} (each process of one group is matched by one "
+            "of the other that ran next to it in time, as within a round of a run), and the rules of the report "
+            "decided whether they differ.",
+            where=case_title(found.case), plain=often(count), slowed=often(len(found.slowed_ms)),
+            slowdown=whole_percent(found.slowdown), date=quoted(found.started_at[:10]), pairs=often(found.pairs),
+            repeats=found.repeats,
+        ),
+        goals_sentence(found),
+        tr(
+            "The pairs are drawn from the same processes and so are not independent (only {count} could be formed "
+            "without sharing processes): the intervals of the shares are really wider than in the table.",
+            count=count // (2 * found.repeats),
+        ),
+        *other_repeats(folder, found),
+    ]  # fmt: skip
+    return bullets(lines)
+
+
+def often(count: int) -> str:
+    """How many times something was done."""
+    return tr_n("once", "{n}{nbsp}times", count)
+
+
+def goals_sentence(found: SelfCheck) -> str:
+    """Both rates, whether their goals are reached, and how far processes differ."""
+    alarms, power = found.false_alarm_rate.value, found.power.value
+    return tr(
+        "**Outcome:** a difference is declared where there is none in {alarms} of pairs ({alarms_goal}); the slowdown "
+        "is found in {power} ({power_goal}). The relative standard deviation of the median latency from process to "
+        "process is {sd}.",
+        alarms=exact(alarms), alarms_goal=tr(GOALS[alarms <= verdicts.FALSE_ALARMS]),
+        power=exact(power), power_goal=tr(GOALS[power >= verdicts.POWER]), sd=percent(found.process_sd),
+    )  # fmt: skip
+
+
+def other_repeats(folder: str | Path, found: SelfCheck) -> list[str]:
+    """That the report compares groups of another size than the check did."""
+    repeats = Run(folder).grid().repeats
+    if repeats == found.repeats:
+        return []
+    return [
+        tr_n(
+            "The report itself compares groups of {n}{nbsp}process, so these shares hold for it only approximately.",
+            "The report itself compares groups of {n}{nbsp}processes, so these shares hold for it only approximately.",
+            repeats,
+        )
+    ]
+
+
+def verdicts_table(folder: str | Path) -> Styler | HTML:
+    """The two rates with their intervals and goals; nothing where they were not measured."""
+    found = verdicts.read_selfcheck(folder)
+    if found is None:
+        return HTML("")
+    alarm = tr("at most {share}", share=whole_percent(verdicts.FALSE_ALARMS))
+    power = tr("at least {share}", share=whole_percent(verdicts.POWER))
+    slowed = tr("a slowdown of {share} is found", share=whole_percent(found.slowdown))
+    table = pd.DataFrame([
+        {
+            tr("Check"): words,
+            tr("Pairs"): tr("{count} of {total}", count=number(count, 0), total=number(found.pairs, 0)),
+            tr("Share"): exact(rate.value),
+            tr("95% interval"): tr("{low} to {high}", low=exact(rate.low), high=exact(rate.high)),
+            tr("Goal"): goal,
+        }
+        for words, count, rate, goal in (
+            (tr("a difference is declared where there is none"), found.false_alarms, found.false_alarm_rate, alarm),
+            (slowed, found.found, found.power, power),
+        )
+    ])  # fmt: skip
+    return styled(table, tr("How often the verdicts are wrong"))

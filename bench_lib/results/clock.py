@@ -1,0 +1,120 @@
+"""`clock.json`: our clock beside others, as `bench selfcheck --clock` measured it, and what follows from it."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bench_lib.core import intervals
+from bench_lib.core.case import Case
+from bench_lib.core.intervals import Interval
+from bench_lib.core.record import Count, Milliseconds
+from bench_lib.results.result_file import Absent, ResultFile, read_result
+
+OURS, TIMER, EVENTS, LOADGEN = "bench", "torch.utils.benchmark", "CUDA events", "MLPerf LoadGen"  # clocks
+Figure = Literal["latency", "throughput"]
+Agreement = Literal["agrees", "differs", "undecided"]
+
+LEAST_ROUNDS = 6  # fewer have no interval of 95 %
+
+Rounds = Annotated[list[Milliseconds], Field(min_length=LEAST_ROUNDS)]
+
+
+class CaseClock(BaseModel):
+    """One case, timed by several clocks in one process.
+
+    `ms` holds the time per batch of each round, by figure and clock; `absent` why a clock has none, `failed` why the
+    whole case has none; `overhead_ns` what our loop adds to a call, by figure.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    case: Case
+    failed: Absent | None = None
+    ms: dict[Figure, dict[str, Rounds]] = {}
+    absent: dict[str, Absent] = {}
+    overhead_ns: dict[Figure, Annotated[float, Field(ge=0, le=1e12)]] = {}
+
+    @model_validator(mode="after")
+    def _whole(self) -> "CaseClock":
+        if 1 in (len(self.ms), len(self.overhead_ns)):
+            raise ValueError("one of latency and throughput is absent")
+        if not all(OURS in by_clock and len(set(map(len, by_clock.values()))) == 1 for by_clock in self.ms.values()):
+            raise ValueError(f"{OURS} is absent, or the clocks have unlike numbers of rounds")
+        return self
+
+
+class Clock(ResultFile):
+    """`clock.json`: cases timed by our loop and by others'. `versions` are those of the other clocks."""
+
+    file, command = "clock.json", "bench selfcheck --clock"
+    rounds: Count
+    versions: dict[str, str] = {}
+    cases: list[CaseClock]
+
+
+@dataclass(frozen=True)
+class ClockRow:
+    """A clock beside ours: `ms` per batch (median over rounds), its `ratio` to ours, whether they agree.
+
+    Of our own row `ratio` and `agreement` are None; where there is no figure, `ms` too, and `absent` says why.
+    """
+
+    case: Case
+    figure: Figure | None
+    clock: str
+    ms: float | None = None
+    ratio: Interval | None = None
+    agreement: Agreement | None = None
+    absent: Absent | None = None
+
+
+def agreement_goal(case: Case) -> float:
+    """Within what share of ours another clock should be: a single image is short, and clocks add to it unlike much."""
+    return 0.02 if case.batch_size == 1 else 0.01
+
+
+def clock_rows(clock: Clock) -> Iterator[ClockRow]:
+    """A row for each case, figure and clock, ours first; then one for each clock or case that has no figures."""
+    for timed in clock.cases:
+        for figure, by_clock in timed.ms.items():
+            ours = by_clock[OURS]
+            yield ClockRow(timed.case, figure, OURS, intervals.median(ours))
+            for name in sorted(by_clock.keys() - {OURS}):
+                # One round's figures were taken one after the other, so the machine's drift leaves their ratio alone.
+                ratio = median_interval([a / b for a, b in zip(by_clock[name], ours, strict=True)])
+                ms = intervals.median(by_clock[name])
+                yield ClockRow(timed.case, figure, name, ms, ratio, agreement(ratio, agreement_goal(timed.case)))
+        for name, absent in timed.absent.items():
+            yield ClockRow(timed.case, None, name, absent=absent)
+        if timed.failed:
+            yield ClockRow(timed.case, None, "", absent=timed.failed)
+
+
+def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
+    """The median with the interval between two of the sorted values that covers it whatever the distribution.
+
+    That of the sign test: of n values k or fewer lie below the median with the probability of k or fewer heads in n
+    tosses. A burst of other work that hits one figure of a round widens it little, and nothing is left out. Fewer than
+    `LEAST_ROUNDS` values have no interval of 95 %: theirs is infinite.
+    """
+    ordered, count = sorted(values), len(values)
+    tails = [2 * sum(math.comb(count, heads) for heads in range(k + 1)) / 2**count for k in range((count + 1) // 2)]
+    outside = sum(tail <= 1 - confidence for tail in tails)  # this many values lie beyond either end
+    middle = intervals.median(ordered)
+    return Interval(middle, ordered[outside - 1], ordered[-outside]) if outside else Interval(middle, 0.0, math.inf)
+
+
+def agreement(ratio: Interval, within: float) -> Agreement:
+    """Whether a ratio is within a share of 1: decided only if its whole interval is, or its whole interval is not."""
+    low, high = 1 / (1 + within), 1 + within
+    if low <= ratio.low and ratio.high <= high:
+        return "agrees"
+    return "differs" if ratio.high < low or ratio.low > high else "undecided"
+
+
+def read_clock(folder: str | Path) -> Clock | None:
+    """The run's `clock.json`, None if there is none; raise `InputError` if it is broken."""
+    return read_result(Clock, folder)

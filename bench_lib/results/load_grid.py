@@ -1,0 +1,36 @@
+"""The grid of a measurement under load: what `bench serve`, `bench scale` and `bench pipeline` read."""
+
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from bench_lib.core.case import AUTO
+from bench_lib.core.grid import Grid
+from bench_lib.text.language import DEFAULT, Language
+
+PerSecond = Annotated[float, Field(gt=0, le=1e10)]
+
+
+class LoadGrid(Grid):
+    """A grid whose cases are loaded, each once; their precisions are told."""
+
+    @field_validator("precisions")
+    @classmethod
+    def _told(cls, precisions: list) -> list:
+        if AUTO in precisions:
+            raise ValueError(f"{AUTO} is chosen by a sweep, which has no load; name the precision that it chose")
+        return precisions
+
+    @field_validator("repeats")
+    @classmethod
+    def _once(cls, repeats: int) -> int:
+        if repeats > 1:
+            raise ValueError("repeats has no meaning here: each case is loaded once; remove it")
+        return repeats
+
+    @field_validator("lang")
+    @classmethod
+    def _of_the_run(cls, lang: Language) -> Language:
+        if lang != DEFAULT:
+            raise ValueError("lang has no meaning here: the report's language is the run's; remove it")
+        return lang

@@ -1,0 +1,74 @@
+"""What `bench pipeline` found: `pipeline.json`, from JPEG files to answers, and what follows from it."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bench_lib.core.case import Case
+from bench_lib.core.record import Bytes, Count
+from bench_lib.results.load_grid import LoadGrid, PerSecond
+from bench_lib.results.result_file import Absent, ResultFile, check_complete
+
+Stage = Literal["decode", "copy", "infer"]
+Side = Annotated[int, Field(ge=1, le=20_000)]
+
+
+class PipelineGrid(LoadGrid):
+    """A grid whose cases are fed with JPEG images, by `workers` processes (0: one for each core).
+
+    The images are those of the folder `data` or, without one, `photos` made ones of `photo_width` × `photo_height`
+    pixels. Each stage alone, and all together, run for `window_s` seconds.
+    """
+
+    workers: int = Field(0, ge=0, le=1024)
+    photos: int = Field(64, ge=1, le=10_000)
+    photo_width: Side = 500  # a common size of ImageNet's photographs
+    photo_height: Side = 375
+    window_s: float = Field(2.0, gt=0, le=1e5)
+
+
+class Pipelined(BaseModel):
+    """One case, images a second: of each stage alone, and of the whole pipeline.
+
+    `decode_ips` is reading, decoding and preprocessing in `workers` processes, `copy_ips` bringing batches to where the
+    engine reads them, `infer_ips` the bare engine (calls back to back).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    case: Case
+    workers: Count | None = None
+    decode_ips: PerSecond | None = None
+    copy_ips: PerSecond | None = None
+    infer_ips: PerSecond | None = None
+    whole_ips: PerSecond | None = None
+    failed: Absent | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Pipelined":
+        check_complete(self, "workers", "decode_ips", "copy_ips", "infer_ips", "whole_ips")
+        return self
+
+    @property
+    def bottleneck(self) -> Stage:
+        """The slowest stage."""
+        return min(("decode", "copy", "infer"), key=lambda stage: getattr(self, f"{stage}_ips"))
+
+    @property
+    def expected_ips(self) -> float:
+        """What the stages allow together: decoding goes on while a batch is copied and then inferred."""
+        return min(self.decode_ips, 1 / (1 / self.copy_ips + 1 / self.infer_ips))
+
+
+class Pipeline(ResultFile):
+    """`pipeline.json`: each case from JPEG files on. `image_bytes` is the mean size of the `images` files."""
+
+    file, command = "pipeline.json", "bench pipeline params/load/pipeline.yaml"
+    grid: PipelineGrid
+    images: Count
+    image_bytes: Bytes
+    cases: list[Pipelined]
+
+    @property
+    def measured(self) -> list[Pipelined]:
+        """The cases with figures."""
+        return [case for case in self.cases if not case.failed]

@@ -1,0 +1,168 @@
+"""A run: a folder of one grid's records from one machine."""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bench_lib.core.case import Case, model_kind
+from bench_lib.core.errors import InputError, validated
+from bench_lib.core.files import read_dict, read_text, write_text
+from bench_lib.core.grid import Grid
+from bench_lib.core.record import Record, read_record
+
+
+def identity(data: dict[str, Any]) -> dict[str, Any]:
+    """What makes two grids or machines the same: a virtual machine's memory may grow, a report has any language."""
+    return {key: value for key, value in data.items() if key not in ("memory_bytes", "lang")}
+
+
+def _written(grid: Grid) -> dict[str, Any]:
+    return json.loads(grid.model_dump_json())
+
+
+def digests(grid: Grid) -> dict[str, str]:
+    """SHA-256 of the grid's ONNX file or file of weights, so that a run does not go on with another of that name."""
+    named = [grid.weights, grid.model if model_kind(grid.model) == "onnx" else ""]
+    found = {}
+    for path in filter(os.path.isfile, named):
+        with open(path, "rb") as file:
+            found[path] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+class Run:
+    """A folder of one grid's records from one machine: `grid.json`, `machine.json`, `records/`, `notebooks/`.
+
+    `model.json` holds the digests of the files that the network was read from, where there are any.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.grid_path = self.folder / "grid.json"
+        self.machine_path = self.folder / "machine.json"
+        self.model_path = self.folder / "model.json"
+
+    def record_path(self, case: Case) -> Path:
+        """Where the case's record is kept."""
+        return self.folder / "records" / f"{case.id}.json"
+
+    def notebook_path(self, case: Case) -> Path:
+        """Where the case's executed notebook is kept."""
+        return self.folder / "notebooks" / f"{case.id}.ipynb"
+
+    def start(self, grid: Grid, machine: dict[str, Any] | None) -> None:
+        """Claim the folder for a grid on a machine, or resume it; raise `InputError` if it holds another's run.
+
+        Without a machine (on a cluster), the first task claims the folder for its own, by `claim_machine`.
+        """
+        wanted = {self.grid_path: _written(grid)}
+        if machine is not None:
+            wanted[self.machine_path] = machine
+        if files := digests(grid):
+            wanted[self.model_path] = files
+        for path, data in wanted.items():
+            if not path.exists():
+                continue
+            found = _written(self.grid()) if path == self.grid_path else read_dict(path)  # of an older version, whole
+            if identity(found) != identity(data):
+                raise InputError(
+                    f"{self.folder}: holds a run of another {path.stem} ({path.name} differs); "
+                    "give a new folder with --output, or the same grid and machine to go on with that run"
+                )
+        if not self.grid_path.exists() and self.folder.exists() and any(self.folder.iterdir()):
+            raise InputError(f"{self.folder}: is not empty and holds no run; give a new or empty folder with --output")
+        for path, data in wanted.items():
+            if not path.exists():
+                write_text(path, json.dumps(data, ensure_ascii=False, indent=1) + "\n")
+
+    def claim_machine(self, machine: dict[str, Any]) -> list[str]:
+        """Claim the run for a machine if no other has; return the names of what differs from the one that has."""
+        with contextlib.suppress(FileExistsError):
+            write_text(self.machine_path, json.dumps(machine, ensure_ascii=False, indent=1) + "\n", exclusive=True)
+        return self.differs(machine)
+
+    def refuse_unlike(self, machine: dict[str, Any], remedy: str) -> None:
+        """Raise `InputError`, which ends with what to do, if the run is another machine's."""
+        if differs := self.differs(machine):
+            raise InputError(f"{self.folder}: is another machine's run ({', '.join(differs)}); {remedy}")
+
+    def differs(self, machine: dict[str, Any]) -> list[str]:
+        """Names of what differs between a machine and the one that this run is claimed for; none if it is for none."""
+        claimed, given = identity(self.machine()), identity(machine)
+        if not claimed:
+            return []
+        return [name for name in claimed | given if claimed.get(name) != given.get(name)]
+
+    def machine(self) -> dict[str, Any]:
+        """The machine that this run is claimed for; empty if none has claimed it yet."""
+        return read_dict(self.machine_path) if self.machine_path.exists() else {}
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep the folder to this process, and clear what a killed one left half-written.
+
+        Raise `InputError` if another process has it. The system lifts the lock when its process ends, however it does.
+        """
+        import fcntl
+
+        folder = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for stale in (*self.folder.glob(".*.tmp"), *self.folder.glob("records/.*.tmp")):
+                stale.unlink()
+            yield
+        except BlockingIOError:
+            raise InputError(
+                f"{self.folder}: another sweep is measuring into it; wait for it, or give a new folder with --output"
+            ) from None
+        finally:
+            os.close(folder)
+
+    def grid(self) -> Grid:
+        """The grid of this run; raise `InputError` if the folder holds none."""
+        if not self.grid_path.is_file():
+            raise InputError(f"{self.folder}: holds no run (no grid.json); give a folder made by `bench sweep`")
+        text = read_text(self.grid_path, "restore it, or measure anew with `bench sweep`")
+        return validated(Grid, text, str(self.grid_path))
+
+    def finished(self, case: Case) -> Record | None:
+        """The case's record if it is there, complete and of this very case, otherwise None."""
+        path = self.record_path(case)
+        if not path.is_file():
+            return None
+        record = read_record(path)
+        if record.case != case:
+            raise InputError(f"{path}: holds another case, {record.case.id}; move it away and run the sweep again")
+        return record
+
+    def measured(self, case: Case) -> Record | None:
+        """As `finished`, but a record that is broken or another's is set aside, so that the case is measured again."""
+        try:
+            return self.finished(case)
+        except InputError:
+            self.set_aside(case)
+            return None
+
+    def set_aside(self, case: Case) -> None:
+        """Move the case's record to `set_aside/`, where nothing reads it, and nothing measured is lost."""
+        path = self.record_path(case)
+        folder = self.folder / "set_aside"
+        folder.mkdir(exist_ok=True)
+        path.rename(folder / f"{path.stem}-{len(list(folder.glob(f'{path.stem}-*.json'))) + 1}.json")
+
+    def set_aside_failed(self) -> None:
+        """Set aside the records of the cases that failed."""
+        for case in self.grid().cases():
+            if (record := self.measured(case)) and record.status == "failed":
+                self.set_aside(case)
+
+    def records(self) -> list[Record]:
+        """The records of all attempted cases, in the grid's order; raise `InputError` if there is none."""
+        found = [record for case in self.grid().cases() if (record := self.finished(case))]
+        if not found:
+            raise InputError(f"{self.folder}: holds no records yet; run `bench sweep` with --output {self.folder}")
+        return found

@@ -1,0 +1,102 @@
+"""What `bench scale` found: `scaling.json`, several streams or processes on one device, and what follows from it."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from bench_lib.core.case import Case
+from bench_lib.core.record import Bytes, Count, Milliseconds
+from bench_lib.results.load_grid import LoadGrid, PerSecond
+from bench_lib.results.result_file import Absent, ResultFile, check_complete
+
+Way = Literal["processes", "threads"]
+Workers = Annotated[int, Field(ge=1, le=256)]
+SATURATED = 0.95  # of the largest throughput
+
+
+class ScalingGrid(LoadGrid):
+    """A grid whose cases run `workers` times at once on one device, as processes or as threads of one process.
+
+    Each infers one batch after the other, waiting for each, for `window_s` seconds that all have in common.
+    """
+
+    workers: list[Workers] = Field([1, 2, 4, 8], min_length=1)
+    ways: list[Way] = Field(["processes", "threads"], min_length=1)
+    window_s: float = Field(3.0, gt=0, le=1e5)
+
+    @field_validator("workers")
+    @classmethod
+    def _with_one(cls, workers: list[int]) -> list[int]:
+        if 1 not in workers or len(set(workers)) < len(workers):
+            raise ValueError(f"workers is {workers}; it must hold 1, which the others are compared with, and each once")
+        return sorted(workers)
+
+
+class Crowd(BaseModel):
+    """So many workers at once: images a second of each, latency over all, and what they used together.
+
+    `busy` is the GPU's utilisation (NVML), or the share of all cores' time on a CPU; `device_bytes` is added to the
+    GPU's memory, `host_bytes` what the processes hold for themselves alone (unique set size); `cores` are those of each
+    worker on a CPU.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    way: Way
+    workers: Count
+    cores: Count
+    each_ips: list[PerSecond] = []
+    p50_ms: Milliseconds | None = None
+    p99_ms: Milliseconds | None = None
+    busy: float | None = Field(None, ge=0, le=2)
+    device_bytes: Bytes | None = None
+    host_bytes: Bytes | None = None
+    failed: Absent | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Crowd":
+        check_complete(self, "each_ips", "p50_ms", "p99_ms")
+        return self
+
+    @property
+    def ips(self) -> float:
+        """Images a second of all together."""
+        return sum(self.each_ips)
+
+
+class Scaled(BaseModel):
+    """One case in company."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    case: Case
+    crowds: list[Crowd]
+
+    def measured(self, way: Way) -> list[Crowd]:
+        """Its points of one way that have figures, fewest workers first."""
+        return sorted((c for c in self.crowds if c.way == way and c.each_ips), key=lambda crowd: crowd.workers)
+
+
+class Scaling(ResultFile):
+    """`scaling.json`: each case alone and in company."""
+
+    file, command = "scaling.json", "bench scale params/load/scaling.yaml"
+    grid: ScalingGrid
+    cases: list[Scaled]
+
+
+def largest_crowd(crowds: Sequence[Crowd]) -> Crowd:
+    """The crowd of the largest throughput."""
+    return max(crowds, key=lambda crowd: crowd.ips)
+
+
+def saturation_crowd(crowds: Sequence[Crowd]) -> Crowd:
+    """The fewest workers that reach `SATURATED` of the largest throughput."""
+    most = largest_crowd(crowds)
+    return next(crowd for crowd in crowds if crowd.ips >= SATURATED * most.ips)
+
+
+def added_bytes(crowds: Sequence[Crowd], name: str) -> float | None:
+    """What each worker after the first adds of `device_bytes` or `host_bytes`; None where that is not known."""
+    first, last = (getattr(crowd, name) for crowd in (crowds[0], crowds[-1]))
+    more = crowds[-1].workers - crowds[0].workers
+    return None if None in (first, last) or not more else (last - first) / more

@@ -1,0 +1,143 @@
+"""What `bench serve` found: `serving.json` in a run's folder, latency under load, and what follows from it."""
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bench_lib.core.case import Case, Images
+from bench_lib.core.record import Bytes, Count, Milliseconds
+from bench_lib.results.load_grid import LoadGrid, PerSecond
+from bench_lib.results.result_file import Absent, ResultFile, check_complete
+
+HELD_LIMITS = 20
+QUEUE_P99_MS = 10.0  # the limit of the queue itself, before an engine that does nothing
+WITHIN = 0.02  # how far LoadGen's figures and ours may be apart
+
+
+class ServingGrid(LoadGrid):
+    """A grid whose `batch_sizes` are those that each engine is built for and a queue chooses from, and its load.
+
+    `p99_ms` is the limit that 99 % of requests must keep, `max_wait_ms` how long the oldest request waits for a batch
+    to fill. A rate is held for `point_s` seconds and at least `least_requests` requests; the search ends when the
+    highest rate that keeps the limit and the lowest that breaks it differ by at most the share `closeness`.
+    """
+
+    p99_ms: float = Field(10.0, gt=0, le=1e6)
+    max_wait_ms: float = Field(1.0, ge=0, le=1e6)
+    point_s: float = Field(2.0, gt=0, le=1e5)
+    least_requests: int = Field(500, ge=100, le=10**8)  # of fewer than 100, p99 is the slowest
+    closeness: float = Field(0.05, gt=0, le=1)
+
+    @property
+    def held_s(self) -> float:
+        """How long a rate is held: at least `HELD_LIMITS` limits, so that an overload by 1/`HELD_LIMITS` breaks it.
+
+        What is not answered queues up: after t seconds of an overload by the share x, requests wait for x · t.
+        """
+        return max(self.point_s, HELD_LIMITS * self.p99_ms / 1e3)
+
+    def groups(self) -> list[list[Case]]:
+        """The cases of each queue: all batch sizes of one engine, precision and image size, smallest batch first."""
+        found: dict[str, list[Case]] = {}
+        for case in sorted(self.cases(), key=lambda case: case.batch_size):
+            found.setdefault(case.model_copy(update={"batch_size": 1}).id, []).append(case)
+        return [found[case.model_copy(update={"batch_size": 1}).id] for case in self.cases()[:: len(self.batch_sizes)]]
+
+
+class Tally(BaseModel):
+    """What one clock counted: half and 99 % of requests were answered within so long, and so many a second."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    p50_ms: Milliseconds
+    p99_ms: Milliseconds
+    ips: PerSecond
+
+
+class Point(BaseModel):
+    """Poisson arrivals at the rate `offered_ips`, an image a request, answered in so many `calls` of the engines.
+
+    Both counts are from when a request was due: one that LoadGen sent late has waited longer.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    offered_ips: PerSecond
+    requests: Count
+    calls: Count
+    loadgen: Tally
+    ours: Tally
+
+    @property
+    def apart(self) -> float:
+        """The largest share by which ours and LoadGen's differ, over the three figures."""
+        pairs = ((getattr(self.ours, name), getattr(self.loadgen, name)) for name in Tally.model_fields)
+        return max(abs(ours / theirs - 1) for ours, theirs in pairs)
+
+    @property
+    def batch(self) -> float:
+        """How many requests a call answered, in the mean."""
+        return self.requests / self.calls
+
+
+class Served(BaseModel):
+    """One engine at one precision and image size behind a queue: `call_ms` of each batch size it is built for.
+
+    `device_bytes` is what all its builds together added to the GPU's memory; `failed` is why there are no points.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    case: Case  # of the largest batch
+    call_ms: dict[Images, Milliseconds] = {}
+    device_bytes: Bytes | None = None
+    points: list[Point] = []
+    failed: Absent | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Served":
+        check_complete(self, "call_ms", "points")
+        return self
+
+    @property
+    def ceiling_ips(self) -> float:
+        """Images a second of the best batch size, calls back to back."""
+        return best_throughput(self.call_ms)
+
+
+class Serving(ResultFile):
+    """`serving.json`: each engine and precision under load. `queue` is the queue with an engine that does nothing."""
+
+    file, command = "serving.json", "bench serve params/load/serving.yaml"
+    grid: ServingGrid
+    loadgen: str  # its version
+    queue: list[Point]
+    cases: list[Served]
+
+    @property
+    def kept(self) -> list[tuple[Point, Served]]:
+        """The highest rate that kept the limit, of each case that has one."""
+        return [(point, one) for one in self.cases if (point := best_point(one.points, self.grid.p99_ms))]
+
+
+def best_throughput(call_ms: dict[int, float]) -> float:
+    """Images a second of the batch size that answers most of them."""
+    return max(1e3 * size / ms for size, ms in call_ms.items())
+
+
+def best_point(points: Sequence[Point], p99_ms: float) -> Point | None:
+    """The point of the highest offered rate that kept the limit, by LoadGen's count; None where none did."""
+    return max((p for p in points if p.loadgen.p99_ms <= p99_ms), key=lambda p: p.offered_ips, default=None)
+
+
+def first_broken(points: Sequence[Point], p99_ms: float) -> Point | None:
+    """The lowest rate above the best that broke the limit; None where none did."""
+    kept = best_point(points, p99_ms)
+    above = [p for p in points if p.loadgen.p99_ms > p99_ms and (kept is None or p.offered_ips > kept.offered_ips)]
+    return min(above, key=lambda p: p.offered_ips, default=None)
+
+
+def knee_point(points: Sequence[Point]) -> Point:
+    """Where more load begins to cost more latency than it brings answers: Kleinrock's power is largest there.
+
+    Power is throughput over response time (L. Kleinrock, "Power and deterministic rules of thumb for probabilistic
+    problems in computer communications", ICC 1979); the response time is taken at its median.
+    """
+    return max(points, key=lambda point: point.loadgen.ips / point.loadgen.p50_ms)

@@ -1,0 +1,100 @@
+"""`selfcheck.json`: how often the verdicts are wrong, as `bench selfcheck` measured it."""
+
+import math
+import statistics as stdlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, computed_field, model_validator
+
+from bench_lib.core import intervals
+from bench_lib.core.case import Case, Limits
+from bench_lib.core.intervals import Interval
+from bench_lib.core.record import Count, Milliseconds, Record
+from bench_lib.results.result_file import ResultFile, read_result
+
+FALSE_ALARMS, POWER = 0.01, 0.95  # the goals: at most and at least this share of pairs
+
+Medians = Annotated[list[Milliseconds], Field(min_length=2)]
+
+
+class SelfCheck(ResultFile):
+    """`selfcheck.json`: a case compared with itself, and with itself slowed down by the share `slowdown`.
+
+    `plain_ms` and `slowed_ms` are the processes' median latencies; the records are beside, in `selfcheck/`. Of `pairs`
+    of groups of `repeats` processes each, `false_alarms` counts those of plain ones that were called different, `found`
+    those of a slowed and a plain group where the slowed one was called slower. `host_paced` tells whether launches set
+    the case's pace, None where the file is from before it was asked.
+    """
+
+    file, command = "selfcheck.json", "bench selfcheck"
+    case: Case
+    limits: Limits
+    slowdown: float = Field(gt=0, le=100)
+    repeats: Count
+    pairs: Count
+    seed: int
+    plain_ms: Medians
+    slowed_ms: Medians
+    false_alarms: int = Field(ge=0)
+    found: int = Field(ge=0)
+    host_paced: bool | None = None
+
+    @model_validator(mode="after")
+    def _of_pairs(self) -> "SelfCheck":
+        if max(self.false_alarms, self.found) > self.pairs:
+            raise ValueError("more pairs are counted than there are")
+        return self
+
+    @computed_field
+    @property
+    def false_alarm_rate(self) -> Interval:
+        """The share of pairs of the same that were called different."""
+        return wilson(self.false_alarms, self.pairs)
+
+    @computed_field
+    @property
+    def power(self) -> Interval:
+        """The share of pairs where the slowdown was found."""
+        return wilson(self.found, self.pairs)
+
+    @computed_field
+    @property
+    def process_sd(self) -> float:
+        """The relative standard deviation from process to process, of the median latency."""
+        return relative_sd(self.plain_ms)
+
+    @computed_field
+    @property
+    def reached(self) -> bool:
+        """Whether both goals are reached."""
+        return self.false_alarm_rate.value <= FALSE_ALARMS and self.power.value >= POWER
+
+
+def wilson(count: int, of: int, confidence: float = 0.95) -> Interval:
+    """A share with its interval (Wilson's score interval, 1927), right near 0 and 1 too, for independent trials."""
+    z = stdlib.NormalDist().inv_cdf((1 + confidence) / 2)
+    middle, scale = (count + z**2 / 2) / of, 1 + z**2 / of
+    half = z / of * math.sqrt(count * (of - count) / of + z**2 / 4)
+    return Interval(count / of, max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale))
+
+
+def relative_sd(values: list[float]) -> float:
+    """The relative standard deviation of positive figures: that of their logarithms."""
+    return stdlib.stdev(map(math.log, values))
+
+
+def read_selfcheck(folder: str | Path) -> SelfCheck | None:
+    """The run's `selfcheck.json`, None if there is none; raise `InputError` if it is broken."""
+    return read_result(SelfCheck, folder)
+
+
+HOST_PACED = 0.5  # enqueue time as a share of latency: from here on launches, and so the host, set the pace
+
+
+def host_paced(records: Sequence[Record]) -> bool:
+    """Whether the host's launches rather than the device set the pace of a case, in half of its processes or more."""
+    timings = [record.timing for record in records if record.timing and record.timing.enqueue_ms]
+    shares = [intervals.median(timing.enqueue_ms) / intervals.median(timing.latency_ms) for timing in timings]
+    return bool(shares) and intervals.median(shares) >= HOST_PACED

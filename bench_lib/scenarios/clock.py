@@ -1,0 +1,156 @@
+"""Whether our clock is right: the same built engine, timed by our loop and by others' in turn, in one process."""
+
+import logging
+import math
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from bench_lib.core.case import Case, Limits
+from bench_lib.core.engine import Engine, Unavailable, compute_device
+from bench_lib.core.errors import InputError
+from bench_lib.core.files import write_text
+from bench_lib.core.grid import Grid
+from bench_lib.core.intervals import median
+from bench_lib.core.record import now
+from bench_lib.core.timing import batch_times_ms, overhead_ns
+from bench_lib.measure import system
+from bench_lib.results.clock import EVENTS, LEAST_ROUNDS, LOADGEN, OURS, TIMER, CaseClock, Clock
+from bench_lib.results.result_file import Absent, write_result
+from bench_lib.scenarios import loadgen
+from bench_lib.scenarios.worker import build_for_thread, run_in_process
+
+
+@dataclass
+class Subject:
+    """What is timed: an engine, about how long a call takes (ms), and LoadGen's summaries of it."""
+
+    engine: Engine
+    limits: Limits
+    call_ms: float
+    log: list[str] = field(default_factory=list)
+
+    @property
+    def calls(self) -> int:
+        """How many calls a clock makes for a figure."""
+        return max(self.limits.min_count, math.ceil(1e3 * self.limits.min_s / self.call_ms))
+
+    @property
+    def seconds(self) -> float:
+        """About how long they take."""
+        return self.calls * self.call_ms / 1e3
+
+
+def time_ours(subject: Subject) -> dict[str, float]:
+    """Milliseconds per batch by our loop, by figure."""
+    return batch_times_ms(subject.engine, subject.limits)
+
+
+def time_torch_timer(subject: Subject) -> dict[str, float]:
+    """The same by `torch.utils.benchmark.Timer`, which itself waits for the GPU before and after each block."""
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns where there is no GPU
+    from torch.utils import benchmark
+
+    def timer(statement: str) -> benchmark.Timer:
+        return benchmark.Timer(statement, globals={"engine": subject.engine}, num_threads=torch.get_num_threads())
+
+    latency = timer("engine.run(); engine.synchronize()").blocked_autorange(min_run_time=subject.seconds)
+    return {"latency": 1e3 * latency.median, "throughput": 1e3 * timer("engine.run()").timeit(subject.calls).median}
+
+
+def time_cuda_events(subject: Subject) -> dict[str, float]:
+    """The same by the GPU's own clock: events around each call, and around all calls sent back to back."""
+    single = [between_events(subject.engine, 1) for _ in range(subject.calls)]
+    return {"latency": median(single), "throughput": between_events(subject.engine, subject.calls) / subject.calls}
+
+
+def between_events(engine: Engine, calls: int) -> float:
+    """Milliseconds on the current stream from before the first of the calls until after the last."""
+    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    begin.record()
+    for _ in range(calls):
+        engine.run()
+    end.record()
+    engine.synchronize()
+    return begin.elapsed_time(end)
+
+
+def time_mlperf(subject: Subject) -> dict[str, float]:
+    """The same by MLPerf's LoadGen: SingleStream and Offline."""
+    latency, single_stream = loadgen.single_stream(subject.engine, subject.calls, subject.call_ms)
+    throughput, offline = loadgen.offline(subject.engine, subject.calls)
+    subject.log += [single_stream, offline]
+    return {"latency": latency, "throughput": throughput}
+
+
+def check_gpu() -> None:
+    """Raise `Unavailable` without a GPU."""
+    if compute_device().type != "cuda":
+        raise Unavailable("CUDA events need an NVIDIA GPU, and there is none here",
+                          "события CUDA есть только у GPU NVIDIA, а здесь расчёт идёт на процессоре")  # fmt: skip
+
+
+CLOCKS = {OURS: time_ours, TIMER: time_torch_timer, EVENTS: time_cuda_events, LOADGEN: time_mlperf}
+NEEDS = {EVENTS: check_gpu, LOADGEN: loadgen.check_loadgen}
+
+
+def check_clock(grid: Grid, folder: Path, rounds: int = 12) -> Clock:
+    """Time each case of the grid by every clock; write `clock.json`, and LoadGen's summaries beside it.
+
+    Raise `InputError` if the rounds are too few for an interval.
+    """
+    if rounds < LEAST_ROUNDS:
+        raise InputError(f"rounds is {rounds}; a 95 % interval needs at least {LEAST_ROUNDS}")
+    started_at, on = now(), system.describe()
+    cases, summaries = zip(*(clock_case(case, grid, rounds) for case in grid.cases()), strict=True)
+    versions = {"torch": torch.__version__}
+    if any(summaries):
+        write_text(folder / "loadgen.txt", "\n".join(summaries))
+        versions[LOADGEN] = loadgen.version()
+    found = Clock(schema_version=1, started_at=started_at, machine=on, rounds=rounds, versions=versions, cases=cases)
+    write_result(found, folder)
+    return found
+
+
+def clock_case(case: Case, grid: Grid, rounds: int) -> tuple[CaseClock, str]:
+    """Time the case by every clock in a fresh process; return what they say, and LoadGen's own summaries.
+
+    What goes wrong with the case is kept in it.
+    """
+    found = run_in_process(time_case, case, grid.limits, grid.seed, rounds)
+    return (CaseClock(case=case, failed=found), "") if isinstance(found, Absent) else found
+
+
+def time_case(case: Case, limits: Limits, seed: int, rounds: int) -> tuple[CaseClock, str]:
+    """Build the engine, and time it by every clock in each round, in an order drawn anew.
+
+    On a CPU the engine leaves a core free: LoadGen writes its log in a thread that wakes a hundred times a second, and
+    where every core computes this slows the engine by a percent or two, which is no fault of either clock.
+    """
+    engine = build_for_thread(case, seed, max(1, torch.get_num_threads() - 1))
+    subject = Subject(engine, limits, batch_times_ms(engine, limits)["latency"])
+    absent = absent_clocks()
+    present = [name for name in CLOCKS if name not in absent]
+    ms: dict[str, dict[str, list[float]]] = {}
+    order = random.Random(seed)
+    for _ in tqdm(range(rounds), desc=case.id, unit="round", dynamic_ncols=True):
+        for name in order.sample(present, len(present)):
+            for figure, value in CLOCKS[name](subject).items():
+                ms.setdefault(figure, {}).setdefault(name, []).append(value)
+    timed = CaseClock(case=case, ms=ms, absent=absent, overhead_ns=overhead_ns())
+    return timed, "\n".join(f"{case.id}\n{summary}" for summary in subject.log)
+
+
+def absent_clocks() -> dict[str, Absent]:
+    """The clocks that cannot be used here, and why."""
+    absent = {}
+    for name, check in NEEDS.items():
+        try:
+            check()
+        except Unavailable as error:
+            command = f"; {error.command}" if error.command else ""
+            absent[name] = Absent(reason=error.reason + command, detail=str(error) + command)
+    return absent

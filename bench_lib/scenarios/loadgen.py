@@ -1,0 +1,127 @@
+"""MLPerf's LoadGen as a clock: it calls the engine back and times it by itself.
+
+One LoadGen sample is one batch of the case. LoadGen calls back in the thread that starts it (only its log is written by
+another), so inference mode, the current CUDA device and stream and the pool of OpenMP threads are those of our loop.
+"""
+
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench_lib.core.engine import Engine, Unavailable
+
+COMMAND = "pip install -c constraints.txt mlcommons-loadgen"
+WARM_UP = 1  # untimed calls while samples are loaded: what came in between has cooled caches and let threads sleep
+
+
+def check_loadgen() -> None:
+    """Raise `Unavailable` where LoadGen is not installed or does not load."""
+    try:
+        import mlperf_loadgen  # noqa: F401
+    except ImportError as error:
+        raise Unavailable(f"MLPerf LoadGen is not installed ({error})",
+                          f"MLPerf LoadGen не установлен ({error})", COMMAND) from None  # fmt: skip
+
+
+def version() -> str:
+    """The version of LoadGen's package."""
+    return metadata.version("mlcommons-loadgen")
+
+
+def single_stream(engine: Engine, calls: int, expected_ms: float) -> tuple[float, str]:
+    """Median latency (ms) of `calls` queries, each sent when the one before is done, and LoadGen's summary.
+
+    `expected_ms` is about what a call takes: LoadGen makes its queries before it starts.
+    """
+    results, summary = run_test(
+        engine, "SingleStream", single_stream_target_latency_percentile=0.5,
+        single_stream_expected_latency_ns=max(1, round(1e6 * expected_ms)),
+        min_duration_ms=0, min_query_count=calls, max_query_count=calls,
+    )  # fmt: skip
+    return results["result_50.00_percentile_latency_ns"] / 1e6, summary
+
+
+def offline(engine: Engine, calls: int) -> tuple[float, str]:
+    """Time per batch (ms) of `calls` batches that one query asks for, sent back to back, and LoadGen's summary."""
+    results, summary = run_test(engine, "Offline", offline_expected_qps=1, min_duration_ms=0, min_query_count=calls)
+    return 1e3 / results["result_samples_per_second"], summary
+
+
+def run_test(engine: Engine, scenario: str, **settings: Any) -> tuple[dict[str, Any], str]:
+    """Run one performance test; return LoadGen's results by their keys, and its summary. Raise what the engine raises.
+
+    The summary calls a SingleStream test invalid that has fewer queries than MLPerf's rules ask for (11 for a median).
+    """
+    faults: list[BaseException] = []
+
+    def call(times: int) -> None:
+        try:
+            for _ in range(0 if faults else times):
+                engine.run()
+            engine.synchronize()
+        except BaseException as error:  # raised below: LoadGen must end its test first
+            faults.append(error)
+
+    def issue(samples: list) -> None:
+        call(len(samples))
+        complete_queries([sample.id for sample in samples])
+
+    found = run_loadgen(issue, lambda _: call(WARM_UP), scenario, settings)
+    if faults:
+        raise faults[0]
+    return found
+
+
+def due_s(rate_ips: float, count: int, seed: int = 0) -> np.ndarray:
+    """When the Server scenario's queries are due, seconds after the first, `[count]`: LoadGen's own draws.
+
+    `schedule_rng_seed` (0 by default) starts a Mersenne Twister, from which `std::exponential_distribution` takes two
+    words an interval (`GenerateQueries` and `ScheduleDistribution` in LoadGen's loadgen.cc, as GCC's library computes).
+    """
+    words = np.frombuffer(np.random.RandomState(seed).bytes(8 * (count - 1)), "<u4").astype(float).reshape(-1, 2)
+    shares = (words[:, 0] + words[:, 1] * 2.0**32) / 2.0**64
+    return np.concatenate([[0.0], np.cumsum(-np.log1p(-shares) / rate_ips)])
+
+
+def complete_queries(queries: list[int]) -> float:
+    """Tell LoadGen that the queries with these ids are done; return when that was (`time.perf_counter`)."""
+    import mlperf_loadgen as loadgen
+
+    answers = [loadgen.QuerySampleResponse(query, 0, 0) for query in queries]
+    now = time.perf_counter()
+    loadgen.QuerySamplesComplete(answers)
+    return now
+
+
+def run_loadgen(
+    issue: Callable[[list], None], load: Callable[[list], None], scenario: str, settings: dict[str, Any]
+) -> tuple[dict[str, Any], str]:
+    """LoadGen's results by their keys, and its summary, of a performance test.
+
+    LoadGen calls `load` once before it begins, and `issue` with the samples of each query, in this thread; the test
+    ends when `complete` was told all of them, from whatever thread.
+    """
+    import mlperf_loadgen as loadgen
+
+    asked, logs = loadgen.TestSettings(), loadgen.LogSettings()
+    asked.scenario, asked.mode = getattr(loadgen.TestScenario, scenario), loadgen.TestMode.PerformanceOnly
+    for name, value in settings.items():
+        setattr(asked, name, value)
+    logs.enable_trace = False
+    with tempfile.TemporaryDirectory() as folder:
+        logs.log_output.outdir = folder
+        tested = loadgen.ConstructSUT(issue, lambda: None)
+        library = loadgen.ConstructQSL(1, 1, load, lambda _: None)
+        loadgen.StartTestWithLogSettings(tested, library, asked, logs)
+        loadgen.DestroyQSL(library)
+        loadgen.DestroySUT(tested)
+        lines = Path(folder, "mlperf_log_detail.txt").read_text().splitlines()
+        summary = Path(folder, "mlperf_log_summary.txt").read_text()
+    entries = [json.loads(line.removeprefix(":::MLLOG ")) for line in lines if line.startswith(":::MLLOG ")]
+    return {entry["key"]: entry["value"] for entry in entries}, summary

@@ -1,0 +1,143 @@
+"""Measure a case from JPEG files to answers: each stage alone, then all together."""
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from bench_lib.core.case import Case
+from bench_lib.core.engine import Engine, compute_device, data_type
+from bench_lib.core.record import now
+from bench_lib.core.timing import Clock, batch_times_ms
+from bench_lib.measure import system
+from bench_lib.results.pipeline import Pipeline, Pipelined, PipelineGrid
+from bench_lib.results.result_file import Absent, read_begun, write_result
+from bench_lib.scenarios.worker import build_for_thread, check_answers, run_in_process
+from bench_lib.workload.images import check_folder, image_paths, imagenet_transform
+
+AHEAD = 2  # batches that each worker prepares ahead: PyTorch's own default
+GRAIN = 8  # pixels: made photographs vary over about so many, and take about a byte for every two or three of them
+
+
+class Photos(Dataset):
+    """Image files, over and over, each decoded and preprocessed as `real_images.standard` does, in a data type."""
+
+    def __init__(self, paths: Sequence[Path], image_size: int, dtype: torch.dtype) -> None:
+        self._paths, self._prepare, self._dtype = list(paths), imagenet_transform(image_size), dtype
+
+    def __len__(self) -> int:
+        """More than anyone waits for."""
+        return 10**12
+
+    def __getitem__(self, number: int) -> torch.Tensor:
+        """`[3, image_size, image_size]`."""
+        from torchvision.datasets.folder import default_loader
+
+        return self._prepare(default_loader(self._paths[number % len(self._paths)])).to(self._dtype)
+
+
+def measure_pipeline(grid: PipelineGrid, folder: Path) -> Pipeline:
+    """Measure each case from files on; write `pipeline.json` after each.
+
+    What the file holds already of the same grid on this machine is kept.
+    """
+    on = system.describe()
+    workers = grid.workers or on["cores"]
+    written = read_begun(Pipeline, grid, on, folder)
+    found = list(written.cases) if written else []
+    done = {one.case.id for one in found}
+    with photographs(grid) as paths:
+        size = round(sum(path.stat().st_size for path in paths) / len(paths))
+        for case in tqdm([case for case in grid.cases() if case.id not in done], unit="case", dynamic_ncols=True):
+            found.append(measure_pipeline_case(case, grid, paths, workers))
+            written = Pipeline(schema_version=1, started_at=now(), machine=on, grid=grid, images=len(paths),
+                               image_bytes=size, cases=found)  # fmt: skip
+            write_result(written, folder)
+    return written
+
+
+@contextlib.contextmanager
+def photographs(grid: PipelineGrid) -> Iterator[list[Path]]:
+    """The files of the grid's folder, or made ones while this is open; raise `InputError` for a folder without any."""
+    if grid.data:
+        check_folder(grid.data)
+        yield sorted(image_paths(grid.data))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield [write_photo(Path(folder) / f"{number:05}.jpg", number, grid) for number in range(grid.photos)]
+
+
+def write_photo(path: Path, seed: int, grid: PipelineGrid) -> Path:
+    """Write a JPEG of smooth random colours, drawn from the seed, and return its path."""
+    from PIL import Image
+
+    draw, size = np.random.default_rng(seed), (grid.photo_width, grid.photo_height)
+    coarse = draw.integers(0, 256, (max(1, size[1] // GRAIN), max(1, size[0] // GRAIN), 3), dtype=np.uint8)
+    Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC).save(path, quality=90)
+    return path
+
+
+def measure_pipeline_case(case: Case, grid: PipelineGrid, paths: Sequence[Path], workers: int) -> Pipelined:
+    """The case in a fresh process; what goes wrong is kept in it."""
+    found = run_in_process(pipeline_rates, case, grid, paths, workers)
+    return Pipelined(case=case, failed=found) if isinstance(found, Absent) else found
+
+
+def pipeline_rates(case: Case, grid: PipelineGrid, paths: Sequence[Path], workers: int) -> Pipelined:
+    """Build the engine; time decoding, copying and inference alone, and then the whole; check the engine's output."""
+    engine = build_for_thread(case, grid.seed)
+    infer_ips = 1e3 * case.batch_size / batch_times_ms(engine, grid.limits)["throughput"]
+    loader = DataLoader(
+        Photos(paths, case.image_size, data_type(case.precision)), case.batch_size, num_workers=workers,
+        prefetch_factor=AHEAD, pin_memory=compute_device().type == "cuda", multiprocessing_context="spawn",
+    )  # fmt: skip
+    batches, ahead = iter(loader), AHEAD * workers
+    rates = {
+        "decode_ips": images_per_second(lambda: next(batches), case.batch_size, grid.window_s, ahead),
+        "copy_ips": images_per_second(copy_step(engine, next(batches)), case.batch_size, grid.window_s, 1),
+        "infer_ips": infer_ips,
+        "whole_ips": images_per_second(
+            lambda: fill_and_infer(engine, next(batches)), case.batch_size, grid.window_s, ahead
+        ),
+    }
+    check_answers(engine, case, grid.seed)
+    return Pipelined(case=case, workers=workers, **rates)
+
+
+def copy_step(engine: Engine, batch: torch.Tensor) -> Callable[[], None]:
+    """Bringing this batch to where the engine reads it, waited for."""
+
+    def copy() -> None:
+        engine.fill(batch)
+        engine.synchronize()
+
+    return copy
+
+
+def fill_and_infer(engine: Engine, batch: torch.Tensor) -> None:
+    """Bring the batch to where the engine reads it, and infer; both are waited for, as a runtime may use streams."""
+    copy_step(engine, batch)()
+    engine.run()
+    engine.synchronize()
+
+
+def images_per_second(
+    step: Callable[[], object], images: int, seconds: float, ahead: int, clock: Clock = time.perf_counter
+) -> float:
+    """Images a second of steps of so many images, for so long; the first `ahead` are not counted.
+
+    So many batches have been prepared while nobody took any: they come at once, and tell nothing of the rate.
+    """
+    for _ in range(ahead):
+        step()
+    start, steps = clock(), 0
+    while (elapsed := clock() - start) < seconds or not steps:
+        step()
+        steps += 1
+    return steps * images / elapsed

@@ -1,0 +1,169 @@
+"""Measure engines under load: the highest request rate that keeps p99 under a limit, and the curve up to it."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from bench_lib.core.case import Case
+from bench_lib.core.engine import Engine, Unavailable, build_engine
+from bench_lib.core.errors import InputError
+from bench_lib.core.files import write_text
+from bench_lib.core.record import now
+from bench_lib.core.timing import NoOpEngine, batch_times_ms
+from bench_lib.measure import memory, system
+from bench_lib.results.result_file import Absent, read_begun, write_result
+from bench_lib.results.serving import (
+    QUEUE_P99_MS,
+    Point,
+    Served,
+    Serving,
+    ServingGrid,
+    best_point,
+    best_throughput,
+    first_broken,
+)
+from bench_lib.scenarios import batching, loadgen
+from bench_lib.scenarios.worker import check_answers, prepare_thread, run_in_process
+from bench_lib.text.language import number
+from bench_lib.text.numbers import plain
+from bench_lib.workload.images import synthetic_images
+from bench_lib.workload.network import load_network
+
+SHARES = (0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # of the ceiling: the rates that the curve begins with
+FURTHER = 1.25  # the next rate to try where every one kept the limit
+HOPELESS = 4  # limits of latency: rates above one that takes so long are left out
+QUEUE_IPS, QUEUE_S = 1000.0, 0.25  # of the queue itself: the first rate, and how long each is held
+LOADGEN_LOG = "serving-loadgen.txt"
+
+Measure = Callable[[float], Point]
+
+
+def measure_serving(grid: ServingGrid, folder: Path) -> Serving:
+    """Measure each engine, precision and image size under load; write `serving.json`, and LoadGen's logs beside it.
+
+    What the file holds already of the same grid on this machine is kept. Raise `InputError` if LoadGen is not there.
+    """
+    try:
+        loadgen.check_loadgen()
+    except Unavailable as error:
+        raise InputError(f"{error}; install it: {error.command}") from None
+    on, groups = system.describe(), grid.groups()
+    kept, log = serving_begun(grid, on, folder)
+    queue = queue_alone(grid)
+    for cases in groups:
+        if cases[-1].id not in {served.case.id for served in kept}:
+            served, words = serve_case(cases, grid)
+            kept.append(served)
+            log += words
+            write_text(folder / LOADGEN_LOG, log)
+        found = Serving(schema_version=1, started_at=now(), machine=on, grid=grid, loadgen=loadgen.version(),
+                        queue=queue, cases=kept)  # fmt: skip
+        write_result(found, folder)
+    return found
+
+
+def serving_begun(grid: ServingGrid, on: dict, folder: Path) -> tuple[list[Served], str]:
+    """What the folder holds of the same grid on the same machine, and LoadGen's logs of it."""
+    before = read_begun(Serving, grid, on, folder)
+    if before is None:
+        return [], ""
+    return list(before.cases), (folder / LOADGEN_LOG).read_text(encoding="utf-8") if (
+        folder / LOADGEN_LOG
+    ).exists() else ""
+
+
+def serve_case(cases: list[Case], grid: ServingGrid) -> tuple[Served, str]:
+    """Serve the engine in a fresh process; return its curve, and LoadGen's summaries. What goes wrong is kept in it."""
+    found = run_in_process(serving_curve, cases, grid)
+    return (Served(case=cases[-1], failed=found), "") if isinstance(found, Absent) else found
+
+
+def serving_curve(cases: list[Case], grid: ServingGrid) -> tuple[Served, str]:
+    """Build the engine for each batch size, load the queue before it at one rate after the other, check its output."""
+    idle = memory.device_bytes()
+    built = build_engines(cases, grid.seed)
+    call_ms = {size: batch_times_ms(engine, grid.limits)["throughput"] for size, engine in built.items()}
+    added = None if idle is None else max(0, memory.device_bytes() - idle)
+    if (least_ms := min(call_ms.values())) > grid.p99_ms:
+        return Served(
+            case=cases[-1], call_ms=call_ms, device_bytes=added, failed=limit_too_small(least_ms, grid.p99_ms)
+        ), ""
+    words = [f"{cases[-1].id}\n"]
+
+    def measure(rate_ips: float) -> Point:
+        point, summary = at_rate(built, rate_ips, grid)
+        words.append(summary)
+        return point
+
+    rates = search_rates(measure, best_throughput(call_ms), grid.p99_ms, grid.closeness)
+    points = list(tqdm(rates, desc=cases[-1].id, unit="rate", dynamic_ncols=True))
+    points.sort(key=lambda point: point.offered_ips)
+    for case in cases:
+        check_answers(built[case.batch_size], case, grid.seed)
+    return Served(case=cases[-1], call_ms=call_ms, device_bytes=added, points=points), "\n".join(words) + "\n"
+
+
+def limit_too_small(least_ms: float, p99_ms: float) -> Absent:
+    """Why no rate is tried."""
+    return Absent(
+        reason=f"предел {plain(p99_ms)} мс меньше одного вызова без очереди ({number(least_ms)} мс)",
+        detail=f"p99_ms is {p99_ms:g}, less than a call without a queue takes ({least_ms:.3g} ms); allow more",
+    )
+
+
+def build_engines(cases: list[Case], seed: int) -> dict[int, Engine]:
+    """The engine built for each batch size, by it; raise `Unavailable` where it cannot run.
+
+    On a CPU it leaves a core free, as in `bench selfcheck --clock`: LoadGen sends from a thread of its own.
+    """
+    device = prepare_thread(cases[0], max(1, torch.get_num_threads() - 1))
+    model = load_network(cases[0].model, seed, cases[0].weights)
+    return {case.batch_size: build_engine(case, model, synthetic_images(case, seed, device)) for case in cases}
+
+
+def at_rate(built: Mapping[int, Engine], rate_ips: float, grid: ServingGrid) -> tuple[Point, str]:
+    """The queue in front of the engines under one rate, and LoadGen's summary."""
+    requests = max(grid.least_requests, math.ceil(rate_ips * grid.held_s))
+    return batching.under_load(built, rate_ips, requests, grid.max_wait_ms / 1e3, grid.p99_ms)
+
+
+def search_rates(measure: Measure, ceiling_ips: float, p99_ms: float, closeness: float) -> Iterator[Point]:
+    """Points at shares of the ceiling, then at the rates between the best that keeps the limit and the next above."""
+    points: list[Point] = []
+    for share in SHARES:
+        points.append(measure(share * ceiling_ips))
+        yield points[-1]
+        if points[-1].loadgen.p99_ms > HOPELESS * p99_ms:
+            break
+    while (rate_ips := next_rate(points, p99_ms, closeness)) and rate_ips <= 2 * ceiling_ips:
+        points.append(measure(rate_ips))
+        yield points[-1]
+
+
+def next_rate(points: list[Point], p99_ms: float, closeness: float) -> float | None:
+    """The rate to try next; None where the limit is enclosed closely enough, or no rate keeps it."""
+    kept, above = best_point(points, p99_ms), first_broken(points, p99_ms)
+    if kept is None:
+        return None
+    if above is None:
+        return FURTHER * kept.offered_ips
+    if above.offered_ips <= (1 + closeness) * kept.offered_ips:
+        return None
+    return math.sqrt(kept.offered_ips * above.offered_ips)
+
+
+def queue_alone(grid: ServingGrid) -> list[Point]:
+    """The queue before an engine that does nothing, at rates doubled until two in a row break `QUEUE_P99_MS`.
+
+    A single one that does so may be a pause of the machine.
+    """
+    points, idle = [], {max(grid.batch_sizes): NoOpEngine()}
+    while len(points) < 2 or best_point(points[-2:], QUEUE_P99_MS):
+        rate_ips = QUEUE_IPS * 2 ** len(points)
+        requests = math.ceil(rate_ips * QUEUE_S)
+        point, _ = batching.under_load(idle, rate_ips, requests, grid.max_wait_ms / 1e3, QUEUE_P99_MS)
+        points.append(point)
+    return points

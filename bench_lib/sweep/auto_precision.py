@@ -1,0 +1,95 @@
+"""`precision: auto`: every precision is tried here, and the fastest that is accurate enough is measured."""
+
+import multiprocessing
+import os
+import threading
+from typing import Any, get_args
+
+from bench_lib.core.case import AUTO, Case, Limits, Precision
+from bench_lib.core.intervals import by_chance, median
+from bench_lib.core.record import Record, Trial
+from bench_lib.measure.measure_case import attempted, measure_case
+from bench_lib.sweep import fork_server
+from bench_lib.text.language import mark, tr
+from bench_lib.text.numbers import percent
+
+TRIAL_S = 0.3  # how long a figure is sampled in a trial
+COMPUTED_IN = {  # whole, so that a report finds the words that a record keeps
+    "fp32": mark("in fact computed in FP32"),
+    "tf32": mark("in fact computed in TF32"),
+    "fp16": mark("in fact computed in FP16"),
+    "bf16": mark("in fact computed in BF16"),
+    "int8": mark("in fact computed in INT8"),
+}
+
+
+def measure_auto(case: Case, limits: Limits, seed: int = 0) -> Record:
+    """`measure.measure`, for a case whose precision may be "auto": then the record tells its trials as well."""
+    if case.precision != AUTO:
+        return measure_case(case, limits, seed)
+    brief = limits.model_copy(update={"min_s": min(limits.min_s, TRIAL_S), "max_s": min(limits.longest_s, TRIAL_S)})
+    found = [try_precision(case, precision, brief, seed) for precision in get_args(Precision)]
+    taken = fastest_trial(found)
+    if taken is None:
+        reasons = "; ".join(f"{trial.precision}: {trial.reason}" for trial in found)
+        record = Record(**attempted(case, limits, seed), status="skipped",
+                        reason=tr("no precision was suitable ({reasons})", reasons=reasons),
+                        detail="no precision runs natively here within auto_max_error")  # fmt: skip
+    else:
+        record = measure_case(case.model_copy(update={"precision": taken.precision}), limits, seed)
+    trials = [trial if trial is taken or trial.reason else passed_over_trial(trial, taken) for trial in found]
+    return record.model_copy(update={"case": case, "trials": trials})
+
+
+def fastest_trial(trials: list[Trial]) -> Trial | None:
+    """The trial to take, None if none may be: of those that may be as fast as the fastest the most accurate one."""
+    eligible = [trial for trial in trials if not trial.reason]
+    least_ms = min((trial.latency_ms for trial in eligible), default=0)
+    level = [trial for trial in eligible if trial.latency_ms <= by_chance() * least_ms]
+    return min(level, key=lambda trial: trial.max_relative_error, default=None)
+
+
+def passed_over_trial(trial: Trial, taken: Trial | None) -> Trial:
+    """The trial with the reason why another was taken."""
+    if trial.latency_ms > by_chance() * taken.latency_ms:
+        reason = tr("slower")
+    else:
+        reason = tr("not decided whether it is faster, and its error is larger")
+    return trial.model_copy(update={"reason": reason})
+
+
+def judge_trial(record: Record, precision: Precision, max_error: float) -> Trial:
+    """A trial from its record: eligible, without a `reason`, if it computed as asked and within the error allowed."""
+    if record.status != "ok":
+        return Trial(precision=precision, reason=record.reason, detail=record.detail)
+    actual, error = record.accuracy.actual_precision, record.accuracy.max_relative_error
+    reason = ""
+    if actual != precision:
+        reason = tr(COMPUTED_IN[actual])
+    elif error > max_error:
+        reason = tr(
+            "error {error} is above the allowed {allowed}", error=percent(error), allowed=percent(max_error)
+        )  # fmt: skip
+    return Trial(precision=precision, latency_ms=median(record.timing.latency_ms), max_relative_error=error,
+                 reason=reason)  # fmt: skip
+
+
+def try_precision(case: Case, precision: Precision, limits: Limits, seed: int) -> Trial:
+    """Measure the case at a precision in a process of its own, so that nothing of it stays in this one."""
+    reader, writer = multiprocessing.Pipe(duplex=False)
+    case = case.model_copy(update={"precision": precision})
+    child = fork_server.start_child(_try, writer, case, limits, seed, dict(os.environ))
+    writer.close()
+    try:
+        return judge_trial(Record.model_validate_json(reader.recv()), precision, limits.auto_max_error)
+    except EOFError:
+        return Trial(precision=precision, reason=tr("the process that measured it crashed"))
+    finally:
+        child.join()
+
+
+def _try(writer: Any, case: Case, limits: Limits, seed: int, environment: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    threading.Thread(target=fork_server.end_with_the_parent, daemon=True).start()
+    writer.send(measure_case(case, limits, seed).model_dump_json())

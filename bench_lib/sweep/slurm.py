@@ -1,0 +1,208 @@
+"""`bench sweep --slurm`: each case a task of a Slurm job array; the records are waited for here.
+
+The run's folder and this Python environment must be on a file system that the compute nodes share.
+"""
+
+import collections
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from bench_lib.core.case import Case
+from bench_lib.core.errors import InputError, error_text
+from bench_lib.core.files import read_dict, write_text
+from bench_lib.core.grid import Grid, Slurm
+from bench_lib.core.record import Record, now
+from bench_lib.measure import system
+from bench_lib.results.run_folder import Run
+from bench_lib.sweep.runner import run_notebook, shuffled_cases, write_failure
+
+HERE = "or leave out --slurm to measure on this machine"
+
+# The states in which a task has ended, told to the report's reader; in every other one it may yet leave a record.
+ENDED = {
+    "BOOT_FAIL": "узел не загрузился",
+    "CANCELLED": "задание отменено",
+    "COMPLETED": "процесс задания завершился",
+    "DEADLINE": "прошёл крайний срок задания",
+    "FAILED": "процесс задания завершился с ошибкой или был остановлен",
+    "NODE_FAIL": "узел отказал",
+    "OUT_OF_MEMORY": "не хватило памяти, отведённой заданию",
+    "PREEMPTED": "задание вытеснено другим",
+    "TIMEOUT": "вышло время, отведённое заданию",
+    "FORGOTTEN": "чем оно закончилось, Slurm уже не помнит",  # our own word: squeue lists the task no more
+}
+
+
+class Task(NamedTuple):
+    """A task as Slurm tells it: state, exit code (as `wait` gives it, in digits), node (empty before it starts)."""
+
+    state: str
+    exit_code: str = "0"
+    node: str = ""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it will leave no record that is not there yet (or on its way through a shared file system)."""
+        return self.state in ENDED
+
+
+def check_slurm() -> None:
+    """Raise `InputError` with one sentence where Slurm's commands or submitit are not installed."""
+    if absent := [name for name in ("sbatch", "squeue", "srun") if shutil.which(name) is None]:
+        raise InputError(f"--slurm needs Slurm, and there is no {absent[0]} here; run it on a login node, {HERE}")
+    try:
+        import submitit  # noqa: F401
+    except ImportError:
+        command = "pip install -c constraints.txt submitit"
+        raise InputError(f"--slurm needs submitit, which is not installed; run `{command}`, {HERE}") from None
+
+
+def query_tasks() -> dict[str, Task] | None:
+    """This user's tasks by job id, ended ones too while Slurm remembers them (minutes); None if it does not answer."""
+    fields = "JobArrayID:40,State:20,exit_code:12,NodeList:200"
+    command = ["squeue", "--noheader", "--array", "--states=all", f"--user={os.getuid()}", f"--Format={fields}"]
+    answer = subprocess.run(command, capture_output=True, text=True)
+    if answer.returncode:
+        return None
+    return {job_id: Task(*told) for job_id, *told in map(str.split, answer.stdout.splitlines())}
+
+
+def task_death(job_id: str, task: Task, timeout_min: int) -> str:
+    """Say to the report's reader (Russian) how a task ended without a record, as far as Slurm tells."""
+    words = f"задание Slurm {job_id} закончилось без записи: {ENDED[task.state]}"
+    if task.state == "TIMEOUT":
+        words += f" ({timeout_min} мин)"
+    elif task.exit_code.isdigit() and (code := os.waitstatus_to_exitcode(int(task.exit_code))):
+        number = -code if code < 0 else code - 128  # a shell adds 128 to the signal that ended its command
+        words += f", сигнал {signal.Signals(number).name}" if number in signal.valid_signals() else f", код {code}"
+    return words + (f", узел {task.node}" if task.node else "")
+
+
+POLL_S = 2.0  # between two looks at the records and at Slurm's queue
+SETTLE_S = 15.0  # how long after its task ended a record may take to show on a shared file system
+
+
+def measure_grid_on_slurm(grid: Grid, run: Run, retry_failed: bool = False) -> list[Record]:
+    """Measure on the cluster every case that has no record yet, and return all records in the grid's order.
+
+    Tasks of an earlier call that are still in Slurm's queue are waited for, not submitted again; so the folder needs
+    no lock. A task that ends without a record is a record with its reason. `retry_failed` measures those that failed
+    again. Raise `InputError` where Slurm or submitit is missing or refuses, or
+    if no task began at all. An interrupt leaves the tasks in Slurm.
+    """
+    check_slurm()
+    run.start(grid, None)
+    if retry_failed:
+        run.set_aside_failed()
+    missing = {case.id: case for case in shuffled_cases(grid) if run.measured(case) is None}
+    tasks = still_queued(missing, run)
+    if fresh := [case for case in missing.values() if case not in tasks.values()]:
+        tasks |= submit_tasks(fresh, grid, run)
+        job_ids = {job_id: case.id for job_id, case in tasks.items()}
+        write_text(run.folder / "slurm" / "tasks.json", json.dumps(job_ids, indent=1) + "\n")
+    try:
+        lost = wait_for_records(tasks, run, len(grid.cases()))
+    except KeyboardInterrupt:
+        jobs = " ".join(sorted({job_id.split("_")[0] for job_id in tasks}))
+        raise KeyboardInterrupt(f", and the tasks stay in Slurm (`scancel {jobs}` ends them)") from None
+    for job_id, ended in lost.items():
+        if run.measured(tasks[job_id]) is None:  # a record may have come since
+            record_lost(job_id, ended, tasks[job_id], grid, run)
+    return run.records()
+
+
+def still_queued(missing: dict[str, Case], run: Run) -> dict[str, Case]:
+    """The missing cases whose tasks an earlier call submitted and Slurm has not ended yet, by job id."""
+    path = run.folder / "slurm" / "tasks.json"
+    queue = query_tasks()
+    if queue is None:
+        raise InputError(f"squeue does not answer, so nothing is submitted; try again later, {HERE}")
+    earlier = read_dict(path) if path.exists() else {}
+    live = {job_id for job_id, task in queue.items() if not task.has_ended}
+    return {job_id: missing[name] for job_id, name in earlier.items() if job_id in live and name in missing}
+
+
+def submit_tasks(cases: list[Case], grid: Grid, run: Run) -> dict[str, Case]:
+    """Submit a task a case, as one job array; return the cases by job id. Raise `InputError` if Slurm refuses."""
+    import submitit
+    from submitit.core.utils import FailedJobError, FailedSubmissionError
+
+    asked = grid.slurm or Slurm()
+    executor = submitit.AutoExecutor(run.folder / "slurm", cluster="slurm")
+    executor.update_parameters(
+        name="bench", timeout_min=asked.timeout_min, cpus_per_task=asked.cpus_per_task, tasks_per_node=1,
+        slurm_partition=asked.partition, slurm_gpus_per_task=asked.gpus_per_task or None,
+        slurm_array_parallelism=asked.array_parallelism, slurm_additional_parameters=asked.extra,
+        slurm_use_srun=False,  # srun of Slurm 22.05 and newer does not inherit --cpus-per-task
+        slurm_signal_delay_s=0,  # no warning before the time limit: it would kill the measuring process
+    )  # fmt: skip
+    try:
+        jobs = executor.map_array(measure_task, cases, [grid] * len(cases), [Run(run.folder.absolute())] * len(cases))
+    except (FailedJobError, FailedSubmissionError) as error:
+        raise InputError(f"sbatch refused ({error_text(error)}); mend slurm: in the grid, {HERE}") from None
+    return {job.job_id: case for job, case in zip(jobs, cases, strict=True)}
+
+
+def measure_task(case: Case, grid: Grid, run: Run) -> None:
+    """Measure the case on this node, unless that was done before Slurm requeued the task.
+
+    The first task claims the run for its node's machine; on an unlike one a case fails with that reason.
+    """
+    # submitit has SIGTERM ignored. At a time limit or a requeue only the measuring process would die of it, and that
+    # would be recorded as its own failure; so the task ends with it.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if run.measured(case):
+        return
+    here = system.describe()
+    if unlike := run.claim_machine(here):
+        words = (
+            f"узел {os.uname().nodename} не похож на машину этого прогона (отличается: {', '.join(unlike)}); задайте "
+            "одинаковые узлы в slurm.extra (constraint или nodelist)"
+        )
+        write_failure(case, grid, run, words, json.dumps(here, ensure_ascii=False), run.machine(), now())
+    else:
+        run_notebook(case, grid, run)
+
+
+def wait_for_records(tasks: dict[str, Case], run: Run, total: int) -> dict[str, Task]:
+    """Wait until every task has left a record or has ended; return those that ended without one, by job id.
+
+    `total` counts the cases of the whole grid, for the progress bar.
+    """
+    lost, ended_s = {}, {}
+    with tqdm(total=total, unit="case", dynamic_ncols=True) as progress:
+        while True:
+            left = [job for job, case in tasks.items() if job not in lost and not run.record_path(case).is_file()]
+            progress.update(total - len(left) - progress.n)
+            if not left:
+                return lost
+            queue, forgotten = query_tasks(), Task("FORGOTTEN")
+            now = {job: Task("NO ANSWER") if queue is None else queue.get(job, forgotten) for job in left}
+            states = collections.Counter(found.state.lower() for found in now.values())
+            progress.set_postfix_str(", ".join(f"{count} {state}" for state, count in states.items()))
+            for job, found in now.items():
+                if not found.has_ended:
+                    ended_s.pop(job, None)
+                elif time.monotonic() - ended_s.setdefault(job, time.monotonic()) >= SETTLE_S:
+                    lost[job] = found
+            time.sleep(POLL_S)
+
+
+def record_lost(job_id: str, ended: Task, case: Case, grid: Grid, run: Run) -> None:
+    """Write the record of a task that left none; raise `InputError` if no task of the run has ever begun."""
+    log_path = run.folder / "slurm" / f"{job_id}_0_log.err"
+    if not run.machine():
+        raise InputError(
+            f"no task began to measure (job {job_id} is {ended.state}), so nothing is recorded; see {log_path}, and "
+            "whether the nodes share this folder and the Python environment, then run the same command again"
+        )
+    log = log_path.read_text(encoding="utf-8", errors="replace") if log_path.exists() else ""
+    words = task_death(job_id, ended, (grid.slurm or Slurm()).timeout_min)
+    write_failure(case, grid, run, words, log[-4000:], run.machine(), now())

@@ -1,0 +1,105 @@
+"""Two runs beside each other: verdicts, refusals, the exit status, and the report."""
+
+import json
+
+import pytest
+from bs4 import BeautifulSoup
+from helpers.made import MACHINE, record, skipped
+
+from bench_lib.analysis import comparison
+from bench_lib.cli.main import main
+from bench_lib.core.errors import InputError
+from bench_lib.core.grid import Grid
+from bench_lib.core.record import write_record
+from bench_lib.report.sections.comparison import comparison_abstract, comparison_conditions, machines_table
+from bench_lib.results.run_folder import Run
+
+AXES = {"engines": ["pytorch"], "precisions": ["fp32"], "image_sizes": [224], "batch_sizes": [1, 33], "repeats": 3}
+
+
+def run(folder, ms, machine=MACHINE, change=None, **grid):
+    """A run whose cases took `ms` by batch, in three processes that differ by 0.5 %."""
+    grid = Grid(**AXES | grid)
+    made = Run(folder)
+    made.start(grid, machine)
+    for case in grid.cases():
+        took = ms[case.batch_size] * (1 + 0.005 * (case.repeat - 2))
+        one = record(batch=case.batch_size, ms=took).model_copy(update={"case": case, "machine": machine})
+        write_record(change(one) if change else one, made.record_path(case))
+    return folder
+
+
+@pytest.fixture
+def old(tmp_path):
+    return run(tmp_path / "old", {1: 10.0, 33: 100.0})
+
+
+def test_each_case_has_a_verdict_on_the_second_run(old, tmp_path):
+    new = run(tmp_path / "new", {1: 8.0, 33: 120.0})
+    found = comparison.compare_runs(old, new)
+    assert dict(zip(found.cases.batch_size, found.cases.verdict, strict=True)) == {1: "faster", 33: "slower"}
+    assert list(found.cases.ratio) == pytest.approx([0.8, 1.2], rel=1e-4)
+    assert (found.cases.ratio_low < found.cases.ratio).all()
+    html = comparison_abstract(found).data
+    assert "замедлилась</b> PyTorch fp32, 224×224, батч 33: время больше на 20" in html
+    assert "ускорилась</b> PyTorch fp32, 224×224, батч 1: время меньше на 20" in html
+
+
+def test_a_run_against_itself_is_the_same(old):
+    found = comparison.compare_runs(old, old)
+    assert set(found.cases.verdict) == {"same"}
+    assert "Машина и версии одни и те же" in machines_table(found).data
+
+
+def test_unlike_machines_are_named(old, tmp_path):
+    new = run(tmp_path / "new", {1: 10.0, 33: 100.0}, MACHINE | {"python": "3.12.1", "versions": {"torch": "2.14.1"}})
+    assert comparison.differing(comparison.compare_runs(old, new)) == {
+        "python": ("3.11.7", "3.12.1"), "torch": ("—", "2.14.1"),
+    }  # fmt: skip
+
+
+def test_other_models_and_grids_are_refused(old, tmp_path):
+    with pytest.raises(InputError, match=r"measured resnet18, .* resnet34; compare runs of the same model"):
+        comparison.compare_runs(old, run(tmp_path / "model", {1: 1.0, 33: 1.0}, model="resnet34"))
+    other = run(tmp_path / "grid", {1: 10.0, 8: 1.0}, batch_sizes=[1, 8])
+    with pytest.raises(InputError, match=r"1 cases are in .*old alone and 1 in .*grid alone.*--common"):
+        comparison.compare_runs(old, other)
+    assert list(comparison.compare_runs(old, other, common=True).cases.batch_size) == [1]
+    with pytest.raises(InputError, match="no case in common"):
+        comparison.compare_runs(old, run(tmp_path / "none", {2: 1.0}, batch_sizes=[2]), common=True)
+
+
+def test_what_was_not_measured_or_computed_in_another_precision_has_no_verdict(old, tmp_path):
+    def change(one):
+        if one.case.batch_size == 33:
+            return skipped("pytorch").model_copy(update={"case": one.case})
+        labelled = one.accuracy.model_copy(update={"actual_precision": "tf32"})
+        return one.model_copy(update={"accuracy": labelled})
+
+    found = comparison.compare_runs(old, run(tmp_path / "new", {1: 10.0, 33: 100.0}, change=change))
+    assert set(found.cases.verdict) == {""}
+    told = comparison_conditions(found).data
+    assert "(считалось в fp32 и fp32 (факт.: TF32))" in told
+    assert "(измерено и пропущено)" in told
+
+
+def test_the_exit_status_is_for_ci(old, tmp_path, capsys):
+    slower = run(tmp_path / "slower", {1: 10.0, 33: 120.0})
+    assert main(["compare", str(old), str(old), "--fail-on", "slower"]) == 0
+    assert main(["compare", str(old), str(slower)]) == 0
+    assert main(["compare", str(old), str(slower), "--fail-on", "slower"]) == 1
+    told = capsys.readouterr()
+    assert told.err.strip() == f"bench: 1 of 2 cases are slower in {slower} than in {old}"
+    assert "0 faster, 1 slower, 1 same, 0 undecided of 2 cases." in told.out
+    assert main(["compare", str(old), str(tmp_path / "absent")]) == 2
+
+
+def test_the_comparison_is_a_report(old, tmp_path):
+    new = run(tmp_path / "new", {1: 8.0, 33: 100.0})
+    assert main(["compare", str(old), str(new), "--output", str(tmp_path / "out")]) == 0
+    page = BeautifulSoup((tmp_path / "out" / "compare.html").read_text(encoding="utf-8"), "html.parser")
+    assert "Сравнение двух запусков" in page.h1.get_text()
+    assert {"БЫСТРЕЕ", "ОДИНАКОВО"} <= {cell.get_text() for cell in page.select("td")}
+    assert (
+        json.loads((tmp_path / "out" / "compare.ipynb").read_text())["metadata"]["title"] == "Сравнение двух запусков"
+    )

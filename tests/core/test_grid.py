@@ -1,0 +1,118 @@
+"""A grid read from YAML, and one clear sentence for everything that can be wrong in it."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bench_lib.cli import sweep
+from bench_lib.core.case import Case, engine_names
+from bench_lib.core.errors import InputError
+from bench_lib.core.grid import Grid, read_grid
+from bench_lib.results.pipeline import PipelineGrid
+from bench_lib.results.scaling import ScalingGrid
+from bench_lib.results.serving import ServingGrid
+
+LOADS = {"serving": ServingGrid, "scaling": ScalingGrid, "pipeline": PipelineGrid}
+AXES = {"engines": ["pytorch"], "precisions": ["fp32"], "image_sizes": [224], "batch_sizes": [1]}
+GOOD = "engines: [pytorch]\nprecisions: [fp32]\nimage_sizes: [224]\nbatch_sizes: [1]\n"
+
+
+def read(tmp_path, text):
+    path = tmp_path / "grid.yaml"
+    path.write_text(text)
+    return read_grid(path)
+
+
+def test_the_seed_grid_has_48_different_cases():
+    cases = read_grid("params/seed.yaml").cases()
+    assert len(cases) == len({case.id for case in cases}) == 48
+
+
+@pytest.mark.parametrize("name", ["seed", "smoke", "batches"])
+def test_each_grid_names_the_engines_of_the_original_report(name):
+    assert read_grid(f"params/{name}.yaml").engines == ["pytorch", "onnx_runtime", "torch_tensorrt"]
+    assert {"pytorch", "onnx_runtime", "torch_tensorrt"} <= set(engine_names())
+
+
+@pytest.mark.parametrize("path", sorted(Path("params").glob("*.yaml")), ids=lambda path: path.stem)
+def test_each_grid_s_options_are_those_of_the_engines(path):
+    sweep.check_grid(read_grid(path, LOADS.get(path.stem, Grid)), path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("precisions", "precision"), ["unknown key 'precision'", "did you mean 'precisions'"]),
+        (("[pytorch]", "[pytorhc]"), ["unknown engine 'pytorhc'", "onnx_runtime, openvino, pytorch, torch_tensorrt"]),
+        (("[pytorch]", "[]"), ["engines", "empty"]),
+        (("[pytorch]", "pytorch"), ["must be a list", "[pytorch]"]),
+        (("[fp32]", "[fp23]"), ["'fp23'", "fp32", "fp16"]),
+        (("[224]", "[0]"), ["image_sizes.0 is 0", "at least 1"]),
+        (("[1]", "[-1]"), ["batch_sizes.0 is -1", "at least 1"]),
+        (("[1]", '["33"]'), ["'33'", "whole number"]),
+        (("[1]", "[true]"), ["True", "whole number"]),
+        (("[1]", "[1.5]"), ["1.5", "whole number"]),
+        (("[224]", "[224, 224]"), ["repeats a value"]),
+        (("engines: [pytorch]\n", ""), ["engines is missing"]),
+        (("batch_sizes: [1]", "batch_sizes: [1]\nlimits: {min_cuont: 3}"), ["min_cuont", "did you mean 'min_count'"]),
+        (("batch_sizes: [1]", "batch_sizes: [1]\nlimits: {min_s: .nan}"), ["limits.min_s"]),
+        (("engines:", "engines: ["), ["not a YAML file"]),
+    ],
+)
+def test_a_wrong_grid_gets_one_sentence(tmp_path, change, words):
+    assert change[0] in GOOD
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, GOOD.replace(*change))
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    assert sentence.startswith(str(tmp_path / "grid.yaml"))
+    assert [word for word in words if word not in sentence] == []
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "[]", "just words"])
+def test_an_empty_grid_is_refused(tmp_path, text):
+    with pytest.raises(InputError, match="empty grid; write at least engines"):
+        read(tmp_path, text)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"nothing.yaml: there is no such file"):
+        read_grid(tmp_path / "nothing.yaml")
+
+
+def test_options_are_a_part_of_a_case_and_its_id():
+    plain, tuned = Case(engine="pytorch"), Case(engine="pytorch", options={"channels_last": True})
+    assert plain.id == "resnet18-pytorch-fp32-224px-b1"
+    assert tuned.id == "resnet18-pytorch-fp32-224px-b1-channels_last=True"
+
+
+def test_jupyter_shows_the_sentence_alone():
+    assert InputError("what to do")._render_traceback_() == ["InputError: what to do"]
+
+
+def test_a_variant_is_an_engine_with_options_under_a_name_of_its_own():
+    variants = {"nhwc": {"engine": "pytorch", "options": {"channels_last": True}, "precisions": ["fp16"]}}
+    grid = Grid(**AXES | {"engines": ["pytorch", "nhwc"], "precisions": ["fp32", "fp16"], "variants": variants})
+    assert [(case.engine, case.variant, case.precision, case.options) for case in grid.cases()] == [
+        ("pytorch", "", "fp32", {}), ("pytorch", "", "fp16", {}), ("pytorch", "nhwc", "fp16", {"channels_last": True}),
+    ]  # fmt: skip
+    assert grid.cases()[2].id == "resnet18-pytorch+nhwc-fp16-224px-b1-channels_last=True"
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"variants": {"pytorch": {"engine": "pytorch"}}}, "is no name for a variant"),
+        ({"variants": {"idle": {"engine": "pytorch"}}}, "'idle' is not in engines"),
+        ({"variants": {"x": {"engine": "jax"}}, "engines": ["x"]}, "unknown engine 'jax'"),
+        ({"engines": ["x"]}, "unknown engine 'x'"),
+        ({"variants": {"x": {"engine": "pytorch", "options": {"slowdown": 0.1}}}, "engines": ["x"]}, "remove it"),
+    ],
+)
+def test_a_wrong_variant_is_one_sentence(tmp_path, changed, words):
+    path = tmp_path / "grid.yaml"
+    path.write_text(yaml.safe_dump(AXES | changed))
+    with pytest.raises(InputError, match=words) as raised:
+        read_grid(path)
+    assert "\n" not in str(raised.value)

@@ -1,0 +1,168 @@
+"""One case: the exact record on a no-op engine, and measure.ipynb through papermill."""
+
+import json
+from types import SimpleNamespace
+
+import nbformat
+import papermill
+import pytest
+import torch
+from helpers.made import FakeClock, NoOpEngine
+
+from bench_lib.core import engine as engine_module
+from bench_lib.core import timing
+from bench_lib.core.case import Case, Limits
+from bench_lib.core.engine import Unavailable, compute_device
+from bench_lib.core.errors import InputError
+from bench_lib.core.record import read_record
+from bench_lib.measure import accuracy, memory
+from bench_lib.measure.measure_case import measure_case
+from bench_lib.sweep.execute import NOTEBOOKS, execute_notebook
+from bench_lib.sweep.notebook import refuse_unknown_parameters
+
+CASE = Case(engine="pytorch", image_size=32)
+SHORT = {"warmup_min_s": 0.01, "warmup_max_s": 0.5, "min_count": 2, "min_s": 0.02}
+# As ONNX Runtime 1.30 said it on an H200.
+ORT_OUT_OF_MEMORY = (
+    "[ONNXRuntimeError] : 1 : FAIL : Non-zero status code returned while running Conv node. Name:'node_Conv_292' "
+    "Status Message: /onnxruntime_src/onnxruntime/core/framework/bfc_arena.cc:360 void* onnxruntime::BFCArena::"
+    "AllocateRawInternal(size_t, bool, onnxruntime::Stream*) Failed to allocate memory for requested buffer of size "
+    "2147483648"
+)
+
+
+def measured(monkeypatch, build, case=CASE):
+    """The record of a case whose engine is built by `build(clock)`."""
+    clock = FakeClock()
+    module = SimpleNamespace(IMPORTS=(), check_support=lambda _: None, build=lambda *_args, **_options: build(clock))
+    monkeypatch.setattr(engine_module, "load_builder", lambda _: module)
+    monkeypatch.setattr("bench_lib.measure.measure_case.load_builder", lambda _: module)
+    return measure_case(case, Limits(min_count=4, min_s=1.0), clock=clock)
+
+
+def test_build_and_calls_are_timed_apart_and_exactly(monkeypatch):
+    def build(clock):
+        clock.now += 7
+        engine = NoOpEngine(clock, 0.010, 0.090)
+        engine.output = lambda: accuracy.reference(*network_and_images(), compute_device())[0]
+        return engine
+
+    record = measured(monkeypatch, build)
+    assert (record.status, record.build_s) == ("ok", 7)
+    assert record.timing.latency_ms == pytest.approx([100] * 10)
+    assert record.accuracy.max_relative_error == 0
+    assert record.accuracy.actual_precision == "fp32"
+
+
+def network_and_images():
+    from bench_lib.workload.images import synthetic_images
+    from bench_lib.workload.network import load_network
+
+    return load_network(CASE.model, 0), synthetic_images(CASE, 0, compute_device())
+
+
+def test_the_memory_of_a_gpu_is_read_idle_with_a_context_built_and_at_its_peak(monkeypatch):
+    steps = iter([500, 900, 1000, 1250])
+    output = torch.ones(1, 10)
+    monkeypatch.setattr(memory, "device_bytes", lambda: next(steps))
+    monkeypatch.setattr("bench_lib.measure.measure_case.compute_device", lambda: torch.device("cuda"))
+    for name in ("synchronize", "Stream", "set_stream"):
+        monkeypatch.setattr(torch.cuda, name, lambda *_: None)
+    monkeypatch.setattr(timing, "sample_device", lambda *_: [7.0])
+    monkeypatch.setattr("bench_lib.measure.measure_case.synthetic_images", lambda *_: torch.zeros(1, 3, 32, 32))
+    monkeypatch.setattr(accuracy, "reference", lambda *_: (output, "PyTorch fp64"))
+
+    def build(clock):
+        engine = NoOpEngine(clock, 0.1)
+        engine.output = lambda: output
+        return engine
+
+    record = measured(monkeypatch, build)
+    assert record.timing.device_ms == [7.0]
+    assert record.timing.enqueue_ms == record.timing.latency_ms  # the engine waits for nothing
+    assert "NVML" in record.energy_absent
+    taken = record.memory
+    assert (taken.device_idle_bytes, taken.device_context_bytes) == (500, 900)
+    assert (taken.device_built_bytes, taken.device_peak_bytes) == (1000, 1250)
+
+
+def test_a_wrong_output_has_figures_but_no_speed(monkeypatch):
+    def build(clock):
+        engine = NoOpEngine(clock, 0.1)
+        engine.output = lambda: 2 * accuracy.reference(*network_and_images(), compute_device())[0]
+        return engine
+
+    record = measured(monkeypatch, build)
+    assert record.status == "failed"
+    assert "наибольшая относительная ошибка 1,0e+00 при допуске 1,0e-02" in record.reason
+    assert record.accuracy.max_relative_error == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (RuntimeError("CUDA out of memory. Tried to allocate 20 GiB"), "не хватило памяти: out of memory. Tried to"),
+        (
+            RuntimeError(ORT_OUT_OF_MEMORY),
+            "не хватило памяти: Failed to allocate memory for requested buffer of size",
+        ),
+        (MemoryError("no"), "не хватило памяти"),
+        (RuntimeError("asked for CUDA, the session runs on CPU"), "ошибка RuntimeError: asked for CUDA"),
+        (Unavailable("no", "нет рантайма"), "нет рантайма"),
+    ],
+)
+def test_what_an_engine_raises_is_a_reason_on_the_row(monkeypatch, error, reason):
+    def build(_):
+        raise error
+
+    record = measured(monkeypatch, build)
+    assert record.status == ("skipped" if isinstance(error, Unavailable) else "failed")
+    assert reason in record.reason
+    assert record.detail
+
+
+def test_a_batch_that_cannot_fit_is_a_row_with_its_reason():
+    record = measure_case(Case(engine="pytorch", batch_size=10**9), Limits())
+    assert record.status == "failed"
+    assert "не хватило памяти: один только вход занимает 560760,5 ГиБ" in record.reason
+
+
+@pytest.mark.parametrize("engine", ["pytorch", "onnx_runtime"])
+def test_the_notebook_measures_and_shows_a_case(tmp_path, engine):
+    path, shown = tmp_path / "record.json", tmp_path / "out.ipynb"
+    parameters = {"engine": engine, "image_size": 64, "batch_size": 3, "limits": SHORT, "record_path": str(path)}
+    execute_notebook(NOTEBOOKS / "measure.ipynb", shown, parameters)
+    record = read_record(path)
+    assert record.status == "ok"
+    assert record.case == Case(engine=engine, image_size=64, batch_size=3)
+    assert len(record.timing.latency_ms) >= 2
+    assert record.accuracy.max_relative_error < accuracy.FP32_BELOW
+    assert record.memory.host_peak_bytes > record.memory.host_before_build_bytes
+    html = json.dumps(nbformat.read(shown, 4), ensure_ascii=False)
+    assert "Результат измерения" in html
+    assert "Задержка каждого вызова" in html
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"bach_size": 8}, "unknown key 'bach_size'.*did you mean 'batch_size'"),
+        ({"engine": "tensorflow"}, "unknown engine 'tensorflow'; known engines: onnx_runtime, openvino, pytorch"),
+        ({"image_size": 0}, "image_size is 0; it must be at least 1"),
+        ({"batch_size": "33"}, "batch_size is '33'; it must be a whole number"),
+        ({"model": "resnet81"}, "unknown model 'resnet81'"),
+        ({"options": {"chanels_last": True}}, "did you mean 'channels_last'"),
+        ({"seed": -1}, "seed is -1"),
+    ],
+)
+def test_a_wrong_parameter_of_the_notebook_is_refused_before_anything_runs(tmp_path, parameters, words):
+    path = tmp_path / "record.json"
+    with pytest.raises(papermill.PapermillExecutionError, match=words):
+        execute_notebook(NOTEBOOKS / "measure.ipynb", tmp_path / "out.ipynb", parameters | {"record_path": str(path)})
+    assert not path.exists()
+
+
+def test_cells_of_the_notebook_itself_are_not_taken_for_injected_parameters():
+    refuse_unknown_parameters(["x = 1", "# Parameters\nengine = 'pytorch'\n"])
+    with pytest.raises(InputError):
+        refuse_unknown_parameters(["# Parameters\nx = 1\n"])

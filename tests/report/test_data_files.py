@@ -1,0 +1,122 @@
+"""`bench export`: the same figures in every format, each column told, figures as pictures."""
+
+import csv
+import json
+import math
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from helpers.made import record, report, skipped
+from pyarrow import parquet
+
+from bench_lib.analysis import columns
+from bench_lib.cli import main
+from bench_lib.report.data_files import FIGURES, LOADS, write_data_files
+
+MORE = [record(engine, size=size, batch=batch, ms=batch / 7) for engine in ("pytorch", "onnx_runtime")
+        for size in (224, 448) for batch in (1, 33)]  # fmt: skip
+DATA = report(*MORE, skipped("torch_tensorrt", reason='нет "GPU", вот;\nтак'))
+
+
+def read(folder):
+    """The rows of the three formats."""
+    with (folder / "cases.csv").open(encoding="utf-8", newline="") as file:
+        from_csv = list(csv.DictReader(file))
+    from_json = [json.loads(line) for line in (folder / "cases.jsonl").read_text(encoding="utf-8").splitlines()]
+    return from_csv, from_json, parquet.read_table(folder / "cases.parquet").to_pylist()
+
+
+def test_the_three_formats_hold_the_same_figures_in_full(tmp_path):
+    write_data_files(DATA, tmp_path, tmp_path)
+    from_csv, from_json, from_parquet = read(tmp_path)
+    assert from_json == from_parquet
+    assert len(from_csv) == len(from_json) == 9
+    for text, row, known in zip(from_csv, from_json, DATA.cases.to_dict("records"), strict=True):
+        assert list(text) == list(row) == list(columns.COLUMNS)
+        assert row["latency_ms"] == (known["latency_ms"] if known["status"] == "ok" else None)
+        for name, column in columns.COLUMNS.items():
+            if row[name] is None:
+                assert text[name] == ""
+            elif column.kind == "text":
+                assert text[name] == row[name]
+            else:
+                assert json.loads(text[name]) == row[name]
+    assert from_csv[-1]["reason"] == 'нет "GPU", вот;\nтак'
+    assert len(from_json[0]["latency_values"]) > 1
+
+
+def test_the_dictionary_tells_every_column_and_no_other(tmp_path):
+    assert set(columns.COLUMNS) == set(DATA.cases.columns)
+    assert all(column.meaning for column in columns.COLUMNS.values())
+    write_data_files(DATA, tmp_path, tmp_path)
+    with (tmp_path / "columns.csv").open(encoding="utf-8", newline="") as file:
+        told = {row["column"]: row for row in csv.DictReader(file)}
+    assert list(told) == list(columns.COLUMNS)
+    assert told["fps"]["unit"] == "images/s"
+    for field in parquet.read_schema(tmp_path / "cases.parquet"):
+        assert field.metadata == {b"unit": told[field.name]["unit"].encode(),
+                                  b"meaning": told[field.name]["meaning"].encode()}  # fmt: skip
+
+
+UNITS = {"ms": "ms", "s": "s", "mib": "MiB", "sd": "ratio"}
+
+
+@pytest.mark.parametrize("name", [name for name in columns.COLUMNS if name.rpartition("_")[2] in UNITS])
+def test_a_unit_in_a_columns_name_is_its_unit(name):
+    assert columns.COLUMNS[name].unit == UNITS[name.rpartition("_")[2]]
+
+
+def test_the_ends_of_an_interval_enclose_its_figure_and_have_its_unit():
+    measured = DATA.measured
+    for name, figure in (("latency", "latency_ms"), ("fps", "fps")):
+        assert (measured[f"{name}_low"] <= measured[figure]).all()
+        assert (measured[figure] <= measured[f"{name}_high"]).all()
+        assert columns.COLUMNS[f"{name}_low"].unit == columns.COLUMNS[figure].unit
+        assert columns.COLUMNS[f"{name}_high"].meaning == f"upper end of the 95 % interval of {figure}"
+
+
+def test_a_lost_repeat_is_told_with_its_reason(tmp_path):
+    lost = skipped("pytorch", reason="убит")
+    lost = lost.model_copy(update={"case": lost.case.model_copy(update={"repeat": 2}), "status": "failed"})
+    write_data_files(report(record(), lost), tmp_path, tmp_path)
+    assert [rows[0]["lost"] for rows in read(tmp_path)[1:]] == [["2: убит"]] * 2
+
+
+def test_every_figure_of_the_report_is_exported():
+    notebook = (Path(__file__).parents[2] / "notebooks" / "report.ipynb").read_text()
+    shown = re.findall(r'"(\w+)\.(\w+)\((report|run), f\\"{run}/(\w+){suffix}\.png', notebook)
+    exported = {"report": FIGURES, "run": LOADS}
+    assert len(shown) == notebook.count(".png") == len(FIGURES) + len(LOADS)
+    for module, name, data, file in shown:
+        figure = exported[data][file]
+        assert (figure.__module__.rpartition(".")[2], figure.__name__) == (module, name)
+
+
+def test_figures_are_svg_and_png_and_one_without_points_is_not_left_from_before(tmp_path):
+    written = write_data_files(DATA, tmp_path, tmp_path)
+    pictures = [path for path in written if path.suffix in (".png", ".svg")]
+    assert len(pictures) == 8
+    for path in pictures:
+        if path.suffix == ".png":
+            assert path.read_bytes().startswith(b"\x89PNG")
+        else:
+            assert ET.parse(path).getroot().find("{http://www.w3.org/2000/svg}title").text
+    again = write_data_files(report(record()), tmp_path, tmp_path)
+    assert [path for path in again if path.suffix in (".png", ".svg")] == []
+    assert sorted(again) == sorted(tmp_path.iterdir())
+
+
+def test_bench_export_of_a_real_run(run, tmp_path, capsys):
+    assert main.main(["export", str(run), "--output", str(tmp_path / "new" / "folder")]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert sorted(printed) == sorted(map(str, (tmp_path / "new" / "folder").iterdir()))
+    pictures = {path.name for path in run.glob("*.svg")}  # of the report
+    assert pictures == {path.name for path in (tmp_path / "new" / "folder").glob("*.svg")} != set()
+    from_csv, from_json, from_parquet = read(tmp_path / "new" / "folder")
+    assert from_json == from_parquet
+    assert {row["status"] for row in from_csv} == {"ok", "skipped"}
+    assert all(math.isfinite(row["latency_ms"]) for row in from_json if row["status"] == "ok")
+    assert main.main(["export", str(tmp_path)]) == 2
+    assert "holds no run" in capsys.readouterr().err

@@ -1,0 +1,83 @@
+"""What the measurements under load come to among the recommendations: from made figures, and nothing without them."""
+
+from helpers.made import (
+    GPU,
+    MACHINE,
+    MIB,
+    crowd,
+    end_to_end,
+    pipelined,
+    point,
+    record,
+    report,
+    scaling,
+    served,
+    serving,
+)
+
+from bench_lib.report import load_phrases
+from bench_lib.report.sections import recommendations
+from bench_lib.results.result_file import write_result
+from bench_lib.text.language import NBSP
+
+OTHER = report(record(size=448))  # a table without the cases of any load
+
+
+def told(folder, *found, table=OTHER):
+    for one in found:
+        write_result(one, folder)
+    return [line.replace(NBSP, " ") for line in load_phrases.load_lines(table, folder)]
+
+
+def test_nothing_is_told_of_what_was_not_measured(tmp_path):
+    assert told(tmp_path) == []
+    late = served([point(100, 12.0)])
+    assert told(tmp_path, serving(late), scaling(crowd(1, 100))) == []
+
+
+def test_the_highest_rate_in_time_is_that_of_the_best_engine(tmp_path):
+    (line,) = told(tmp_path, serving(served([point(100, 4.0), point(600, 9.5)]), served([point(300, 1.0)], "openvino")))
+    assert line.startswith("**Под нагрузкой.** Одно устройство выдерживает до 600 запр./с при p99 не больше 10 мс "
+                           "(PyTorch fp32). ")  # fmt: skip
+    assert "`bench plan RUN --rate … --p99-ms 10`" in line
+
+
+def test_several_at_once_are_told_by_the_most_that_they_gain_delay_and_take(tmp_path):
+    crowds = [crowd(1, 100, device_bytes=500 * MIB), crowd(4, 250, p50_ms=16.0, device_bytes=1100 * MIB),
+              crowd(8, 240, p50_ms=33.0, device_bytes=1900 * MIB),
+              crowd(1, 100, "threads"), crowd(8, 120, "threads")]  # fmt: skip
+    (line,) = told(tmp_path, scaling(*crowds, machine=MACHINE | {"gpu": GPU}))
+    assert line == (
+        "**Несколько сразу.** На одном устройстве они успевают больше, чем один, — самое большее в 2,5 раза (PyTorch "
+        "fp32, батч 1, 4 процесса); батч при этом занимает дольше — самое большее в 3,3 раза. "
+        "Каждый следующий занимает до 200 МиБ памяти GPU."
+    )
+    (line,) = told(tmp_path, scaling(crowd(1, 100), crowd(2, 104, p50_ms=20.0)))
+    assert "они почти ничего не прибавляют к одному, а батч занимает дольше — самое большее в 2 раза." in line
+    assert line.endswith("Каждый следующий занимает до 100 МиБ памяти хоста.")
+
+
+def test_the_path_from_files_is_told_by_its_best_throughput(tmp_path):
+    (line,) = told(tmp_path, end_to_end(pipelined(1, whole=390.0), pipelined(8, infer=2000.0, whole=500.0)))
+    assert line == (
+        "**Вместе с подготовкой.** От файлов JPEG до ответов проходит не больше 500 изобр./с (PyTorch fp32, "
+        "батч 8): 25 % того, что рантайм успевает без подготовки. Медленнее всего декодирование и подготовка."
+    )
+
+
+def test_what_ran_alone_is_held_against_the_table(tmp_path):
+    table = report(record(ms=10, fps=200), record("onnx_runtime", ms=10, fps=100), record("openvino", ms=10, fps=100))
+    assert told(tmp_path, table=table) == []
+    line = told(tmp_path, scaling(crowd(1, 100), crowd(2, 500), crowd(1, 90, "threads")),
+                end_to_end(pipelined(1, infer=110.0, engine="onnx_runtime"), pipelined(8, infer=1.0)),
+                table=table)[-1]  # fmt: skip
+    assert line == (
+        "**Нагрузка рядом с таблицей.** То, что в замерах нагрузки работало в одиночку, успевает 50–110 % от FPS в "
+        "таблице результатов; дальше всего друг от друга — PyTorch fp32, батч 1: 100 против 200 изобр./с."
+    )
+
+
+def test_the_recommendations_hold_them(tmp_path):
+    write_result(serving(served([point(600, 9.5)])), tmp_path)
+    advice = recommendations.advice_text(report(record()), tmp_path).data
+    assert advice.index("Загрузка и память") < advice.index("Под нагрузкой") < advice.index("Насколько этому верить")

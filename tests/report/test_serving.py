@@ -1,0 +1,125 @@
+"""What the report says of latency under load follows from serving.json, or says in a line how to make it."""
+
+import pytest
+from bs4 import BeautifulSoup
+from helpers.made import LOAD, point, served, serving
+
+from bench_lib.cli import main
+from bench_lib.report.sections.serving import serving_figure, serving_table, serving_text
+from bench_lib.results.result_file import Absent, write_result
+from bench_lib.results.serving import ServingGrid
+from bench_lib.text.language import NBSP
+
+CURVE = [point(100, 4.0, 2.0), point(600, 9.5, 3.0, calls=400), point(900, 40.0, 20.0, ips=800)]
+
+
+def text(markdown):
+    return markdown.data.replace(NBSP, " ")
+
+
+def told(folder, *cases, **fields):
+    write_result(serving(*cases, **fields), folder)
+    return text(serving_text(folder))
+
+
+def rows(folder):
+    html = BeautifulSoup(serving_table(folder).to_html(), "html.parser")
+    return [[cell.get_text().replace(NBSP, " ") for cell in tr.select("th, td")] for tr in html.select("tr")]
+
+
+def test_without_a_measurement_one_line_says_how_to_make_it(tmp_path):
+    assert text(serving_text(tmp_path)) == (
+        "- Под нагрузкой не измерено; это делает `bench serve params/load/serving.yaml --output RUN`, где RUN — папка "
+        "этого отчёта."
+    )
+    assert serving_table(tmp_path).data == serving_figure(tmp_path, tmp_path / "no.png").data == ""
+
+
+def test_the_best_rate_under_the_limit_is_told_with_its_latency_batch_and_share_of_the_ceiling(tmp_path):
+    said = told(tmp_path, served(CURVE), served([point(100, 9.0)], "onnx_runtime"))
+    assert "99 % ответов не дольше 10 мс" in said
+    assert (
+        "Больше всего — 600 запр./с — выдерживает PyTorch fp32: p50 3,00 мс, p99 9,50 мс, в батче в среднем 2,5 "
+        "изображения. Это 60 % того"
+    ) in said
+    swapped = told(tmp_path, served(CURVE), served([point(700, 9.0)], "onnx_runtime"))
+    assert "Больше всего — 700 запр./с — выдерживает ONNX Runtime fp32" in swapped
+
+
+def test_the_load_is_described_as_it_was(tmp_path):
+    grid = ServingGrid(**LOAD, p99_ms=25, max_wait_ms=2.5)
+    said = told(tmp_path, served(CURVE), grid=grid)
+    assert "старший запрос прождал 2,5 мс" in said
+    assert "собран для батчей 1 и 4" in said
+    assert "99 % ответов не дольше 25 мс" in said
+
+
+def test_who_keeps_the_limit_at_no_rate_or_was_not_measured_is_named(tmp_path):
+    failed = Absent(reason="нет <b>GPU</b>", detail="no GPU")
+    said = told(tmp_path, served([point(100, 12.0), point(300, 15.0)]), served(engine="torch_tensorrt", failed=failed))
+    assert "Ни одна конфигурация его не выдержала" in said
+    assert "Предел не выдержан ни при одной из испытанных частот: PyTorch fp32 (наименьший p99 — 12,0 мс)" in said
+    assert "Не измерены: Torch-TensorRT fp32 — нет &#60;b&#62;GPU&#60;&#47;b&#62;" in said
+    assert len(rows(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("ours", "words"),
+    [
+        (1.01, "расходятся не больше чем на 1,0 % (цель — 2 %; везде в пределах цели)"),
+        (0.97, "расходятся не больше чем на 3,0 % (цель — 2 %; за пределами цели — у 1 из 2 частот)"),
+    ],
+)
+def test_the_agreement_with_loadgen_is_the_largest_difference(tmp_path, ours, words):
+    assert words in told(tmp_path, served([point(100, 5.0), point(200, 5.0, ours=ours)]))
+
+
+def test_the_queue_itself_is_told_and_who_may_be_limited_by_it(tmp_path):
+    said = told(tmp_path, served([point(900, 5.0)]), served([point(1100, 5.0)], "onnx_runtime"))
+    assert "при 1 000 запр./с p50 0,100 мс, p99 0,500 мс; p99 до 10 мс она выдерживает при 2 000 запр./с" in said
+    assert said.endswith("могут упираться в неё, а не в устройство: ONNX Runtime fp32.")
+    assert "упираться" not in told(tmp_path, served([point(900, 5.0)]))
+    said = told(tmp_path, served([point(900, 5.0)]), served([point(2100, 5.0)], "onnx_runtime"))
+    assert "Но 2 100 запр./с прошли через неё вовремя (ONNX Runtime fp32), так что выдерживает она не меньше." in said
+    assert said.endswith("могут упираться в неё, а не в устройство: ONNX Runtime fp32.")
+
+
+def test_the_table_has_the_limit_the_ceiling_and_the_knee(tmp_path):
+    told(tmp_path, served(CURVE, device_bytes=512 * 2**20), served([point(100, 12.0)], "onnx_runtime"))
+    head, first, second = rows(tmp_path)
+    assert head == [
+        "Конфигурация", "До предела (запр./с)", "p50 (мс)", "p99 (мс)", "Батч в среднем", "Без предела (запр./с)",
+        "Колено (запр./с)", "p50 в колене (мс)", "Память (МиБ)",
+    ]  # fmt: skip
+    assert first == ["PyTorch fp32", "600", "3,00", "9,50", "2,50", "1 000", "600", "3,00", "512"]
+    assert second == ["ONNX Runtime fp32", "—", "—", "—", "—", "1 000", "100", "2,00", "—"]
+
+
+def test_the_figure_has_a_text_that_replaces_it(tmp_path):
+    told(tmp_path, served(CURVE), served([point(100, 12.0)], precision="int8"))
+    shown = BeautifulSoup(serving_figure(tmp_path, tmp_path / "load.png").data, "html.parser")
+    assert "PyTorch fp32: p99 4,00 мс при 100 запр./с, p99 40,0 мс при 900 запр./с" in shown.img["alt"]
+    assert "предел 10 мс" in shown.figcaption.get_text()
+    assert (tmp_path / "load.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_broken_file_is_told_before_the_report_is_made(run, tmp_path, capsys):
+    for name in ("grid.json", "machine.json", "records"):
+        (tmp_path / name).symlink_to(run / name)
+    (tmp_path / "serving.json").write_text('{"schema_version": 3}')
+    assert main.main(["report", str(tmp_path)]) == 2
+    assert "serving.json: not a check (schema_version: Input should be 1)" in capsys.readouterr().err
+
+
+def test_the_report_of_a_run_shows_the_load(run, tmp_path):
+    for name in ("grid.json", "machine.json", "records"):
+        (tmp_path / name).symlink_to(run / name)
+    write_result(serving(served(CURVE)), tmp_path)
+    assert main.main(["report", str(tmp_path)]) == 0
+    page = BeautifulSoup((tmp_path / "report.html").read_text(encoding="utf-8"), "html.parser")
+    heading = next(h for h in page.select("h3") if h.get_text() == "Под нагрузкой")
+    assert "выдерживает PyTorch fp32" in heading.find_next("ul").get_text()
+    assert "Наибольшая частота запросов" in heading.find_next("caption").get_text()
+    assert "PyTorch fp32: p99" in heading.find_next("img")["alt"]
+    before = BeautifulSoup((run / "report.html").read_text(encoding="utf-8"), "html.parser")
+    assert "это делает bench serve" in before.get_text()

@@ -1,0 +1,233 @@
+"""From JPEG files to answers: rates exact on a fake clock, one short real run whose answers are right, what is told."""
+
+import os
+
+import pytest
+import torch
+from bs4 import BeautifulSoup
+from helpers.made import GPU, LOAD, MACHINE, FakeClock, end_to_end, pipelined
+from helpers.pictures import write
+
+from bench_lib.cli import main
+from bench_lib.cli.parser import PARAMS
+from bench_lib.core.case import Case
+from bench_lib.core.engine import build_engine, compute_device
+from bench_lib.core.errors import InputError
+from bench_lib.core.grid import read_grid
+from bench_lib.engines.pytorch.builder import PyTorchEngine
+from bench_lib.report.sections import pipeline
+from bench_lib.results.pipeline import Pipeline, Pipelined, PipelineGrid
+from bench_lib.results.result_file import Absent, read_result, write_result
+from bench_lib.scenarios import pipeline as pipeline_module
+from bench_lib.scenarios import worker
+from bench_lib.scenarios.pipeline import (
+    Photos,
+    fill_and_infer,
+    images_per_second,
+    measure_pipeline_case,
+    photographs,
+    write_photo,
+)
+from bench_lib.scenarios.worker import attempt
+from bench_lib.text.language import NBSP
+from bench_lib.workload.images import imagenet_transform, synthetic_images
+from bench_lib.workload.network import load_network
+
+LIMITS = {"warmup_min_s": 0.01, "warmup_max_s": 0.2, "min_count": 3, "min_s": 0.02}
+GRID = PipelineGrid(**LOAD | {"batch_sizes": [2]}, workers=1, photos=4, window_s=0.1, limits=LIMITS)
+
+
+def text(markdown):
+    return markdown.data.replace(NBSP, " ")
+
+
+def told(folder, *cases, **fields):
+    write_result(end_to_end(*cases, **fields), folder)
+    return text(pipeline.pipeline_text(folder))
+
+
+def test_a_rate_counts_what_comes_after_what_was_prepared_ahead():
+    clock, steps = FakeClock(), []
+
+    def step():
+        clock.now += 2**-7 if len(steps) < 3 else 2**-4
+        steps.append(clock.now)
+
+    assert images_per_second(step, images=4, seconds=1.0, ahead=3, clock=clock) == 4 * 16
+    assert len(steps) == 3 + 16
+    assert images_per_second(step, images=4, seconds=0.01, ahead=0, clock=clock) == 4 * 16
+
+
+@pytest.mark.parametrize(
+    ("rates", "slowest"), [((400, 9000, 1000), "decode"), ((4000, 900, 1000), "copy"), ((4000, 9000, 1000), "infer")]
+)
+def test_the_bottleneck_is_the_slowest_stage(rates, slowest):
+    assert pipelined(1, *rates).bottleneck == slowest
+
+
+def test_the_stages_allow_decoding_beside_copying_and_inference():
+    assert pipelined(1, decode=400.0, copy=3000.0, infer=1000.0).expected_ips == 400
+    assert pipelined(1, decode=4000.0, copy=3000.0, infer=1000.0).expected_ips == pytest.approx(750)
+
+
+def test_made_photographs_are_jpeg_of_the_size_asked_for_no_two_alike_and_gone_after():
+    from PIL import Image
+
+    with photographs(GRID) as paths:
+        assert len(paths) == 4
+        assert len({path.read_bytes() for path in paths}) == 4
+        with Image.open(paths[0]) as picture:
+            assert (picture.format, picture.size) == ("JPEG", (500, 375))
+        again = write_photo(paths[0].with_name("again.jpg"), 0, GRID)
+        assert again.read_bytes() == paths[0].read_bytes()
+    assert not paths[0].exists()
+
+
+def test_the_folders_own_images_are_taken_and_one_without_any_is_told(tmp_path):
+    files = write(tmp_path / "photos", 3)
+    grid = GRID.model_copy(update={"data": str(tmp_path / "photos")})
+    with photographs(grid) as paths:
+        assert paths == files
+    empty = grid.model_copy(update={"data": str(tmp_path / "none")})
+    with pytest.raises(InputError, match="there is no such folder"), photographs(empty):
+        pass
+
+
+@pytest.mark.parametrize("engine", ["pytorch", "onnx_runtime"])
+def test_what_is_answered_is_what_the_network_answers_to_the_files(tmp_path, engine):
+    paths = write(tmp_path, 2)
+    photos = Photos(paths, 32, torch.float32)
+    batch = torch.stack([photos[0], photos[3]])  # the third is the first again
+    prepared = imagenet_transform(32)
+    from torchvision.datasets.folder import default_loader
+
+    assert torch.equal(batch, torch.stack([prepared(default_loader(path)) for path in paths]))
+    case, model = Case(engine=engine, image_size=32, batch_size=2), load_network("resnet18", 0)
+    built = build_engine(case, model, synthetic_images(case, 0, compute_device()))
+    fill_and_infer(built, batch)
+    with torch.inference_mode():
+        torch.testing.assert_close(built.output().cpu(), model(batch), rtol=1e-2, atol=1e-3)
+
+
+def test_a_real_pipeline_is_measured_from_files_on(tmp_path, capsys):
+    (tmp_path / "grid.yaml").write_text(GRID.model_dump_json(exclude={"slurm"}))
+    command = ["pipeline", str(tmp_path / "grid.yaml"), "--output", str(tmp_path / "run")]
+    assert main.main(command) == 0
+    found = read_result(Pipeline, tmp_path / "run")
+    (one,) = found.cases
+    assert one.failed is None, one.failed.detail
+    assert (found.images, one.workers) == (4, 1)
+    assert 10_000 < found.image_bytes < 500_000
+    assert min(one.decode_ips, one.copy_ips, one.infer_ips, one.whole_ips) > 0
+    assert one.case.id in capsys.readouterr().out
+
+
+def in_this_process(photos, batch_size, **_):
+    """Batches as PyTorch's DataLoader makes them, whose handler of signals would stay in this process."""
+    while True:
+        yield torch.stack([photos[number] for number in range(batch_size)])
+
+
+def test_an_engine_that_answers_something_else_is_a_row_with_its_reason(tmp_path, monkeypatch):
+    monkeypatch.setattr(worker, "run_in_process", attempt)
+    monkeypatch.setattr(pipeline_module, "DataLoader", in_this_process)
+    monkeypatch.setattr(PyTorchEngine, "output", lambda _: torch.ones(2, 1000))
+    failed = measure_pipeline_case(GRID.cases()[0], GRID, write(tmp_path, 2), 1).failed
+    assert failed.reason.startswith("выход неточен: наибольшая относительная ошибка ")
+    assert failed.detail.startswith("the output is inexact: the largest relative error is ")
+
+
+def crash(*_):
+    os._exit(3)
+
+
+def test_a_case_that_crashes_or_cannot_run_is_a_row_with_its_reason(monkeypatch):
+    if not torch.cuda.is_available():
+        tf32 = Case(engine="pytorch", precision="tf32")
+        assert measure_pipeline_case(tf32, GRID, [], 1).failed.reason.startswith("TF32")
+    monkeypatch.setattr(worker, "attempt", crash)
+    crashed = measure_pipeline_case(GRID.cases()[0], GRID, [], 1)
+    assert crashed.failed.reason == "процесс измерения аварийно завершился"
+
+
+def test_an_interrupted_measurement_goes_on_and_until_then_the_report_says_what_is_left(tmp_path, monkeypatch):
+    asked = []
+
+    def measured(case, *_):
+        asked.append(case.batch_size)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return pipelined(batch=case.batch_size).model_copy(update={"case": case})
+
+    monkeypatch.setattr(pipeline_module, "measure_pipeline_case", measured)
+    (tmp_path / "load.yaml").write_text(str(LOAD | {"photos": 1}))
+    command = ["pipeline", str(tmp_path / "load.yaml"), "--output", str(tmp_path / "run")]
+    assert main.main(command) == 130
+    assert "Измерение прервано, не дошло до: PyTorch fp32, батч 4;" in text(pipeline.pipeline_text(tmp_path / "run"))
+    assert main.main(command) == 0
+    assert asked == [1, 4, 4]
+    assert "прервано" not in text(pipeline.pipeline_text(tmp_path / "run"))
+
+
+def test_a_folder_without_images_is_one_sentence(tmp_path, capsys):
+    lines = [f"{name}: {value}" for name, value in LOAD.items()]
+    (tmp_path / "grid.yaml").write_text("\n".join([*lines, f"data: {tmp_path / 'none'}"]))
+    assert main.main(["pipeline", str(tmp_path / "grid.yaml"), "--output", str(tmp_path / "run")]) == 2
+    assert "there is no such folder" in capsys.readouterr().err
+
+
+def test_the_pipeline_in_params_is_valid():
+    assert read_grid(PARAMS / "pipeline.yaml", PipelineGrid).batch_sizes == [1, 8, 64]
+
+
+def test_without_a_measurement_one_line_says_how_to_make_it(tmp_path):
+    assert text(pipeline.pipeline_text(tmp_path)) == (
+        "- Путь от файлов JPEG до ответов не измерен; это делает `bench pipeline params/load/pipeline.yaml --output "
+        "RUN`, где RUN — папка этого отчёта."
+    )
+    assert pipeline.pipeline_table(tmp_path).data == pipeline.pipeline_figure(tmp_path, tmp_path / "no.png").data == ""
+
+
+def test_the_bottleneck_at_each_batch_and_what_is_left_of_the_bare_engine_are_told(tmp_path):
+    said = told(tmp_path, pipelined(1, infer=300.0, whole=250.0), pipelined(8), pipelined(64, whole=395.0))
+    assert "Медленнее всего: декодирование и подготовка — при батче 8 и 64; инференс — при батче 1." in said
+    assert "не больше 395 изобр./с (батч 64): это 40 % от того" in said
+    assert "таких процессов нужно около 10, если каждый добавит столько же" in said
+    bare = told(tmp_path, pipelined(1, infer=300.0, whole=250.0))
+    assert "процессов нужно" not in bare
+    assert "при батче 1" in bare
+
+
+def test_how_near_the_whole_comes_to_its_stages_is_told_and_who_shares_cores(tmp_path):
+    cases = pipelined(1, whole=200.0), pipelined(8, whole=400.0)
+    assert "достигает 50–100 % этого: здесь декодирование и инференс делят одни и те же ядра." in told(tmp_path, *cases)
+    said = told(tmp_path, *cases, machine=MACHINE | {"gpu": GPU})
+    assert "достигает 50–100 % этого." in said
+    assert "ядра" not in said
+
+
+def test_the_images_are_described_as_they_were(tmp_path):
+    said = told(tmp_path, pipelined())
+    assert "созданные для замера (64 файла JPEG 500×375, в среднем 100 КиБ" in said
+    assert "(как у torchvision для ImageNet) ведут 4 процесса" in said
+    grid = PipelineGrid(**LOAD, data="my <photos>")
+    said = told(tmp_path, pipelined(), grid=grid)
+    assert "из папки <code>my &#60;photos&#62;</code> (64 файла, в среднем 100 КиБ" in said
+
+
+def test_what_failed_is_named_and_the_table_and_figure_hold_the_rest(tmp_path):
+    failed = Pipelined(case=Case(engine="torch_tensorrt"), failed=Absent(reason="нет GPU", detail="no GPU"))
+    assert "Не измерены: Torch-TensorRT fp32, батч 1 — нет GPU." in told(tmp_path, pipelined(), pipelined(8), failed)
+    html = BeautifulSoup(pipeline.pipeline_table(tmp_path).to_html(), "html.parser")
+    rows = [[td.get_text().replace(NBSP, " ") for td in tr.select("td")] for tr in html.select("tbody tr")]
+    slowest = "декодирование и подготовка"
+    assert rows == [
+        ["PyTorch fp32", "1", "400", "10 000", "1 000", "390", "39 %", slowest],
+        ["PyTorch fp32", "8", "400", "10 000", "1 000", "390", "39 %", slowest],
+    ]
+    shown = BeautifulSoup(pipeline.pipeline_figure(tmp_path, tmp_path / "p.png").data, "html.parser")
+    assert "PyTorch fp32: 390 при батче 1, 390 при 8" in shown.img["alt"]
+    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+    nothing = told(tmp_path, failed)
+    assert "Не измерены" in nothing
+    assert pipeline.pipeline_table(tmp_path).data == ""
