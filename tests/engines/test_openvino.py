@@ -105,7 +105,7 @@ def test_half_precisions_are_summed_in_fp32(engine, precision):
 
 def test_importing_openvino_sends_nothing_and_starts_no_thread():
     code = (
-        "import sys, threading; from bench_lib.engines.openvino import builder as openvino; module = openvino.runtime(); "
+        "import sys, threading; from bench_lib.engines.openvino.builder import runtime; module = runtime(); "
         "sys.exit(sys.modules['openvino_telemetry'] is not None or threading.active_count() > 1 "
         "or 'stub' not in sys.modules['openvino.tools.ovc'].telemetry.__class__.__module__)"
     )
@@ -114,7 +114,8 @@ def test_importing_openvino_sends_nothing_and_starts_no_thread():
 
 def test_a_signal_is_handled_after_several_openvino_engines_are_gone():
     code = (
-        "import signal; from bench_lib.core.case import Case; from bench_lib.core.engine import build_engine, load_builder; "
+        "import signal; from bench_lib.core.case import Case; from bench_lib.core.engine import build_engine, "
+        "load_builder; "
         "from bench_lib.workload.images import synthetic_images; from bench_lib.workload.network import load_network; "
         "import torch; case = Case(engine='openvino', image_size=32); load_builder('openvino').check_support('fp32'); "
         "images = synthetic_images(case, 0, torch.device('cpu')); "

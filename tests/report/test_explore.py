@@ -76,7 +76,8 @@ def test_other_figures_keep_their_backend(tmp_path):
     write_run(tmp_path)
     code = (
         "import sys, matplotlib.pyplot as plt; from bench_lib.report.explore import explore_runs; "
-        "plt.switch_backend('svg'); explore_runs(sys.argv[1]); figure = plt.figure(); print(plt.get_backend(), type(figure.canvas).__name__)"
+        "plt.switch_backend('svg'); explore_runs(sys.argv[1]); figure = plt.figure(); "
+        "print(plt.get_backend(), type(figure.canvas).__name__)"
     )
     told = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
