@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -58,15 +56,6 @@ def test_environment_yml_takes_its_versions_from_the_pins_alone():
     assert (ROOT / constraint.removeprefix("--constraint ")).samefile(ROOT / "constraints.txt")
     extras = re.fullmatch(r"--editable \.\[(.+)\]", editable)[1].split(",")
     assert set(extras) <= set(PROJECT["optional-dependencies"])
-
-
-def test_a_report_needs_no_torch():
-    code = (
-        "import sys; from bench_lib import claims, conclusions, export, interpretation, methods, narrative, plots; "
-        "from bench_lib import neighbours, pipelines, plans, tables, under_load; "
-        "sys.exit('torch' in sys.modules or 'onnxruntime' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
 def rows_of(html):

@@ -1,4 +1,4 @@
-"""What goes wrong on a real machine, done to real processes and real notebooks. README has the table of these."""
+"""What goes wrong on a real machine, done to real processes: the table in docs/when-something-goes-wrong.md."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ import pytest
 from bench_lib.cli import main
 from bench_lib.core.grid import read_grid
 from bench_lib.results.run_folder import Run
-from bench_lib.sweep import execute
+from bench_lib.sweep import runner
 from bench_lib.sweep.execute import NOTEBOOKS
 from bench_lib.sweep.runner import shuffled_cases
 
@@ -43,7 +43,7 @@ def break_batch_2(tmp_path, monkeypatch, code):
     body = "if batch_size == 2:\n" + textwrap.indent(code, "    ")
     notebook.cells.insert(place, nbformat.v4.new_code_cell(body))
     nbformat.write(notebook, tmp_path / "measure.ipynb")
-    monkeypatch.setattr(execute, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(runner, "NOTEBOOKS", tmp_path)
 
 
 def statuses(folder):

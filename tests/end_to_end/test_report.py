@@ -215,7 +215,7 @@ def test_an_interrupt_says_how_to_go_on(tmp_path, monkeypatch, capsys):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bench_lib.sweep.runner.sweep", interrupt)
+    monkeypatch.setattr("bench_lib.sweep.runner.measure_grid", interrupt)
     output = Path(tmp_path / "run")
     assert main.main(["sweep", "params/smoke.yaml", "--output", str(output)]) == 130
     assert f"bench sweep params/smoke.yaml --output {output}" in capsys.readouterr().err

@@ -10,7 +10,6 @@ from bench_lib.core.grid import Grid
 from bench_lib.core.record import write_record
 from bench_lib.measure import system
 from bench_lib.results.run_folder import Run
-from bench_lib.sweep import execute as execute_module
 from bench_lib.sweep import runner
 from bench_lib.sweep.runner import measure_grid
 
@@ -35,7 +34,7 @@ def papermill(monkeypatch, at_batch_2=lambda: None):
             at_batch_2()
         write_record(record(batch=parameters["batch_size"]), Path(parameters["record_path"]))
 
-    monkeypatch.setattr(execute_module, "execute_notebook", execute)
+    monkeypatch.setattr(runner, "execute_notebook", execute)
     return asked
 
 
@@ -76,5 +75,5 @@ def test_a_record_counts_even_if_the_process_died_after_writing_it(run, monkeypa
         write_record(record(batch=parameters["batch_size"]), Path(parameters["record_path"]))
         raise DeadKernelError("died while shutting down")
 
-    monkeypatch.setattr(execute_module, "execute_notebook", execute)
+    monkeypatch.setattr(runner, "execute_notebook", execute)
     assert [r.status for r in measure_grid(GRID, run)] == ["ok"] * 3
