@@ -11,7 +11,6 @@ from bench_lib.core import intervals
 from bench_lib.core.case import Case, Limits
 from bench_lib.core.grid import Grid
 from bench_lib.core.record import Trial
-from bench_lib.measure import measure_case
 from bench_lib.report.sections.auto_precision import choices_text
 from bench_lib.results.run_folder import Run
 from bench_lib.sweep import auto_precision
@@ -71,7 +70,7 @@ def chosen(monkeypatch, answers):
         return record(precision=case.precision)
 
     monkeypatch.setattr(auto_precision, "try_precision", lambda *given: answers[given[1]])
-    monkeypatch.setattr(measure_case, "measure_case", measure)
+    monkeypatch.setattr(auto_precision, "measure_case", measure)
     return auto_precision.measure_auto(Case(engine="pytorch", precision="auto"), Limits(), 0), measured
 
 

@@ -128,13 +128,13 @@ def test_without_slurm_or_submitit_a_sentence_says_what_to_do(tmp_path, monkeypa
 def faked(monkeypatch, *answers):
     """Let squeue answer these in turn, the last for ever; tasks are 7_0, 7_1 …, and a second passes at each look."""
     answers, clock = list(answers), iter(range(10**6))
-    monkeypatch.setattr(slurm, "check_slurm", lambda: None)
-    monkeypatch.setattr(slurm, "query_tasks", lambda: answers.pop(0) if len(answers) > 1 else answers[0])
+    monkeypatch.setattr(slurm_module, "check_slurm", lambda: None)
+    monkeypatch.setattr(slurm_module, "query_tasks", lambda: answers.pop(0) if len(answers) > 1 else answers[0])
     monkeypatch.setattr(
         slurm_module, "submit_tasks", lambda cases, *_: {f"7_{i}": case for i, case in enumerate(cases)}
     )
-    monkeypatch.setattr(slurm.time, "sleep", lambda _: None)
-    monkeypatch.setattr(slurm.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(slurm_module.time, "sleep", lambda _: None)
+    monkeypatch.setattr(slurm_module.time, "monotonic", lambda: next(clock))
 
 
 def test_if_no_task_began_nothing_is_recorded(tmp_path, monkeypatch, capsys):
