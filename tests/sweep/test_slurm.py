@@ -144,8 +144,8 @@ def faked(monkeypatch, *answers):
     monkeypatch.setattr(
         slurm_module, "submit_tasks", lambda cases, *_: {f"7_{i}": case for i, case in enumerate(cases)}
     )
-    monkeypatch.setattr(slurm.time, "sleep", lambda _: None)
-    monkeypatch.setattr(slurm.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(slurm_module.time, "sleep", lambda _: None)
+    monkeypatch.setattr(slurm_module.time, "monotonic", lambda: next(clock))
 
 
 def test_if_no_task_began_nothing_is_recorded(tmp_path, monkeypatch, capsys):
