@@ -6,6 +6,7 @@ is left as it is, for the reader to refuse.
 
 import functools
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def upgraded_result(text: str) -> str:
     return upgraded(text, upgrade_absent)
 
 
-def upgraded(text: str, upgrade: Any) -> str:
+def upgraded(text: str, upgrade: Callable[[dict[str, Any]], dict[str, Any]]) -> str:
     """The JSON `text`, its object passed through `upgrade` if it is of version 1."""
     try:
         data = json.loads(text)
