@@ -6,8 +6,9 @@ from typing import Any
 from bench_lib.analysis import anomalies, roofline
 from bench_lib.core import intervals
 from bench_lib.core.case import AUTO, engine_label
+from bench_lib.core.reason import say
 from bench_lib.core.record import Memory, RealData, Record
-from bench_lib.text.language import mark, told, tr
+from bench_lib.text.language import mark, tr
 
 MIB = 2**20
 
@@ -44,12 +45,20 @@ def case_row(records: Sequence[Record], process_sd: float) -> dict[str, Any]:
         "engine": case.engine, "variant": case.variant, "label": label, "precision": case.precision,
         "precision_label": precision, "name": f"{label} {precision}",
         "image_size": case.image_size, "batch_size": case.batch_size,
-        "status": shown.status, "reason": told(shown.reason, shown.detail), "processes": len(measured),
+        "status": shown.status, "reason": record_reason(shown), "processes": len(measured),
         "extra_sd": process_sd if len(measured) == 1 else 0.0,
         "lost": [record for record in records if measured and record.status != "ok"],
         "disturbed": ", ".join(dict.fromkeys(words for record in measured for words in disturbances(record))),
     }  # fmt: skip
     return base | ABSENT | (measured_figures(measured, base["extra_sd"]) if measured else {})
+
+
+def record_reason(record: Record) -> str:
+    """Why a record has no figures; where `precision: auto` found none, with what each precision lacks."""
+    reason = say(record.reason)
+    if record.reason is None or record.reason.name != "no_precision_suitable":
+        return reason
+    return f"{reason} ({'; '.join(f'{trial.precision}: {say(trial.reason)}' for trial in record.trials)})"
 
 
 def measured_figures(records: Sequence[Record], extra_sd: float) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from bench_lib.analysis import roofline
 from bench_lib.analysis.case_row import case_row
 from bench_lib.core import intervals
 from bench_lib.core.case import AUTO, LABELS
@@ -58,9 +59,13 @@ class CaseTable:
 
 
 def tabulate(grid: Grid, records: list[Record], check: verdicts.SelfCheck | None = None) -> CaseTable:
-    """Tables of the records; all are from one machine. Raise `InputError` if they do not tell which."""
+    """Tables of the records, judged by `roofline.judged`; all are from one machine.
+
+    Raise `InputError` if they do not tell which.
+    """
     if not records[0].machine:
         raise InputError("the records do not tell what machine they are from; measure again with `bench sweep`")
+    records = [roofline.judged(record) for record in records]
     by_case = records_by_case(records)
     paces = {name: check is not None and verdicts.host_paced(processes) for name, processes in by_case.items()}
     checked = checked_paces(check, paces)

@@ -62,7 +62,7 @@ def speedup_trend(cases: pd.DataFrame, name: str) -> str:
 
 
 def failed_cases(report: CaseTable, why: Callable[[Record], object]) -> pd.DataFrame:
-    """The cases that failed and whose first record `why` holds for: its reason is the same in any language."""
+    """The cases that failed and whose first record `why` holds for."""
     first = {name: records[0] for name, records in records_by_case(report.records).items()}
     cases = report.cases[report.cases.status == "failed"]
     return cases.loc[[bool(why(first[name])) for name in cases.case]]

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import yaml
 
-from bench_lib.core.record import Record, Timing, Work
-from bench_lib.text.language import number
+from bench_lib.core.reason import Reason, because
+from bench_lib.core.record import Record, Work
 
 TABLE = Path(__file__).with_name("peaks.yaml")
 
@@ -20,7 +20,7 @@ CLOCK_HEADROOM = 1.3
 
 # Three TF32 products give the accuracy of one fp32 product (CUTLASS, example 27), and on an A100 they are faster.
 TF32_PRODUCTS = 3
-IMPOSSIBLE = "скорость невозможна"
+IMPOSSIBLE = ("impossible_latency", "impossible_throughput")  # reasons: what is faster than possible
 
 
 @dataclass(frozen=True)
@@ -86,25 +86,28 @@ def least_ms(work: Work, known: Peaks, precision: str) -> float:
     return work.flops_least / (tflops * CLOCK_HEADROOM) / 1e9
 
 
-def impossible_speed(
-    work: Work, timing: Timing, precision: str, gpu: Mapping[str, Any] | None, batch_size: int
-) -> tuple[str, str]:
-    """Say in Russian and in English that a figure is above what the GPU can do; both are empty if none is."""
+def judged(record: Record) -> Record:
+    """The record; a measured one whose speed is above what its GPU can do as a failed one, with that reason."""
+    reason = impossible_speed(record) if record.status == "ok" else None
+    return record.model_copy(update={"status": "failed", "reason": reason}) if reason else record
+
+
+def is_impossible(record: Record) -> bool:
+    """Whether a judged record failed for its speed."""
+    return record.reason is not None and record.reason.name in IMPOSSIBLE
+
+
+def impossible_speed(record: Record) -> Reason | None:
+    """Why a measured record's figure is above what the GPU can do; None where it is not, or where that is not known."""
+    gpu, timing, precision = record.machine.get("gpu"), record.timing, record.accuracy.actual_precision
     known = gpu_peaks(gpu)
-    if known is None:
-        return "", ""
+    if known is None or record.work is None:
+        return None
     by_latency_ms = statistics.median(timing.latency_ms)
     by_throughput_ms = statistics.median(1e3 * window.seconds / window.calls for window in timing.throughput)
-    fastest_ms, figure, english = min(
-        (by_latency_ms, "по задержке", "latency"), (by_throughput_ms, "по пропускной способности", "throughput")
-    )
-    limit_ms = least_ms(work, known, precision)
+    fastest_ms, name = min(zip((by_latency_ms, by_throughput_ms), IMPOSSIBLE, strict=True))
+    limit_ms = least_ms(record.work, known, precision)
     if fastest_ms >= limit_ms:
-        return "", ""
-    fps, most_fps = (1e3 * batch_size / ms for ms in (fastest_ms, limit_ms))
-    return (
-        f"{IMPOSSIBLE}: {number(fps, 0)} изображений/с {figure}, а {gpu['name']} в {precision} не может больше "
-        f"{number(most_fps, 0)}",
-        f"impossible speed: {fps:,.0f} images/s by {english}; {gpu['name']} can do no more than {most_fps:,.0f} in "
-        f"{precision}",
-    )
+        return None
+    ips, most = (1e3 * record.case.batch_size / ms for ms in (fastest_ms, limit_ms))
+    return because(name, ips=ips, gpu=gpu["name"], precision=precision, most=most)

@@ -76,7 +76,7 @@ def clock_lines(found: Clock) -> list[str]:
     for row in clock_rows(found):
         start = f"{row.case.id:34}{row.figure or '':11}{row.clock:24}"
         if row.ms is None:
-            lines.append(f"{start}  {row.absent.detail}")
+            lines.append(f"{start}  {row.absent}")
         elif row.ratio is None:
             lines.append(f"{start}{row.ms:10.4g}")
         else:

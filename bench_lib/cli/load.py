@@ -110,7 +110,7 @@ def pipeline_lines(found: Pipeline) -> list[str]:
              ]  # fmt: skip
     for one in found.cases:
         if one.failed:
-            lines.append(f"{one.case.id:{width}}{one.failed.detail}")
+            lines.append(f"{one.case.id:{width}}{one.failed}")
         else:
             stages = (one.decode_ips, one.copy_ips, one.infer_ips, one.whole_ips)
             rates = "".join(f"{per_second(stage):>11}" for stage in stages)
@@ -127,7 +127,7 @@ def scaling_lines(found: Scaling) -> list[str]:
         for one in scaled.crowds:
             start = f"{scaled.case.id:{width}}{f'{one.workers} {one.way}':14}"
             if one.failed:
-                lines.append(f"{start}{one.failed.detail}")
+                lines.append(f"{start}{one.failed}")
                 continue
             device, host = (
                 "—" if size is None else f"{size / 2**20:.0f}" for size in (one.device_bytes, one.host_bytes)
@@ -148,7 +148,7 @@ def serving_lines(found: Serving) -> list[str]:
         start = f"{served.case.id:{width}}"
         kept = best_point(served.points, limit)
         if served.failed:
-            lines.append(f"{start}{served.failed.detail}")
+            lines.append(f"{start}{served.failed}")
         elif kept is None:
             least = min(point.loadgen.p99_ms for point in served.points)
             lines.append(f"{start}no rate keeps p99 under {limit:g} ms; the least p99 was {least:.3g} ms")

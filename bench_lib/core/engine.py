@@ -23,6 +23,7 @@ from torch import nn
 
 from bench_lib.core.case import SLOWDOWN, Case, engine_names
 from bench_lib.core.errors import InputError, validated
+from bench_lib.core.reason import ReasonedError
 
 
 class Engine(Protocol):
@@ -46,16 +47,13 @@ class Engine(Protocol):
         """Put another batch, as `build` was given one, where the next calls read their input."""
 
 
-class Unavailable(Exception):
-    """This case cannot run here. `reason` is for the report's reader (Russian), `str()` in English for the terminal.
+class Unavailable(ReasonedError):
+    """This case cannot run here, and why. The field `command` is what would add the runtime, where one command does."""
 
-    `command` is what would add the runtime, where one command does.
-    """
-
-    def __init__(self, english: str, reason: str, command: str = "") -> None:
-        super().__init__(english)
-        self.reason = reason
-        self.command = command
+    @property
+    def command(self) -> str:
+        """The command that would add the runtime; empty where there is none."""
+        return str(self.reason.fields.get("command", ""))
 
 
 def load_builder(name: str) -> ModuleType:
@@ -73,9 +71,7 @@ def build_engine(case: Case, model: Any, images: torch.Tensor, calibration: torc
     """
     runtime, options = load_builder(case.engine), dict(case.options)
     if not isinstance(model, nn.Module) and not getattr(runtime, "TAKES_ONNX", False):
-        raise Unavailable("the model is an ONNX file, and this engine takes PyTorch networks alone",
-                          "сеть задана ONNX-файлом, а этот способ принимает только сети PyTorch "
-                          "(например, model: модуль:функция)")  # fmt: skip
+        raise Unavailable("onnx_file_not_taken")
     share = options.pop(SLOWDOWN, 0)
     more = (calibration,) if case.precision == "int8" else ()
     engine = runtime.build(model, images, case.precision, *more, **options)
@@ -106,19 +102,13 @@ def check_precision(precision: str) -> None:
     """Raise `Unavailable` where this machine's device has no such arithmetic."""
     if compute_device().type == "cuda":
         if precision in ("tf32", "bf16") and torch.cuda.get_device_capability() < (8, 0):
-            name = precision.upper()
-            raise Unavailable(f"{name} needs an NVIDIA GPU of compute capability 8.0 or newer",
-                              f"{name} есть только у GPU NVIDIA начиная с поколения Ampere")  # fmt: skip
+            raise Unavailable("needs_newer_gpu", precision=precision.upper())
         return
     if precision == "tf32":
-        raise Unavailable("TF32 exists only on NVIDIA GPUs, and there is none here",
-                          "TF32 есть только у GPU NVIDIA, а здесь расчёт идёт на процессоре")  # fmt: skip
-    if precision == "bf16" and not computes_bf16(torch.cpu.get_capabilities()):
-        raise Unavailable("this CPU has no bf16 arithmetic (no AVX512-BF16 or AMX-BF16) and would only emulate it",
-                          "процессор не считает в bf16 (нет AVX512-BF16 и AMX-BF16), а лишь эмулирует её")  # fmt: skip
-    if precision == "fp16" and not computes_fp16(torch.cpu.get_capabilities()):
-        raise Unavailable("this CPU has no fp16 arithmetic (no AVX512-FP16 or AMX-FP16) and would only emulate it",
-                          "процессор не считает в fp16 (нет AVX512-FP16 и AMX-FP16), а лишь эмулирует её")  # fmt: skip
+        raise Unavailable("tf32_needs_gpu")
+    computes = {"bf16": computes_bf16, "fp16": computes_fp16}.get(precision)
+    if computes and not computes(torch.cpu.get_capabilities()):
+        raise Unavailable("cpu_lacks_precision", precision=precision, extension=precision.upper())
 
 
 def computes_fp16(capabilities: dict[str, Any]) -> bool:

@@ -14,8 +14,11 @@ from bench_lib.core.case import Case, Limits, Precision
 from bench_lib.core.errors import InputError
 from bench_lib.core.files import read_text, write_text
 from bench_lib.core.machine import GpuState, Machine, Ran
+from bench_lib.core.reason import Reason
+from bench_lib.core.record_v1 import upgraded_record
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+READ_VERSIONS = "1 and 2"
 Milliseconds = Annotated[float, Field(ge=1e-6, le=1e10)]  # a nanosecond to four months
 Seconds = Annotated[float, Field(ge=0, le=1e7)]
 StoppedBy = Literal["noise", "time"]  # the figure was settled, or the time was up
@@ -117,32 +120,28 @@ class Work(_Noun):
 
 
 class Trial(_Noun):
-    """What `precision: auto` found at one precision: its speed and error, and why it was not taken (Russian).
-
-    `detail` says why it does not run in the runtime's own words, as a record's does.
-    """
+    """What `precision: auto` found at one precision: its speed and error, and why it was not taken (None: it was)."""
 
     precision: Precision
     latency_ms: Milliseconds | None = None  # None: it does not run here
     max_relative_error: float | None = None
-    reason: str = ""
-    detail: str = ""
+    reason: Reason | None = None
 
 
 class Record(_Noun):
-    """One attempted case: figures where `status` is `ok`, otherwise a `reason` for the report's (Russian) reader.
+    """One attempted case: figures where `status` is `ok`, otherwise the `reason` why there are none.
 
     `detail` keeps the runtime's own words or a traceback, `ran` what the engine says of itself (device, provider,
     precision, options), `machine` what it ran on.
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     case: Case
     limits: Limits
     seed: int
     started_at: str
     status: Literal["ok", "skipped", "failed"]
-    reason: str = ""
+    reason: Reason | None = None
     detail: str = ""
     import_s: dict[str, Seconds] = {}  # by module, in a fresh interpreter; empty where it was not seen
     build_s: Seconds | None = None
@@ -150,7 +149,7 @@ class Record(_Noun):
     memory: Memory | None = None
     accuracy: Accuracy | None = None
     energy: Energy | None = None
-    energy_absent: str = ""  # why there is none (Russian)
+    energy_absent: Reason | None = None  # why there is none
     work: Work | None = None
     data: RealData | None = None  # None: the images were synthetic
     gpu_idle: GpuState | None = None  # `machine.gpu_state` before anything is sent to the GPU
@@ -179,11 +178,11 @@ def read_record(path: Path) -> Record:
     """Read a record; raise `InputError` with one sentence if it is half-written, foreign, or of another version."""
     text = read_text(path, "delete it and run the sweep again")
     try:
-        record = Record.model_validate_json(text)
+        record = Record.model_validate_json(upgraded_record(text))
     except ValidationError as error:
         raise InputError(f"{path}: {_not_a_record(text, error)}") from None
     if "schema_version" not in record.model_fields_set:
-        raise InputError(f"{path}: {_other_version(None)}")
+        raise InputError(f"{path}: {other_version(None)}; use the version that wrote it")
     return record
 
 
@@ -195,15 +194,15 @@ def _not_a_record(text: str, error: ValidationError) -> str:
     with contextlib.suppress(ValueError, RecursionError):
         data = json.loads(text)
         version = data.get("schema_version") if isinstance(data, dict) else None
-        if version != SCHEMA_VERSION:
-            return _other_version(version)
+        if version not in (1, SCHEMA_VERSION):
+            return f"{other_version(version)}; use the version that wrote it"
     where = ".".join(map(str, first["loc"]))
     return f"not a record ({reprlib.repr(where)[1:-1]}: {first['msg']}); delete it and run the sweep again"
 
 
-def _other_version(version: Any) -> str:
-    given = reprlib.repr(version)
-    return f"schema_version is {given}, this code reads {SCHEMA_VERSION}; use the version that wrote it"
+def other_version(version: Any) -> str:
+    """That a file is of a version that is not read here, and which are."""
+    return f"schema_version is {reprlib.repr(version)}, this code reads {READ_VERSIONS}"
 
 
 def now() -> str:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench_lib.core.engine import Engine
+from bench_lib.core.reason import ReasonedError
 from bench_lib.core.record import Energy
 from bench_lib.core.timing import Clock
 from bench_lib.measure.system import nvml
-from bench_lib.text.language import tr
 
 LEAST_S = 1.0  # a counter moves every 20 to 100 ms
 PATIENCE_S = 0.5  # for a counter's next step; one that does not move for so long counts nothing
@@ -18,8 +18,8 @@ POWERCAP = Path("/sys/class/powercap")
 Counter = Callable[[], float]  # joules since some time in the past
 
 
-class NoCounter(Exception):
-    """There is no counter to read. `str()` is the reason for the report's reader, in the report's language."""
+class NoCounter(ReasonedError):
+    """There is no counter to read, and why."""
 
 
 def measure_energy(
@@ -49,7 +49,7 @@ def next_step(engine: Engine, calls: int, counter: Counter, clock: Clock, least_
         if joules != before and now - start >= least_s:
             return joules, now, sent
         if now - start > least_s + PATIENCE_S and joules == before:
-            raise NoCounter(tr("the energy counter does not move under load"))
+            raise NoCounter("energy_stands_still")
         if now - start < least_s:
             before = joules
 
@@ -59,11 +59,11 @@ def gpu_counter() -> Iterator[Counter]:
     """The GPU's own counter, as NVML tells; from the Volta generation on."""
     with nvml() as (api, handle):
         if api is None:
-            raise NoCounter(tr("the GPU driver does not answer NVML queries"))
+            raise NoCounter("nvml_does_not_answer")
         try:
             api.nvmlDeviceGetTotalEnergyConsumption(handle)
         except api.NVMLError as error:
-            raise NoCounter(f"{tr('the GPU driver does not report energy')} ({error})") from None
+            raise NoCounter("driver_tells_no_energy", error=str(error)) from None
         yield lambda: api.nvmlDeviceGetTotalEnergyConsumption(handle) / 1e3
 
 
@@ -72,12 +72,12 @@ def cpu_counter() -> Iterator[Counter]:
     """The counters of all processor packages (RAPL), where the system lets them be read."""
     packages = [zone for zone in sorted(POWERCAP.glob("*:*")) if (zone / "name").read_text().startswith("package")]
     if not packages:
-        raise NoCounter(tr("this processor has no energy counter (RAPL) that the system can see"))
+        raise NoCounter("no_rapl")
     counts = [Unrolled(zone) for zone in packages]
     try:
         counts[0]()
     except PermissionError:
-        raise NoCounter(tr("only the administrator can read the processor's energy counter (RAPL)")) from None
+        raise NoCounter("rapl_is_closed") from None
     yield lambda: sum(count() for count in counts)
 
 

@@ -11,10 +11,10 @@ from bench_lib.core.import_time import SECONDS  # isort: skip  # before torch, w
 
 import torch
 
-from bench_lib.analysis import roofline
 from bench_lib.core.case import Case, Limits
 from bench_lib.core.engine import Engine, Unavailable, build_engine, compute_device, load_builder
 from bench_lib.core.intervals import median
+from bench_lib.core.reason import Reason, because
 from bench_lib.core.record import Accuracy, Energy, Memory, Record, Timing
 from bench_lib.core.timing import Clock, time_engine
 from bench_lib.measure import accuracy, energy, memory, system
@@ -33,7 +33,7 @@ def measure_case(case: Case, limits: Limits, seed: int = 0, clock: Clock = time.
     try:
         return Record(**base, **measured_fields(case, limits, seed, clock))
     except Unavailable as error:
-        return Record(**base, status="skipped", reason=error.reason, detail=str(error))
+        return Record(**base, status="skipped", reason=error.reason)
     except Exception as error:  # a runtime may raise anything; the sweep goes on and the record keeps it
         return Record(**base, status="failed", reason=failure_reason(error), detail=traceback.format_exc())
 
@@ -83,8 +83,10 @@ def measured_fields(case: Case, limits: Limits, seed: int, clock: Clock) -> dict
     else:
         output, (expected, name) = engine.output(), accuracy.reference(model, images, device)
     compared = accuracy.compare(output, expected, name, case.precision, engine.ran.get("kernels"))
-    counted = count_work(case, model)
-    fields = {
+    reason = None if accuracy.is_acceptable(compared) else inaccuracy(compared)
+    return {
+        "status": "failed" if reason else "ok",
+        "reason": reason,
         "import_s": {name: SECONDS[name] for name in runtime.IMPORTS if name in SECONDS},
         "build_s": build_s,
         "timing": timing,
@@ -92,26 +94,20 @@ def measured_fields(case: Case, limits: Limits, seed: int, clock: Clock) -> dict
         "accuracy": compared,
         "energy": joules,
         "energy_absent": joules_absent,
-        "work": counted,
+        "work": count_work(case, model),
         "data": real.facts(copy_times_ms(images, case.precision, device, clock)) if real else None,
         "gpu_idle": gpu_idle,
         "gpu_busy": gpu_busy,
         "ran": engine.ran,
     }
-    if accuracy.is_acceptable(compared):
-        gpu = system.gpu() if counted else None
-        reason, detail = roofline.impossible_speed(counted, timing, compared.actual_precision, gpu, case.batch_size)
-    else:
-        reason, detail = inaccuracy(compared)
-    return {"status": "failed" if reason else "ok", "reason": reason, "detail": detail, **fields}
 
 
-def count_energy(engine: Engine, case: Case, timing: Timing, on_gpu: bool) -> tuple[Energy | None, str]:
-    """The case's energy, or why it cannot be counted (Russian)."""
+def count_energy(engine: Engine, case: Case, timing: Timing, on_gpu: bool) -> tuple[Energy | None, Reason | None]:
+    """The case's energy, or why it cannot be counted."""
     try:
-        return energy.measure_energy(engine, case.batch_size, median(timing.latency_ms) / 1e3, on_gpu), ""
+        return energy.measure_energy(engine, case.batch_size, median(timing.latency_ms) / 1e3, on_gpu), None
     except energy.NoCounter as error:
-        return None, str(error)
+        return None, error.reason
 
 
 def busy_state(engine: Engine, timing: Timing) -> dict[str, Any] | None:
@@ -123,29 +119,25 @@ def busy_state(engine: Engine, timing: Timing) -> dict[str, Any] | None:
     return state
 
 
-def inaccuracy(compared: Accuracy) -> tuple[str, str]:
-    """Say in Russian and in English how far an output is from the reference."""
+def inaccuracy(compared: Accuracy) -> Reason:
+    """How far an output is from the reference."""
     if compared.max_relative_error is None:
-        return "выход содержит бесконечность или NaN", "the output holds infinity or NaN"
-    error, allowed = (f"{value:.1e}" for value in (compared.max_relative_error, compared.tolerance))
-    agreement = f"{100 * compared.top1_agreement:.0f}"
-    return (
-        f"выход неточен: наибольшая относительная ошибка {error} при допуске {allowed}, ".replace(".", ",")
-        + f"совпадение первого класса {agreement} %",
-        f"the output is inexact: the largest relative error is {error}, {allowed} is allowed; the first class agrees "
-        f"for {agreement}%",
-    )
+        return because("not_finite")
+    return because("inexact", error=compared.max_relative_error, allowed=compared.tolerance,
+                   agreement=compared.top1_agreement)  # fmt: skip
 
 
-def failure_reason(error: Exception) -> str:
-    """Say to the report's reader (Russian) why a case failed, with the runtime's own words."""
-    if reason := getattr(error, "reason", ""):
+def failure_reason(error: Exception) -> Reason:
+    """Why a case failed, with the runtime's own words."""
+    reason = getattr(error, "reason", None)  # errors of Python have one too, a text
+    if isinstance(reason, Reason):
         return reason
     words = " ".join(str(error).split())
     if shortage := OUT_OF_MEMORY.search(words):
-        return f"не хватило памяти: {shorten_error(words[shortage.start() :])}"
-    kind = "не хватило памяти" if isinstance(error, MemoryError) else f"ошибка {type(error).__name__}"
-    return f"{kind}: {shorten_error(words)}"
+        return because("out_of_memory", words=shorten_error(words[shortage.start() :]))
+    if isinstance(error, MemoryError):
+        return because("out_of_memory", words=shorten_error(words))
+    return because("runtime_error", kind=type(error).__name__, words=shorten_error(words))
 
 
 def shorten_error(words: str) -> str:

@@ -8,13 +8,13 @@ import math
 from pathlib import Path
 from typing import Any
 
+from bench_lib.analysis.case_row import record_reason
 from bench_lib.analysis.case_table import CaseTable
 from bench_lib.analysis.columns import COLUMNS, Column
 from bench_lib.core.files import write_text
 from bench_lib.core.record import Record
 from bench_lib.report.sections import pipeline, scaling, serving, tuning
 from bench_lib.report.sections.charts import fps_vs_batch, fps_vs_image_size, latency_vs_throughput, speedup_map
-from bench_lib.text.language import told
 
 FIGURES = {  # of the table
     "fps_vs_image_size": fps_vs_image_size,
@@ -59,7 +59,7 @@ def plain_value(value: Any) -> Any:
     if isinstance(value, list):
         return [plain_value(item) for item in value]
     if isinstance(value, Record):
-        return f"{value.case.repeat}: {told(value.reason, value.detail)}"
+        return f"{value.case.repeat}: {record_reason(value)}"
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 from pandas.io.formats.style import Styler
 
-from bench_lib.analysis.case_row import case_row
+from bench_lib.analysis import roofline
+from bench_lib.analysis.case_row import case_row, record_reason
 from bench_lib.analysis.case_table import STATUS
 from bench_lib.core.record import Record
-from bench_lib.text.language import mark, number, told, tr
+from bench_lib.text.language import mark, number, tr
 from bench_lib.text.markup import quoted
 from bench_lib.text.numbers import percent, scientific
 
@@ -51,10 +52,11 @@ def in_words(values: pd.Series, words: Mapping[str, str]) -> pd.Series:
 
 def record_card(record: Record) -> Styler:
     """One record for a person to read, in measure.ipynb."""
+    record = roofline.judged(record)
     figures = case_row([record], 0.0)
     rows = {
         tr("Configuration"): record.case.id, tr("Status"): tr(STATUS[record.status]),
-        tr("Reason"): told(record.reason, record.detail),
+        tr("Reason"): record_reason(record),
     }  # fmt: skip
     if record.status == "ok":
         rows |= {

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from bench_lib.core import intervals
 from bench_lib.core.case import Case
 from bench_lib.core.intervals import Interval
+from bench_lib.core.reason import Reason
 from bench_lib.core.record import Count, Milliseconds
-from bench_lib.results.result_file import Absent, ResultFile, read_result
+from bench_lib.results.result_file import ResultFile, read_result
 
 OURS, TIMER, EVENTS, LOADGEN = "bench", "torch.utils.benchmark", "CUDA events", "MLPerf LoadGen"  # clocks
 Figure = Literal["latency", "throughput"]
@@ -32,9 +33,9 @@ class CaseClock(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     case: Case
-    failed: Absent | None = None
+    failed: Reason | None = None
     ms: dict[Figure, dict[str, Rounds]] = {}
-    absent: dict[str, Absent] = {}
+    absent: dict[str, Reason] = {}
     overhead_ns: dict[Figure, Annotated[float, Field(ge=0, le=1e12)]] = {}
 
     @model_validator(mode="after")
@@ -68,7 +69,7 @@ class ClockRow:
     ms: float | None = None
     ratio: Interval | None = None
     agreement: Agreement | None = None
-    absent: Absent | None = None
+    absent: Reason | None = None
 
 
 def agreement_goal(case: Case) -> float:

@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bench_lib.core.case import Case
+from bench_lib.core.reason import Reason
 from bench_lib.core.record import Bytes, Count
 from bench_lib.results.load_grid import LoadGrid, PerSecond
-from bench_lib.results.result_file import Absent, ResultFile, check_complete
+from bench_lib.results.result_file import ResultFile, check_complete
 
 Stage = Literal["decode", "copy", "infer"]
 Side = Annotated[int, Field(ge=1, le=20_000)]
@@ -41,7 +42,7 @@ class Pipelined(BaseModel):
     copy_ips: PerSecond | None = None
     infer_ips: PerSecond | None = None
     whole_ips: PerSecond | None = None
-    failed: Absent | None = None
+    failed: Reason | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> "Pipelined":

@@ -13,6 +13,8 @@ from bench_lib.core.errors import InputError
 from bench_lib.core.files import read_text, write_text
 from bench_lib.core.grid import Grid
 from bench_lib.core.machine import Machine
+from bench_lib.core.record import other_version
+from bench_lib.core.record_v1 import upgraded_result
 from bench_lib.results.run_folder import identity
 
 
@@ -22,16 +24,9 @@ class ResultFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
     file: ClassVar[str]
     command: ClassVar[str]
-    schema_version: Literal[1]  # an unknown one is refused
+    schema_version: Literal[2]  # an unknown one is refused
     started_at: str
     machine: Machine
-
-
-class Absent(BaseModel):
-    """Why there is no figure: `reason` for the report's reader (Russian), `detail` for the terminal's (English)."""
-
-    reason: str
-    detail: str
 
 
 def check_complete(case: BaseModel, *names: str) -> None:
@@ -59,11 +54,14 @@ def read_result(kind: type[Kind], folder: str | Path) -> Kind | None:
     remedy = f"delete it, or write it anew with `{kind.command}`"
     text = read_text(path, remedy)
     try:
-        return kind.model_validate_json(text)
+        return kind.model_validate_json(upgraded_result(text))
     except ValidationError as error:
         first = error.errors()[0]
         where = reprlib.repr(".".join(map(str, first["loc"])))[1:-1]
-        raise InputError(f"{path}: not a check ({where}: {first['msg']}); {remedy}") from None
+        fault = f"{where}: {first['msg']}"
+        if where == "schema_version" and first["type"] == "literal_error":
+            fault = other_version(first["input"])
+        raise InputError(f"{path}: not a check ({fault}); {remedy}") from None
 
 
 def read_begun(kind: type[Kind], grid: Grid, on: dict, folder: Path) -> Kind | None:

@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bench_lib.core.case import Case
+from bench_lib.core.reason import Reason
 from bench_lib.core.record import Bytes, Count, Milliseconds
 from bench_lib.results.load_grid import LoadGrid, PerSecond
-from bench_lib.results.result_file import Absent, ResultFile, check_complete
+from bench_lib.results.result_file import ResultFile, check_complete
 
 Way = Literal["processes", "threads"]
 Workers = Annotated[int, Field(ge=1, le=256)]
@@ -51,7 +52,7 @@ class Crowd(BaseModel):
     busy: float | None = Field(None, ge=0, le=2)
     device_bytes: Bytes | None = None
     host_bytes: Bytes | None = None
-    failed: Absent | None = None
+    failed: Reason | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> "Crowd":

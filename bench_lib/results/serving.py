@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bench_lib.core.case import Case, Images
+from bench_lib.core.reason import Reason
 from bench_lib.core.record import Bytes, Count, Milliseconds
 from bench_lib.results.load_grid import LoadGrid, PerSecond
-from bench_lib.results.result_file import Absent, ResultFile, check_complete
+from bench_lib.results.result_file import ResultFile, check_complete
 
 HELD_LIMITS = 20
 QUEUE_P99_MS = 10.0  # the limit of the queue itself, before an engine that does nothing
@@ -89,7 +90,7 @@ class Served(BaseModel):
     call_ms: dict[Images, Milliseconds] = {}
     device_bytes: Bytes | None = None
     points: list[Point] = []
-    failed: Absent | None = None
+    failed: Reason | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> "Served":

@@ -15,11 +15,12 @@ from bench_lib.core.errors import InputError
 from bench_lib.core.files import write_text
 from bench_lib.core.grid import Grid
 from bench_lib.core.intervals import median
+from bench_lib.core.reason import Reason
 from bench_lib.core.record import now
 from bench_lib.core.timing import batch_times_ms, overhead_ns
 from bench_lib.measure import system
 from bench_lib.results.clock import EVENTS, LEAST_ROUNDS, LOADGEN, OURS, TIMER, CaseClock, Clock
-from bench_lib.results.result_file import Absent, write_result
+from bench_lib.results.result_file import write_result
 from bench_lib.scenarios import loadgen
 from bench_lib.scenarios.worker import build_for_thread, run_in_process
 
@@ -89,8 +90,7 @@ def time_mlperf(subject: Subject) -> dict[str, float]:
 def check_gpu() -> None:
     """Raise `Unavailable` without a GPU."""
     if compute_device().type != "cuda":
-        raise Unavailable("CUDA events need an NVIDIA GPU, and there is none here",
-                          "события CUDA есть только у GPU NVIDIA, а здесь расчёт идёт на процессоре")  # fmt: skip
+        raise Unavailable("events_need_gpu")
 
 
 CLOCKS = {OURS: time_ours, TIMER: time_torch_timer, EVENTS: time_cuda_events, LOADGEN: time_mlperf}
@@ -110,7 +110,7 @@ def check_clock(grid: Grid, folder: Path, rounds: int = 12) -> Clock:
     if any(summaries):
         write_text(folder / "loadgen.txt", "\n".join(summaries))
         versions[LOADGEN] = loadgen.version()
-    found = Clock(schema_version=1, started_at=started_at, machine=on, rounds=rounds, versions=versions, cases=cases)
+    found = Clock(schema_version=2, started_at=started_at, machine=on, rounds=rounds, versions=versions, cases=cases)
     write_result(found, folder)
     return found
 
@@ -121,7 +121,7 @@ def clock_case(case: Case, grid: Grid, rounds: int) -> tuple[CaseClock, str]:
     What goes wrong with the case is kept in it.
     """
     found = run_in_process(time_case, case, grid.limits, grid.seed, rounds)
-    return (CaseClock(case=case, failed=found), "") if isinstance(found, Absent) else found
+    return (CaseClock(case=case, failed=found), "") if isinstance(found, Reason) else found
 
 
 def time_case(case: Case, limits: Limits, seed: int, rounds: int) -> tuple[CaseClock, str]:
@@ -144,13 +144,12 @@ def time_case(case: Case, limits: Limits, seed: int, rounds: int) -> tuple[CaseC
     return timed, "\n".join(f"{case.id}\n{summary}" for summary in subject.log)
 
 
-def absent_clocks() -> dict[str, Absent]:
+def absent_clocks() -> dict[str, Reason]:
     """The clocks that cannot be used here, and why."""
     absent = {}
     for name, check in NEEDS.items():
         try:
             check()
         except Unavailable as error:
-            command = f"; {error.command}" if error.command else ""
-            absent[name] = Absent(reason=error.reason + command, detail=str(error) + command)
+            absent[name] = error.reason
     return absent

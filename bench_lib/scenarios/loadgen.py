@@ -25,8 +25,7 @@ def check_loadgen() -> None:
     try:
         import mlperf_loadgen  # noqa: F401
     except ImportError as error:
-        raise Unavailable(f"MLPerf LoadGen is not installed ({error})",
-                          f"MLPerf LoadGen не установлен ({error})", COMMAND) from None  # fmt: skip
+        raise Unavailable("loadgen_not_installed", error=str(error), command=COMMAND) from None
 
 
 def version() -> str:

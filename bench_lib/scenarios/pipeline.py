@@ -13,11 +13,12 @@ from tqdm import tqdm
 
 from bench_lib.core.case import Case
 from bench_lib.core.engine import Engine, compute_device, data_type
+from bench_lib.core.reason import Reason
 from bench_lib.core.record import now
 from bench_lib.core.timing import Clock, batch_times_ms
 from bench_lib.measure import system
 from bench_lib.results.pipeline import Pipeline, Pipelined, PipelineGrid
-from bench_lib.results.result_file import Absent, read_begun, write_result
+from bench_lib.results.result_file import read_begun, write_result
 from bench_lib.scenarios.worker import build_for_thread, check_answers, run_in_process
 from bench_lib.workload.images import check_folder, image_paths, imagenet_transform
 
@@ -56,7 +57,7 @@ def measure_pipeline(grid: PipelineGrid, folder: Path) -> Pipeline:
         size = round(sum(path.stat().st_size for path in paths) / len(paths))
         for case in tqdm([case for case in grid.cases() if case.id not in done], unit="case", dynamic_ncols=True):
             found.append(measure_pipeline_case(case, grid, paths, workers))
-            written = Pipeline(schema_version=1, started_at=now(), machine=on, grid=grid, images=len(paths),
+            written = Pipeline(schema_version=2, started_at=now(), machine=on, grid=grid, images=len(paths),
                                image_bytes=size, cases=found)  # fmt: skip
             write_result(written, folder)
     return written
@@ -86,7 +87,7 @@ def write_photo(path: Path, seed: int, grid: PipelineGrid) -> Path:
 def measure_pipeline_case(case: Case, grid: PipelineGrid, paths: Sequence[Path], workers: int) -> Pipelined:
     """The case in a fresh process; what goes wrong is kept in it."""
     found = run_in_process(pipeline_rates, case, grid, paths, workers)
-    return Pipelined(case=case, failed=found) if isinstance(found, Absent) else found
+    return Pipelined(case=case, failed=found) if isinstance(found, Reason) else found
 
 
 def pipeline_rates(case: Case, grid: PipelineGrid, paths: Sequence[Path], workers: int) -> Pipelined:

@@ -16,12 +16,15 @@ from tqdm import tqdm
 from bench_lib.core import intervals
 from bench_lib.core.case import Case
 from bench_lib.core.engine import Engine
+from bench_lib.core.errors import error_text
+from bench_lib.core.reason import Reason, because
 from bench_lib.core.record import now
 from bench_lib.core.timing import call_ms, warm_up
 from bench_lib.measure import memory, system
-from bench_lib.results.result_file import Absent, read_begun, write_result
+from bench_lib.measure.measure_case import failure_reason
+from bench_lib.results.result_file import read_begun, write_result
 from bench_lib.results.scaling import Crowd, Scaled, Scaling, ScalingGrid, Way
-from bench_lib.scenarios.worker import DIED, absent_because, build_for_thread, check_answers
+from bench_lib.scenarios.worker import build_for_thread, check_answers
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ def measure_scaling(grid: ScalingGrid, folder: Path) -> Scaling:
     for case, way, count in tqdm(left, unit="crowd", dynamic_ncols=True):
         crowds.setdefault(case.id, []).append(measure_crowd(case, way, count, grid, on["cores"]))
         scaled = [Scaled(case=one, crowds=crowds[one.id]) for one in cases if one.id in crowds]
-        found = Scaling(schema_version=1, started_at=now(), machine=on, grid=grid, cases=scaled)
+        found = Scaling(schema_version=2, started_at=now(), machine=on, grid=grid, cases=scaled)
         write_result(found, folder)
     return found
 
@@ -86,8 +89,8 @@ def measure_crowd(case: Case, way: Way, workers: int, grid: ScalingGrid, cores: 
         if failed:
             return Crowd(way=way, workers=workers, cores=each, failed=failed)
     except (OSError, psutil.Error) as error:  # a worker that has died, or one that the system did not start
-        return Crowd(way=way, workers=workers, cores=each, failed=Absent(
-            reason=DIED, detail=str(error)))  # fmt: skip
+        failed = because("process_crashed_with", error=error_text(error))
+        return Crowd(way=way, workers=workers, cores=each, failed=failed)
     finally:
         for process in started:
             process.kill()
@@ -96,9 +99,9 @@ def measure_crowd(case: Case, way: Way, workers: int, grid: ScalingGrid, cores: 
                  device_bytes=None if used is None else max(0, used - idle), host_bytes=host)  # fmt: skip
 
 
-def first_absent(answers: list[Any]) -> Absent | None:
+def first_absent(answers: list[Any]) -> Reason | None:
     """The first of the answers that says why there are no figures."""
-    return next((answer for answer in answers if isinstance(answer, Absent)), None)
+    return next((answer for answer in answers if isinstance(answer, Reason)), None)
 
 
 def crowd_figures(works: list[WorkerTimes], batch_size: int, shares: list[float] | None, cores: int) -> dict[str, Any]:
@@ -122,20 +125,20 @@ def tell_workers(links: list[Connection], word: str) -> None:
 
 
 def hear_worker(link: Connection, timeout_s: float) -> Any:
-    """What a worker sends; `Absent` if it says nothing in time or has died."""
+    """What a worker sends; a `Reason` if it says nothing in time or has died."""
     try:
         if link.poll(timeout_s):
             return link.recv()
     except EOFError:
-        return Absent(reason=DIED, detail="the process died")
-    return Absent(reason=f"измерение не закончилось за {timeout_s:g} с", detail=f"no answer within {timeout_s:g} s")
+        return because("process_crashed")
+    return because("timed_out", seconds=timeout_s)
 
 
 def run_worker(link: Connection, case: Case, grid: ScalingGrid, threads: int, cores: int) -> None:
     """In a fresh process: build in each thread and say that it is ready; when told, infer and send what was done.
 
     When told again, since the parent looks at the memory first, check each engine's output and send None. Where
-    something goes wrong, `Absent` is sent instead, and nothing after it.
+    something goes wrong, a `Reason` is sent instead, and nothing after it.
     """
     step, go, check = threading.Semaphore(0), threading.Event(), threading.Event()
     one_at_a_time, works, faults = threading.Lock(), [], []
@@ -160,7 +163,7 @@ def run_worker(link: Connection, case: Case, grid: ScalingGrid, threads: int, co
         """Once all threads have come a step further, send the answer, or what went wrong; then wait for a word."""
         for _ in running:
             step.acquire()
-        link.send(absent_because(faults[0]) if faults else answer())
+        link.send(failure_reason(faults[0]) if faults else answer())
         link.recv()
         return not faults
 

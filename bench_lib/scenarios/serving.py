@@ -11,10 +11,11 @@ from bench_lib.core.case import Case
 from bench_lib.core.engine import Engine, Unavailable, build_engine
 from bench_lib.core.errors import InputError
 from bench_lib.core.files import write_text
+from bench_lib.core.reason import Reason, because
 from bench_lib.core.record import now
 from bench_lib.core.timing import NoOpEngine, batch_times_ms
 from bench_lib.measure import memory, system
-from bench_lib.results.result_file import Absent, read_begun, write_result
+from bench_lib.results.result_file import read_begun, write_result
 from bench_lib.results.serving import (
     QUEUE_P99_MS,
     Point,
@@ -27,8 +28,6 @@ from bench_lib.results.serving import (
 )
 from bench_lib.scenarios import batching, loadgen
 from bench_lib.scenarios.worker import check_answers, prepare_thread, run_in_process
-from bench_lib.text.language import number
-from bench_lib.text.numbers import plain
 from bench_lib.workload.images import synthetic_images
 from bench_lib.workload.network import load_network
 
@@ -49,7 +48,7 @@ def measure_serving(grid: ServingGrid, folder: Path) -> Serving:
     try:
         loadgen.check_loadgen()
     except Unavailable as error:
-        raise InputError(f"{error}; install it: {error.command}") from None
+        raise InputError(str(error)) from None
     on, groups = system.describe(), grid.groups()
     kept, log = serving_begun(grid, on, folder)
     queue = queue_alone(grid)
@@ -59,7 +58,7 @@ def measure_serving(grid: ServingGrid, folder: Path) -> Serving:
             kept.append(served)
             log += words
             write_text(folder / LOADGEN_LOG, log)
-        found = Serving(schema_version=1, started_at=now(), machine=on, grid=grid, loadgen=loadgen.version(),
+        found = Serving(schema_version=2, started_at=now(), machine=on, grid=grid, loadgen=loadgen.version(),
                         queue=queue, cases=kept)  # fmt: skip
         write_result(found, folder)
     return found
@@ -78,7 +77,7 @@ def serving_begun(grid: ServingGrid, on: dict, folder: Path) -> tuple[list[Serve
 def serve_case(cases: list[Case], grid: ServingGrid) -> tuple[Served, str]:
     """Serve the engine in a fresh process; return its curve, and LoadGen's summaries. What goes wrong is kept in it."""
     found = run_in_process(serving_curve, cases, grid)
-    return (Served(case=cases[-1], failed=found), "") if isinstance(found, Absent) else found
+    return (Served(case=cases[-1], failed=found), "") if isinstance(found, Reason) else found
 
 
 def serving_curve(cases: list[Case], grid: ServingGrid) -> tuple[Served, str]:
@@ -106,12 +105,9 @@ def serving_curve(cases: list[Case], grid: ServingGrid) -> tuple[Served, str]:
     return Served(case=cases[-1], call_ms=call_ms, device_bytes=added, points=points), "\n".join(words) + "\n"
 
 
-def limit_too_small(least_ms: float, p99_ms: float) -> Absent:
+def limit_too_small(least_ms: float, p99_ms: float) -> Reason:
     """Why no rate is tried."""
-    return Absent(
-        reason=f"предел {plain(p99_ms)} мс меньше одного вызова без очереди ({number(least_ms)} мс)",
-        detail=f"p99_ms is {p99_ms:g}, less than a call without a queue takes ({least_ms:.3g} ms); allow more",
-    )
+    return because("limit_too_small", p99_ms=p99_ms, least_ms=least_ms)
 
 
 def build_engines(cases: list[Case], seed: int) -> dict[int, Engine]:

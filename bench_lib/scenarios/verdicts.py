@@ -47,7 +47,7 @@ def check_verdicts(grid: Grid, folder: Path, processes: int = 40, pairs: int = 2
     false_alarms, found = compare_groups(*kinds, grid.repeats, pairs, grid.seed)
     plain_ms, slowed_ms = (list(map(median_latency_ms, kind)) for kind in kinds)
     check = SelfCheck(
-        schema_version=1, started_at=started_at, machine=on, case=case, limits=grid.limits, slowdown=SLOWED_BY,
+        schema_version=2, started_at=started_at, machine=on, case=case, limits=grid.limits, slowdown=SLOWED_BY,
         repeats=grid.repeats, pairs=pairs, seed=grid.seed, plain_ms=plain_ms, slowed_ms=slowed_ms,
         false_alarms=false_alarms, found=found, host_paced=host_paced(kinds[0]),
     )  # fmt: skip

@@ -10,43 +10,32 @@ import torch
 
 from bench_lib.core.case import Case
 from bench_lib.core.engine import Engine, build_engine, compute_device, load_builder
+from bench_lib.core.reason import ReasonedError, because
 from bench_lib.measure import accuracy
 from bench_lib.measure.measure_case import failure_reason, inaccuracy
-from bench_lib.results.result_file import Absent
 from bench_lib.workload.images import synthetic_images
 from bench_lib.workload.network import load_network
 
-DIED = "процесс измерения аварийно завершился"
 
-
-class Inexact(Exception):
-    """An engine answers something else than PyTorch's reference; `reason` is Russian, `str()` English."""
-
-    def __init__(self, reason: str, english: str) -> None:
-        super().__init__(english)
-        self.reason = reason
+class Inexact(ReasonedError):
+    """An engine answers something else than PyTorch's reference."""
 
 
 def run_in_process(function: Callable, *given: Any) -> Any:
-    """What the function returns, called in a fresh process; `Absent` if it raises or the process dies."""
+    """What the function returns, called in a fresh process; a `Reason` if it raises or the process dies."""
     try:
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
             return pool.submit(attempt, function, *given).result()
-    except BrokenProcessPool as error:
-        return absent_because(error, DIED)
+    except BrokenProcessPool:
+        return because("process_crashed")
 
 
 def attempt(function: Callable, *given: Any) -> Any:
-    """In the fresh process: what the function returns, or `Absent`; a runtime may raise what cannot be sent."""
+    """In the fresh process: what the function returns, or a `Reason`; a runtime may raise what cannot be sent."""
     try:
         return function(*given)
     except Exception as error:
-        return absent_because(error)
-
-
-def absent_because(error: Exception, reason: str = "") -> Absent:
-    """Why there are no figures; `reason` (Russian) is that of the error unless it is given."""
-    return Absent(reason=reason or failure_reason(error), detail=" ".join(str(error).split()))
+        return failure_reason(error)
 
 
 def prepare_thread(case: Case, cores: int | None = None) -> torch.device:
@@ -77,4 +66,5 @@ def check_answers(engine: Engine, case: Case, seed: int) -> None:
     output = accuracy.answers(engine, images, case.batch_size)
     compared = accuracy.compare(output, *accuracy.reference(model, images, device), case.precision)
     if not accuracy.is_acceptable(compared):
-        raise Inexact(*inaccuracy(compared))
+        reason = inaccuracy(compared)
+        raise Inexact(reason.name, **reason.fields)

@@ -7,20 +7,12 @@ from typing import Any, get_args
 
 from bench_lib.core.case import AUTO, Case, Limits, Precision
 from bench_lib.core.intervals import by_chance, median
+from bench_lib.core.reason import because
 from bench_lib.core.record import Record, Trial
 from bench_lib.measure.measure_case import attempted, measure_case
 from bench_lib.sweep import fork_server
-from bench_lib.text.language import mark, tr
-from bench_lib.text.numbers import percent
 
 TRIAL_S = 0.3  # how long a figure is sampled in a trial
-COMPUTED_IN = {  # whole, so that a report finds the words that a record keeps
-    "fp32": mark("in fact computed in FP32"),
-    "tf32": mark("in fact computed in TF32"),
-    "fp16": mark("in fact computed in FP16"),
-    "bf16": mark("in fact computed in BF16"),
-    "int8": mark("in fact computed in INT8"),
-}
 
 
 def measure_auto(case: Case, limits: Limits, seed: int = 0) -> Record:
@@ -31,10 +23,7 @@ def measure_auto(case: Case, limits: Limits, seed: int = 0) -> Record:
     found = [try_precision(case, precision, brief, seed) for precision in get_args(Precision)]
     taken = fastest_trial(found)
     if taken is None:
-        reasons = "; ".join(f"{trial.precision}: {trial.reason}" for trial in found)
-        record = Record(**attempted(case, limits, seed), status="skipped",
-                        reason=tr("no precision was suitable ({reasons})", reasons=reasons),
-                        detail="no precision runs natively here within auto_max_error")  # fmt: skip
+        record = Record(**attempted(case, limits, seed), status="skipped", reason=because("no_precision_suitable"))
     else:
         record = measure_case(case.model_copy(update={"precision": taken.precision}), limits, seed)
     trials = [trial if trial is taken or trial.reason else passed_over_trial(trial, taken) for trial in found]
@@ -51,25 +40,20 @@ def fastest_trial(trials: list[Trial]) -> Trial | None:
 
 def passed_over_trial(trial: Trial, taken: Trial | None) -> Trial:
     """The trial with the reason why another was taken."""
-    if trial.latency_ms > by_chance() * taken.latency_ms:
-        reason = tr("slower")
-    else:
-        reason = tr("not decided whether it is faster, and its error is larger")
-    return trial.model_copy(update={"reason": reason})
+    is_slower = trial.latency_ms > by_chance() * taken.latency_ms
+    return trial.model_copy(update={"reason": because("slower" if is_slower else "not_decided_faster")})
 
 
 def judge_trial(record: Record, precision: Precision, max_error: float) -> Trial:
     """A trial from its record: eligible, without a `reason`, if it computed as asked and within the error allowed."""
     if record.status != "ok":
-        return Trial(precision=precision, reason=record.reason, detail=record.detail)
+        return Trial(precision=precision, reason=record.reason)
     actual, error = record.accuracy.actual_precision, record.accuracy.max_relative_error
-    reason = ""
+    reason = None
     if actual != precision:
-        reason = tr(COMPUTED_IN[actual])
+        reason = because("computed_otherwise", precision=actual.upper())
     elif error > max_error:
-        reason = tr(
-            "error {error} is above the allowed {allowed}", error=percent(error), allowed=percent(max_error)
-        )  # fmt: skip
+        reason = because("error_above_allowed", error=error, allowed=max_error)
     return Trial(precision=precision, latency_ms=median(record.timing.latency_ms), max_relative_error=error,
                  reason=reason)  # fmt: skip
 
@@ -83,7 +67,7 @@ def try_precision(case: Case, precision: Precision, limits: Limits, seed: int) -
     try:
         return judge_trial(Record.model_validate_json(reader.recv()), precision, limits.auto_max_error)
     except EOFError:
-        return Trial(precision=precision, reason=tr("the process that measured it crashed"))
+        return Trial(precision=precision, reason=because("process_crashed"))
     finally:
         child.join()
 

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from bench_lib.core.case import Case
 from bench_lib.core.grid import Grid
+from bench_lib.core.reason import Reason, because
 from bench_lib.core.record import Record, now, write_record
 from bench_lib.measure import system
 from bench_lib.results.run_folder import Run
@@ -106,20 +107,18 @@ def run_notebook(case: Case, grid: Grid, run: Run, fork: bool = False) -> Record
     started_at = now()
     try:
         execute_notebook(NOTEBOOKS / "measure.ipynb", notebook, parameters, grid.limits.case_timeout_s, fork=fork)
-        detail = reason = ""
+        detail, reason = "", because("no_record")
     except Exception as error:  # what the process died of; success is judged by the record alone
         if isinstance(error, OSError) and not isinstance(error, CellTimeoutError):
             raise  # a full disk, no process to be had: the system's fault, not the case's
         detail, reason = str(error), process_death(error, grid.limits.case_timeout_s)
     if record := run.measured(case):
         return record
-    return write_failure(
-        case, grid, run, reason or "процесс измерения не оставил записи", detail, system.describe(), started_at
-    )
+    return write_failure(case, grid, run, reason, detail, system.describe(), started_at)
 
 
 def write_failure(
-    case: Case, grid: Grid, run: Run, reason: str, detail: str, on: dict[str, Any], started_at: str
+    case: Case, grid: Grid, run: Run, reason: Reason, detail: str, on: dict[str, Any], started_at: str
 ) -> Record:
     """Write and return the record of a case whose process left none; `on` is the machine it was to run on."""
     record = Record(
@@ -130,10 +129,10 @@ def write_failure(
     return record
 
 
-def process_death(error: Exception, timeout_s: float) -> str:
-    """Say to the report's reader (Russian) how a measuring process ended without a record."""
+def process_death(error: Exception, timeout_s: float) -> Reason:
+    """How a measuring process ended without a record."""
     if isinstance(error, CellTimeoutError):
-        return f"измерение не закончилось за {timeout_s:g} с"
+        return because("timed_out", seconds=timeout_s)
     if isinstance(error, DeadKernelError):
-        return "процесс измерения аварийно завершился (вероятно, система остановила его из-за нехватки памяти)"
-    return f"измерение прервано ошибкой {type(error).__name__}"
+        return because("process_killed")
+    return because("stopped_by_error", kind=type(error).__name__)

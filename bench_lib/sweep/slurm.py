@@ -18,6 +18,7 @@ from bench_lib.core.case import Case
 from bench_lib.core.errors import InputError, error_text
 from bench_lib.core.files import read_dict, write_text
 from bench_lib.core.grid import Grid, Slurm
+from bench_lib.core.reason import Reason, because
 from bench_lib.core.record import Record, now
 from bench_lib.measure import system
 from bench_lib.results.run_folder import Run
@@ -25,18 +26,18 @@ from bench_lib.sweep.runner import run_notebook, shuffled_cases, write_failure
 
 HERE = "or leave out --slurm to measure on this machine"
 
-# The states in which a task has ended, told to the report's reader; in every other one it may yet leave a record.
+# The states in which a task has ended, and the reason of each; in every other one it may yet leave a record.
 ENDED = {
-    "BOOT_FAIL": "узел не загрузился",
-    "CANCELLED": "задание отменено",
-    "COMPLETED": "процесс задания завершился",
-    "DEADLINE": "прошёл крайний срок задания",
-    "FAILED": "процесс задания завершился с ошибкой или был остановлен",
-    "NODE_FAIL": "узел отказал",
-    "OUT_OF_MEMORY": "не хватило памяти, отведённой заданию",
-    "PREEMPTED": "задание вытеснено другим",
-    "TIMEOUT": "вышло время, отведённое заданию",
-    "FORGOTTEN": "чем оно закончилось, Slurm уже не помнит",  # our own word: squeue lists the task no more
+    "BOOT_FAIL": "node_did_not_boot",
+    "CANCELLED": "task_cancelled",
+    "COMPLETED": "task_completed",
+    "DEADLINE": "task_past_deadline",
+    "FAILED": "task_failed",
+    "NODE_FAIL": "node_failed",
+    "OUT_OF_MEMORY": "task_out_of_memory",
+    "PREEMPTED": "task_preempted",
+    "TIMEOUT": "task_timed_out",
+    "FORGOTTEN": "task_forgotten",  # our own word: squeue lists the task no more
 }
 
 
@@ -74,15 +75,12 @@ def query_tasks() -> dict[str, Task] | None:
     return {job_id: Task(*told) for job_id, *told in map(str.split, answer.stdout.splitlines())}
 
 
-def task_death(job_id: str, task: Task, timeout_min: int) -> str:
-    """Say to the report's reader (Russian) how a task ended without a record, as far as Slurm tells."""
-    words = f"задание Slurm {job_id} закончилось без записи: {ENDED[task.state]}"
-    if task.state == "TIMEOUT":
-        words += f" ({timeout_min} мин)"
-    elif task.exit_code.isdigit() and (code := os.waitstatus_to_exitcode(int(task.exit_code))):
-        number = -code if code < 0 else code - 128  # a shell adds 128 to the signal that ended its command
-        words += f", сигнал {signal.Signals(number).name}" if number in signal.valid_signals() else f", код {code}"
-    return words + (f", узел {task.node}" if task.node else "")
+def task_death(job_id: str, task: Task, timeout_min: int) -> Reason:
+    """How a task ended without a record, as far as Slurm tells: its exit code or the signal's name, and its node."""
+    code = os.waitstatus_to_exitcode(int(task.exit_code)) if task.exit_code.isdigit() else 0
+    number = -code if code < 0 else code - 128  # a shell adds 128 to the signal that ended its command
+    ended = signal.Signals(number).name if number in signal.valid_signals() else str(code)
+    return because(ENDED[task.state], job=job_id, minutes=timeout_min, exit=ended, node=task.node or "—")
 
 
 POLL_S = 2.0  # between two looks at the records and at Slurm's queue
@@ -162,11 +160,8 @@ def measure_task(case: Case, grid: Grid, run: Run) -> None:
         return
     here = system.describe()
     if unlike := run.claim_machine(here):
-        words = (
-            f"узел {os.uname().nodename} не похож на машину этого прогона (отличается: {', '.join(unlike)}); задайте "
-            "одинаковые узлы в slurm.extra (constraint или nodelist)"
-        )
-        write_failure(case, grid, run, words, json.dumps(here, ensure_ascii=False), run.machine(), now())
+        reason = because("unlike_node", node=os.uname().nodename, differs=", ".join(unlike))
+        write_failure(case, grid, run, reason, json.dumps(here, ensure_ascii=False), run.machine(), now())
     else:
         run_notebook(case, grid, run)
 
@@ -204,5 +199,5 @@ def record_lost(job_id: str, ended: Task, case: Case, grid: Grid, run: Run) -> N
             "whether the nodes share this folder and the Python environment, then run the same command again"
         )
     log = log_path.read_text(encoding="utf-8", errors="replace") if log_path.exists() else ""
-    words = task_death(job_id, ended, (grid.slurm or Slurm()).timeout_min)
-    write_failure(case, grid, run, words, log[-4000:], run.machine(), now())
+    reason = task_death(job_id, ended, (grid.slurm or Slurm()).timeout_min)
+    write_failure(case, grid, run, reason, log[-4000:], run.machine(), now())

@@ -30,7 +30,12 @@ def use(language: Language) -> None:
 
 def tr(message: str, /, **fields: Any) -> str:
     """The message in the report's language, its {fields} filled in; {nbsp} is a space that does not break."""
-    return _catalog(chosen).gettext(message).format(nbsp=NBSP, **fields)
+    return in_language(message, chosen).format(nbsp=NBSP, **fields)
+
+
+def in_language(message: str, language: Language) -> str:
+    """The message in a language, its {fields} not yet filled in."""
+    return _catalog(language).gettext(message)
 
 
 def tr_p(context: str, message: str, /, **fields: Any) -> str:
@@ -48,19 +53,6 @@ def mark(message: str) -> str:
     return message
 
 
-def stored(text: str) -> str:
-    """A sentence that a record keeps in Russian, in the report's language where the catalog holds it."""
-    return text if chosen == DEFAULT else _english().get(text, text)
-
-
-def told(reason: str, detail: str) -> str:
-    """Why there is no figure: the reason in Russian, the detail in English (the last line of a traceback)."""
-    if chosen == DEFAULT or not reason:
-        return reason
-    lines = detail.strip().splitlines() or [stored(reason)]
-    return lines[-1 if lines[0].startswith("Traceback") else 0]
-
-
 def number(value: float | None, digits: int | None = None) -> str:
     """A number with thousands set apart; without `digits`, about three significant figures. A missing value is a dash.
 
@@ -68,11 +60,15 @@ def number(value: float | None, digits: int | None = None) -> str:
     """
     if value is None or math.isnan(value):
         return "—"
-    if digits is None:
-        magnitude = math.floor(math.log10(abs(value))) if value else 0
-        digits = min(4, max(0, 2 - magnitude))
+    digits = decimals(value) if digits is None else digits
     thousands, point = SEPARATORS[chosen]
     return f"{value:_.{digits}f}".replace(".", point).replace("_", thousands)
+
+
+def decimals(value: float) -> int:
+    """How many decimals show about three significant figures of a number."""
+    magnitude = math.floor(math.log10(abs(value))) if value else 0
+    return min(4, max(0, 2 - magnitude))
 
 
 @cache
@@ -80,20 +76,10 @@ def _catalog(language: Language) -> gettext.NullTranslations:
     if language == "en":
         return gettext.NullTranslations()
     from babel.messages.mofile import write_mo
-
-    compiled = io.BytesIO()
-    write_mo(compiled, _messages())
-    compiled.seek(0)
-    return gettext.GNUTranslations(compiled)
-
-
-@cache
-def _english() -> dict[str, str]:
-    return {message.string: message.id for message in _messages() if isinstance(message.id, str)}
-
-
-def _messages():
     from babel.messages.pofile import read_po
 
+    compiled = io.BytesIO()
     with CATALOG.open("rb") as file:
-        return read_po(file, locale="ru")
+        write_mo(compiled, read_po(file, locale="ru"))
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)

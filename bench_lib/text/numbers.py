@@ -13,8 +13,12 @@ def plain(value: float) -> str:
 
 def percent(share: float) -> str:
     """A share as percent: 41 %, 4,1 %, 0,12 %."""
-    digits = 0 if share >= 0.1 or share == 0 else 1 if share >= 0.01 else 2
-    return per_cent(number(100 * share, digits))
+    return per_cent(number(100 * share, percent_decimals(share)))
+
+
+def percent_decimals(share: float) -> int:
+    """How many decimals a share has as percent."""
+    return 0 if share >= 0.1 or share == 0 else 1 if share >= 0.01 else 2
 
 
 def per_cent(figure: str) -> str:
@@ -39,12 +43,12 @@ def span(low: float, high: float, unit: str = "", digits: int | None = None) -> 
 
 
 def times(ratio: float) -> str:
-    """«в 1,8 раза», «в 12 раз», "1.8 times": how many times; the noun agrees with the number as written."""
+    """How many times, as “1.8 times”; the noun agrees with the number as written."""
     return _so_many_times(_ratio(ratio), ratio)
 
 
 def between(low: float, high: float) -> str:
-    """«в 1,2–1,8 раза» for a range, «в 1,2 раза» where both ends read the same."""
+    """“1.2–1.8 times” for a range, “1.2 times” where both ends read the same."""
     first, last = _ratio(low), _ratio(high)
     return _so_many_times(last if first == last else f"{first}–{last}", high)
 
@@ -56,6 +60,6 @@ def _ratio(ratio: float) -> str:
 
 
 def _so_many_times(written: str, last: float) -> str:
-    """Russian's noun agrees with a whole number, and is «раза» after a fraction; English has “1 times”, of a ratio."""
+    """Russian's noun agrees with a whole number, and has its second form after a fraction; English has “1 times”."""
     count = 2 if language.chosen == "en" or "," in written.split("–")[-1] else round(last)
     return tr_n("{ratio}{nbsp}time", "{ratio}{nbsp}times", count, ratio=written)

@@ -13,6 +13,7 @@ import torch
 from bench_lib.core.case import Case
 from bench_lib.core.engine import data_type
 from bench_lib.core.errors import InputError, error_text
+from bench_lib.core.reason import ReasonedError, because
 from bench_lib.core.record import RealData
 from bench_lib.core.timing import Clock
 from bench_lib.text.lists import spread_out
@@ -25,11 +26,11 @@ RESIZED = 256 / 224  # the shorter side, to that of the square cut from its midd
 
 
 class UnreadableImage(InputError):
-    """A file that is named as an image and does not decode; `reason` says so to the report's reader (Russian)."""
+    """A file that is named as an image and does not decode; `reason` is that of the record."""
 
     def __init__(self, path: Path, error: Exception) -> None:
         super().__init__(f"{path}: cannot be read as an image ({error_text(error)}); mend or remove it")
-        self.reason = f"изображение {path.name} не читается ({error_text(error)})"
+        self.reason = because("unreadable_image", name=path.name, error=error_text(error))
 
 
 @dataclass(frozen=True)
@@ -118,13 +119,8 @@ def copy_times_ms(batch: torch.Tensor, precision: str, device: torch.device, clo
     return samples[1:]  # the first one sets up
 
 
-class InputTooLarge(MemoryError):
-    """The images alone do not fit in memory; `reason` says so to the report's reader (Russian)."""
-
-    def __init__(self, asked_bytes: int, free_bytes: int) -> None:
-        asked, free = (f"{count / 2**30:.1f}" for count in (asked_bytes, free_bytes))
-        super().__init__(f"the input alone takes {asked} GiB, free are {free} GiB")
-        self.reason = f"не хватило памяти: один только вход занимает {asked} ГиБ, свободно {free} ГиБ".replace(".", ",")
+class InputTooLarge(ReasonedError):
+    """The images alone do not fit in memory."""
 
 
 def synthetic_images(case: Case, seed: int, device: torch.device) -> torch.Tensor:
@@ -153,4 +149,4 @@ def check_fits(count: int, case: Case, device: torch.device) -> None:
         needs.append((case.batch_size * image_bytes, torch.cuda.mem_get_info(device)[0]))
     for asked, free in needs:
         if asked > free:
-            raise InputTooLarge(asked, free)
+            raise InputTooLarge("input_too_large", asked=asked / 2**30, free=free / 2**30)

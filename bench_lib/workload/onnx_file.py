@@ -69,8 +69,7 @@ def model_of_shape(network: OnnxFile, shape: torch.Size) -> Any:
     own = fixed_sizes(network.input)
     if any(size not in (None, asked) for size, asked in zip(own, shape, strict=True)):
         fixes, asks = ("×".join("?" if size is None else str(size) for size in sizes) for sizes in (own, shape))
-        raise Unavailable(f"the ONNX file fixes its input as {fixes}, this case is {asks}",
-                          f"вход в ONNX-файле закреплён как {fixes}, а здесь нужен {asks}")  # fmt: skip
+        raise Unavailable("onnx_input_is_fixed", fixed=fixes, asked=asks)
     proto = copy.deepcopy(network.proto)
     kept = model_inputs(proto)
     del proto.graph.input[:]
@@ -79,16 +78,14 @@ def model_of_shape(network: OnnxFile, shape: torch.Size) -> Any:
     onnx_model_utils.make_input_shape_fixed(proto.graph, kept[0].name, list(shape))
     onnx_model_utils.fix_output_shapes(proto)
     if None in fixed_sizes(proto.graph.output[0]):
-        raise Unavailable("the shape of the ONNX file's output does not follow from that of its input",
-                          "форма выхода в ONNX-файле не следует из формы входа")  # fmt: skip
+        raise Unavailable("onnx_output_is_unknown")
     return proto
 
 
 def model_for_images(network: OnnxFile, images: torch.Tensor) -> Any:
     """The `ModelProto` for these images' shape and data type; raise `Unavailable` for bf16, or as `shaped` does."""
     if images.dtype == torch.bfloat16:
-        raise Unavailable("there is no converter of an ONNX file to bf16 here",
-                          "преобразовать ONNX-файл в bf16 здесь нечем")  # fmt: skip
+        raise Unavailable("onnx_lacks_bf16")
     proto = model_of_shape(network, images.shape)
     if images.dtype == torch.float16:
         from onnxruntime.transformers.float16 import convert_float_to_float16

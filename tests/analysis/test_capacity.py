@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from helpers.made import GPU, LOAD, crowd, point, record, report, scaling, served, serving
+from helpers.made import GPU, LOAD, crowd, point, record, report, scaling, served, serving, worded
 
 from bench_lib.analysis import capacity
 from bench_lib.analysis.capacity import Device
@@ -174,7 +174,7 @@ def test_what_cannot_be_planned_is_one_sentence(tmp_path, capsys, arguments, wor
 def test_a_run_of_several_sizes_or_without_figures_is_told(tmp_path, capsys):
     several = written(tmp_path / "several", record(), record(size=448))
     assert "images of 224, 448 pixels a side; choose one" in planned(capsys, several, "--rate", 1, "--p99-ms", 99)[2]
-    none = written(tmp_path / "none", record(status="skipped", reason="нет GPU"))
+    none = written(tmp_path / "none", record(status="skipped", reason=worded("нет GPU")))
     assert "no case of this run was measured" in planned(capsys, none, "--rate", 1, "--p99-ms", 99)[2]
     assert "holds no run" in planned(capsys, tmp_path / "absent", "--rate", 1, "--p99-ms", 99)[2]
 

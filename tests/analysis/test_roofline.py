@@ -5,20 +5,23 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from helpers.made import GPU, FakeClock, NoOpEngine, record, report
+from helpers.made import GPU, MACHINE, FakeClock, NoOpEngine, record, report
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench_lib.analysis import roofline
 from bench_lib.core import engine as engine_module
 from bench_lib.core.case import Case, Limits
+from bench_lib.core.reason import because, say
 from bench_lib.core.record import Timing, Window, Work, read_record
 from bench_lib.measure import accuracy, system
 from bench_lib.measure.flops import count_work
 from bench_lib.measure.measure_case import measure_case
 from bench_lib.report.sections import approaches
 from bench_lib.report.sections.absent import absent_table
+from bench_lib.report.sections.accuracy import accuracy_text
 from bench_lib.report.sections.results import columns_text, results_table
+from bench_lib.report.tables import record_card
 from bench_lib.text.language import NBSP
 from bench_lib.workload.images import synthetic_images
 from bench_lib.workload.network import load_network
@@ -147,10 +150,12 @@ def test_the_limit_allows_for_fast_algorithms_a_higher_clock_and_caches():
     assert roofline.least_ms(WORK, roofline.known_peaks()["Tesla T4"], "tf32") == 0
 
 
-def timing(latency_ms, throughput_ms):
-    return Timing(
-        warmup_ms=[], warm=True, latency_ms=[latency_ms], throughput=[Window(calls=10, seconds=throughput_ms / 100)]
+def fast(latency_ms, throughput_ms, gpu=GPU, work=WORK, **fields):
+    """A measured record of these figures on a machine that says it has `gpu`."""
+    timing = Timing(
+        warmup_ms=[1.0], warm=True, latency_ms=[latency_ms], throughput=[Window(calls=10, seconds=throughput_ms / 100)]
     )
+    return record(timing=timing, work=work, machine=MACHINE | {"gpu": gpu}, **fields)
 
 
 @pytest.mark.parametrize(
@@ -164,9 +169,11 @@ def timing(latency_ms, throughput_ms):
 def test_latency_and_throughput_are_both_held_against_the_limit(monkeypatch, latency_ms, throughput_ms, figure):
     monkeypatch.setattr(roofline, "gpu_peaks", lambda _: PEAKS)
     monkeypatch.setattr(roofline, "CLOCK_HEADROOM", 1)
-    said, english = roofline.impossible_speed(WORK, timing(latency_ms, throughput_ms), "fp32", {"name": "GPU"}, 1)
-    assert english.startswith("impossible speed") == bool(figure)
-    assert said.replace(NBSP, " ") == (figure and f"скорость невозможна: {figure}, а GPU в fp32 не может больше 1 000")
+    reason = roofline.impossible_speed(fast(latency_ms, throughput_ms, GPU | {"name": "GPU"}))
+    assert (reason is not None) == bool(figure)
+    if reason:
+        assert say(reason).replace(NBSP, " ") == f"скорость невозможна: {figure}, а GPU в fp32 не может больше 1 000"
+        assert str(reason).startswith(f"impossible speed: {figure[:5].replace(' ', ',')} images/s by ")
 
 
 def measured_on(monkeypatch, gpu, run_s):
@@ -182,23 +189,52 @@ def measured_on(monkeypatch, gpu, run_s):
     return measure_case(case, limits, clock=clock)
 
 
-def test_a_figure_above_what_the_gpu_can_do_is_a_failed_row_without_a_speed(monkeypatch):
+def test_a_figure_above_what_the_gpu_can_do_is_judged_on_reading_a_failed_row_without_a_speed(monkeypatch):
     # 0.029 of 0.075 GFLOP by the fastest algorithm, at 1.3 of 494.5 / 3 TFLOP/s: no less than 0.136 microseconds.
     false = measured_on(monkeypatch, GPU, 1e-7)
-    assert false.status == "failed"
-    assert false.reason.startswith("скорость невозможна: ")
-    assert false.timing.latency_ms[0] == pytest.approx(1e-4)  # the figures stay in the record
-    data = report(false, record(ms=5, work=WORK), gpu=GPU)
+    assert (false.status, false.reason) == ("ok", None)  # what was measured is kept as it is
+    data = report(false, record(batch=4, ms=20, work=WORK), gpu=GPU)
+    assert_impossible(data, "PyTorch fp32")
+    assert roofline.judged(false).timing == false.timing
+    assert "скорость невозможна: " in record_card(false).to_html()
+
+
+def assert_impossible(data, name):
+    """The first of two records stands aside for its speed, and the report says so."""
+    judged, other = data.records
+    assert (judged.status, judged.reason.name, other.status) == ("failed", "impossible_latency", "ok")
     row = data.cases.iloc[0]
     assert row[["latency_ms", "fps", "speedup", "roofline"]].isna().all()
-    assert false.reason in absent_table(data).data["Причина"].tolist()
-    assert "1 конфигурация — быстрее возможного; скорость для них не показана: PyTorch fp32" in plain_text(data)
+    assert row.reason == say(judged.reason)
+    assert say(judged.reason) in absent_table(data).data["Причина"].tolist()
+    assert f"1 конфигурация — быстрее возможного; скорость для них не показана: {name}" in plain_text(data)
+    assert "вне допуска" not in accuracy_text(data).data
+
+
+def test_a_record_of_version_1_that_failed_for_its_speed_is_judged_again(tmp_path):
+    data = json.loads(fast(1e-6, 1e-6).model_dump_json()) | {
+        "schema_version": 1, "status": "failed", "reason": "скорость невозможна: 1 изображений/с",
+        "detail": "impossible speed: 1 images/s", "energy_absent": "",
+    }  # fmt: skip
+    (tmp_path / "a.json").write_text(json.dumps(data))
+    kept = read_record(tmp_path / "a.json")
+    assert (kept.status, kept.reason, kept.detail) == ("ok", None, "")
+    assert_impossible(report(kept, record(batch=4, ms=20, work=WORK), gpu=GPU), "PyTorch fp32")
+    assert report(kept, record(batch=4, ms=20, work=WORK)).records[0].status == "ok"  # where no GPU's peaks are known
+
+
+def test_what_is_inexact_is_no_impossible_speed():
+    inexact = fast(1e-6, 1e-6).model_copy(update={"status": "failed", "reason": because("not_finite")})
+    data = report(inexact, record(batch=4, ms=20, work=WORK), gpu=GPU)
+    assert data.records[0].reason.name == "not_finite"
+    assert "1 конфигурация — вне допуска" in accuracy_text(data).data.replace(NBSP, " ")
+    assert "быстрее возможного" not in plain_text(data)
 
 
 @pytest.mark.parametrize(("gpu", "run_s"), [(GPU, 3e-7), (None, 1e-7), (GPU | {"name": "NVIDIA X1"}, 1e-7)])
 def test_a_possible_figure_and_one_without_known_peaks_stand(monkeypatch, gpu, run_s):
-    kept = measured_on(monkeypatch, gpu, run_s)
-    assert (kept.status, kept.reason) == ("ok", "")
+    kept = roofline.judged(measured_on(monkeypatch, gpu, run_s))
+    assert (kept.status, kept.reason) == ("ok", None)
     assert kept.work.flops == 2 * ((1_814_073_344 - 512_000) // 49 + 512_000)  # 224 pixels are 49 times 32
 
 

@@ -8,6 +8,7 @@ from helpers.made import MACHINE, record
 from bench_lib.core.errors import InputError
 from bench_lib.core.files import write_text
 from bench_lib.core.grid import Grid
+from bench_lib.core.reason import because
 from bench_lib.core.record import read_record, write_record
 from bench_lib.results.run_folder import Run
 
@@ -55,9 +56,10 @@ def test_a_write_that_dies_leaves_nothing(tmp_path, monkeypatch):
     ("text", "words"),
     [
         ('{"schema_version": 1, "case"', "not complete JSON"),
-        ('{"schema_version": 99}', "schema_version is 99, this code reads 1"),
+        ('{"schema_version": 99}', "schema_version is 99, this code reads 1 and 2"),
         ("[]", "schema_version is None"),
         ('{"schema_version": 1}', "not a record"),
+        ('{"schema_version": 2}', "not a record"),
     ],
 )
 def test_what_is_not_a_record_is_refused_in_a_sentence(tmp_path, text, words):
@@ -122,7 +124,7 @@ def test_a_broken_record_is_set_aside_and_kept(run):
 def test_only_failed_records_are_set_aside_to_be_measured_again(run):
     good, bad = GRID.cases()
     write_record(record(batch=1), run.record_path(good))
-    write_record(record(batch=33, status="failed", reason="не хватило памяти"), run.record_path(bad))
+    write_record(record(batch=33, status="failed", reason=because("out_of_memory", words="full")), run.record_path(bad))
     run.set_aside_failed()
     assert run.finished(good)
     assert run.finished(bad) is None
@@ -146,4 +148,4 @@ def test_a_run_without_records_is_told_so(run):
 
 def test_records_are_plain_json_with_their_version(tmp_path):
     write_record(record(), tmp_path / "a.json")
-    assert json.loads((tmp_path / "a.json").read_text())["schema_version"] == 1
+    assert json.loads((tmp_path / "a.json").read_text())["schema_version"] == 2

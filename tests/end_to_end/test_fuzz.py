@@ -27,6 +27,7 @@ from helpers.made import (
     served,
     serving,
     skipped,
+    worded,
 )
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -38,6 +39,7 @@ from bench_lib.cli import main, sweep
 from bench_lib.core.case import Case
 from bench_lib.core.errors import InputError
 from bench_lib.core.grid import Grid, read_grid
+from bench_lib.core.reason import because
 from bench_lib.core.record import read_record
 from bench_lib.report import load_phrases, plots
 from bench_lib.report.exporters import ReportHTMLExporter, ReportPDFExporter
@@ -67,7 +69,7 @@ from bench_lib.report.sections.verdicts import verdicts_table, verdicts_text
 from bench_lib.report.tables import record_card
 from bench_lib.results import verdicts
 from bench_lib.results.clock import EVENTS, read_clock
-from bench_lib.results.result_file import Absent, read_result
+from bench_lib.results.result_file import read_result
 from bench_lib.results.run_folder import Run
 from bench_lib.text.markup import quoted  # fmt: skip
 
@@ -225,7 +227,15 @@ RECORD = json.loads(record(
     ran={"flavour": "tensorrt", "tensorrt_version": "10", "documented_support": True},
     work={"flops": 10**9, "flops_least": 10**9, "bytes_least": 10**6},
     data={"found": 9, "used": 3, "decode_ms": [3.0], "preprocess_ms": [2.0], "copy_ms": [0.5]},
+    reason=because("inexact", error=0.5, allowed=0.01, agreement=0.0),
+    energy_absent=because("driver_tells_no_energy", error="no"),
+    trials=[{"precision": "fp32", "reason": because("error_above_allowed", error=0.5, allowed=0.1)}],
 ).model_dump_json())  # fmt: skip
+RECORD_V1 = RECORD | {
+    "schema_version": 1, "reason": "скорость невозможна: 10", "detail": "impossible speed: 10",
+    "energy_absent": "драйвер GPU не сообщает энергию (no)",
+    "trials": [{"precision": "fp32", "max_relative_error": 0.5, "reason": "погрешность", "detail": "no"}],
+}  # fmt: skip
 
 
 def written(folder: Path, texts) -> Run:
@@ -252,8 +262,12 @@ def everything(report: CaseTable):
 
 
 CUT = st.builds(lambda cut, end: json.dumps(RECORD)[:cut] + end, st.integers(0, 2500), st.text(max_size=5))
-FOREIGN = st.sampled_from(["[" * 10**5, '{"schema_version": 1}', '{"a": "\\ud800"}', "9" * 5000])
-RECORD_TEXT = mutated(RECORD).map(json.dumps) | CUT | JUNK.map(json.dumps) | TEXT | FOREIGN
+FOREIGN = st.sampled_from(
+    ["[" * 10**5, '{"schema_version": 1}', '{"schema_version": 2}', '{"a": "\\ud800"}', "9" * 5000]
+)
+RECORD_TEXT = (
+    mutated(RECORD).map(json.dumps) | mutated(RECORD_V1).map(json.dumps) | CUT | JUNK.map(json.dumps) | TEXT | FOREIGN
+)
 
 
 @given(RECORD_TEXT)
@@ -269,7 +283,7 @@ def test_a_record_with_faults(text):
             assert all(map(shown_as, everything(report)))
 
 
-ABSENT = Absent(reason="нет GPU", detail="no GPU")
+ABSENT = worded("нет GPU", "no GPU")
 CLOCK = json.loads(clock(absent={EVENTS: ABSENT}, failed=ABSENT).model_dump_json())
 SELFCHECK = json.loads(selfcheck().model_dump_json())
 

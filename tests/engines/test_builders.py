@@ -16,6 +16,7 @@ from bench_lib.core import engine as engine_module
 from bench_lib.core.case import LABELS, Case, Precision
 from bench_lib.core.engine import Unavailable, check_case_options, check_precision, compute_device, load_builder
 from bench_lib.core.errors import InputError
+from bench_lib.core.reason import say
 from bench_lib.core.record import Memory
 from bench_lib.engines.onnx_runtime import builder as onnx_runtime
 from bench_lib.engines.onnx_runtime import providers
@@ -78,7 +79,7 @@ def test_a_session_that_fell_back_is_refused(monkeypatch):
 def test_torch_tensorrt_without_a_gpu_is_a_reason(precision):
     with pytest.raises(Unavailable, match="needs an NVIDIA GPU") as caught:
         torch_tensorrt.check_support(precision)
-    assert caught.value.reason == "Torch-TensorRT работает только на GPU NVIDIA, а здесь его нет"
+    assert say(caught.value.reason) == "Torch-TensorRT работает только на GPU NVIDIA, а здесь его нет"
 
 
 @CPU
@@ -212,7 +213,8 @@ def test_an_infinite_output_is_not_acceptable():
     compared = accuracy.compare(torch.tensor([[float("inf"), 0]]), torch.ones(1, 2), "fp64", "fp16")
     assert compared.max_relative_error is None
     assert not accuracy.is_acceptable(compared)
-    assert inaccuracy(compared) == ("выход содержит бесконечность или NaN", "the output holds infinity or NaN")
+    assert say(inaccuracy(compared)) == "выход содержит бесконечность или NaN"
+    assert str(inaccuracy(compared)) == "the output holds infinity or NaN"
 
 
 class FakeNvml:

@@ -13,6 +13,7 @@ import torch
 from bench_lib.core.case import Case
 from bench_lib.core.engine import Unavailable, check_case_options, data_type
 from bench_lib.core.errors import InputError
+from bench_lib.core.reason import say
 from bench_lib.engines.onnx_runtime import builder as onnx_runtime
 from bench_lib.engines.onnx_runtime import providers
 from bench_lib.engines.shared.onnx_export import count_int8_products, export_onnx, quantize_qdq_for_tensorrt
@@ -78,7 +79,7 @@ def test_what_only_a_gpu_has_is_a_reason_on_a_cpu(options):
     assert providers.choose_provider(None) == "cpu"
     with pytest.raises(Unavailable, match="needs an NVIDIA GPU") as raised:
         built(**options)
-    assert "GPU NVIDIA" in raised.value.reason
+    assert "GPU NVIDIA" in say(raised.value.reason)
 
 
 @CPU

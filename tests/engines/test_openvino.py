@@ -14,6 +14,7 @@ from torch import nn
 from bench_lib.analysis import roofline
 from bench_lib.core.case import Case
 from bench_lib.core.engine import Unavailable, data_type
+from bench_lib.core.reason import say
 from bench_lib.engines.onnx_runtime import builder as onnx_runtime
 from bench_lib.engines.onnx_runtime import providers
 from bench_lib.engines.openvino import builder as openvino
@@ -131,7 +132,7 @@ def test_without_openvino_there_is_a_reason_and_a_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(Unavailable, match="OpenVINO is not installed") as caught:
         openvino.check_support("fp32")
-    assert caught.value.reason.startswith("OpenVINO не установлен")
+    assert say(caught.value.reason).startswith("OpenVINO не установлен")
     assert caught.value.command.endswith("'.[openvino]'")
 
 
@@ -139,7 +140,7 @@ def test_beside_a_gpu_openvino_is_a_row_with_its_reason(monkeypatch):
     monkeypatch.setattr(openvino, "compute_device", lambda: torch.device("cuda"))
     with pytest.raises(Unavailable, match="computes on the processor") as caught:
         openvino.check_support("fp32")
-    assert caught.value.reason == "OpenVINO считает на процессоре, а здесь сравнивается работа на GPU"
+    assert say(caught.value.reason) == "OpenVINO считает на процессоре, а здесь сравнивается работа на GPU"
     assert caught.value.command == ""
 
 
@@ -184,14 +185,14 @@ def test_engines_without_int8_on_a_gpu_say_why(monkeypatch, engine, words):
     ask = partial(engine.build, MODEL, IMAGES) if engine is onnx_runtime else engine.check_support
     with pytest.raises(Unavailable) as caught:
         ask("int8")
-    assert words in caught.value.reason
+    assert words in say(caught.value.reason)
 
 
 def test_without_torchao_there_is_a_reason_and_a_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchao.quantization.pt2e.quantizer", None)
     with pytest.raises(Unavailable, match="torchao, which quantizes for PyTorch, is not installed") as caught:
         pytorch.check_support("int8")
-    assert caught.value.reason.startswith("torchao, которая квантует для PyTorch, не установлена")
+    assert say(caught.value.reason).startswith("torchao, которая квантует для PyTorch, не установлена")
     assert caught.value.command.endswith("torchao")
 
 

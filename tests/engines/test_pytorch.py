@@ -14,6 +14,7 @@ from bench_lib.core.case import Case
 from bench_lib.core.engine import Unavailable, check_case_options
 from bench_lib.core.errors import InputError
 from bench_lib.core.grid import read_grid
+from bench_lib.core.reason import say
 from bench_lib.engines.pytorch import builder as pytorch
 from bench_lib.engines.pytorch import compile, rewrites
 from bench_lib.engines.pytorch.compile import read_settings, run_first_calls
@@ -302,7 +303,7 @@ def test_options_that_contradict_each_other_are_told(options, words):
 def test_what_only_a_gpu_has_is_a_reason_on_a_cpu(options):
     with pytest.raises(Unavailable, match="needs an NVIDIA GPU") as raised:
         pytorch.build(Small().eval(), IMAGES.float(), "fp32", **options)
-    assert next(iter(options)) in raised.value.reason
+    assert next(iter(options)) in say(raised.value.reason)
 
 
 @CPU

@@ -9,6 +9,7 @@ from torch import fx
 
 from bench_lib.core.case import Case
 from bench_lib.core.engine import Unavailable
+from bench_lib.core.reason import say
 from bench_lib.engines.shared.calibration import calibration_batches
 from bench_lib.engines.torch_tensorrt import builder as torch_tensorrt
 from bench_lib.engines.torch_tensorrt.quantize import (
@@ -36,7 +37,7 @@ def test_without_modelopt_there_is_a_reason_and_a_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "modelopt.torch.quantization", None)
     with pytest.raises(Unavailable, match="ModelOpt, which quantizes for TensorRT, is not installed") as caught:
         check_modelopt()
-    assert caught.value.reason.startswith("NVIDIA ModelOpt, которая квантует для TensorRT, не установлена")
+    assert say(caught.value.reason).startswith("NVIDIA ModelOpt, которая квантует для TensorRT, не установлена")
     assert caught.value.command.endswith("nvidia-modelopt")
 
 
@@ -44,7 +45,7 @@ def test_an_old_tensorrt_rtx_takes_no_activations_in_int8():
     check_rtx("1.4.0.76")
     with pytest.raises(Unavailable, match=r"TensorRT-RTX 1\.3\.0 takes weights alone") as caught:
         check_rtx("1.3.0")
-    assert "только веса" in caught.value.reason
+    assert "только веса" in say(caught.value.reason)
 
 
 @pytest.mark.parametrize("guarded", [True, False])

@@ -11,6 +11,7 @@ from bench_lib.core import intervals
 from bench_lib.core.case import Case, Limits
 from bench_lib.core.engine import compute_device
 from bench_lib.core.grid import Grid
+from bench_lib.core.reason import say
 from bench_lib.engines.onnx_runtime import builder as onnx_runtime
 from bench_lib.engines.onnx_runtime import providers
 from bench_lib.engines.pytorch import builder as pytorch
@@ -40,7 +41,7 @@ def measured(engine, precision, **fields):
 def test_each_engine_and_precision_runs_and_says_what_it_was(engine, precision):
     record = measured(engine, precision)
     if engine == "onnx_runtime" and precision == "bf16" and record.status == "skipped":
-        pytest.skip(record.detail)  # its CUDA provider has not every operation in bf16
+        pytest.skip(str(record.reason))  # its CUDA provider has not every operation in bf16
     assert record.status == "ok", record.detail
     assert record.ran["device"].startswith("cuda")
     assert record.accuracy.reference == "PyTorch fp64"
@@ -156,7 +157,7 @@ def test_cudnn_s_fused_kernels_compute_what_the_steps_do():
 def test_tensorrt_s_providers_run_or_say_why_not(provider, graph):
     record = measured("onnx_runtime", "fp16", options={"provider": provider, "cuda_graph": graph})
     if record.status == "skipped":
-        pytest.skip(record.detail)
+        pytest.skip(str(record.reason))
     assert record.status == "ok", record.detail
     assert record.ran["provider"] == providers.NAMES[provider]
     assert set(record.ran["nodes_by_provider"]) == {record.ran["provider"]}
@@ -177,8 +178,8 @@ def test_out_of_device_memory_is_a_row_and_the_next_case_runs(engine):
     record = measure_case(Case(engine=engine, image_size=512, batch_size=128), LIMITS)  # the first layer alone is 2 GiB
     del ballast
     assert record.status == "failed"
-    assert record.reason.startswith("не хватило памяти")
-    assert "GiB" in record.reason or "buffer of size" in record.reason  # how much was asked
+    assert say(record.reason).startswith("не хватило памяти")
+    assert "GiB" in str(record.reason) or "buffer of size" in str(record.reason)  # how much was asked
     torch.cuda.empty_cache()
     assert measured("pytorch", "fp32").status == "ok"
 
@@ -230,7 +231,7 @@ TENSORRT_INT8 = [
 def test_tensorrt_computes_in_int8_or_says_why_not(engine, options):
     record = measured(engine, "int8", options=options)
     if record.status == "skipped":
-        pytest.skip(record.detail)
+        pytest.skip(str(record.reason))
     assert record.status == "ok", record.detail
     assert record.ran["kernels"] == {"int8": 21}
     assert record.ran.get("left_in_pytorch", []) == []
@@ -239,7 +240,9 @@ def test_tensorrt_computes_in_int8_or_says_why_not(engine, options):
 
 
 def test_openvino_leaves_the_gpu_to_the_others():
-    assert measured("openvino", "fp32").reason == "OpenVINO считает на процессоре, а здесь сравнивается работа на GPU"
+    assert (
+        say(measured("openvino", "fp32").reason) == "OpenVINO считает на процессоре, а здесь сравнивается работа на GPU"
+    )
 
 
 LOAD = {"engines": ["pytorch"], "precisions": ["fp16"], "image_sizes": [64], "batch_sizes": [4], "limits": LIMITS}
@@ -249,7 +252,7 @@ LOAD = {"engines": ["pytorch"], "precisions": ["fp16"], "image_sizes": [64], "ba
 def test_two_at_once_tell_the_gpu_s_utilisation_and_memory(way):
     grid = ScalingGrid(**LOAD, window_s=1.0)
     found = scaling.measure_crowd(grid.cases()[0], way, 2, grid, cores=2)
-    assert found.failed is None, found.failed.detail
+    assert found.failed is None, found.failed
     assert found.device_bytes > 2**27  # a CUDA context at least
     assert 0 < found.busy <= 1
     assert min(found.each_ips) > 0
@@ -259,7 +262,7 @@ def test_two_at_once_tell_the_gpu_s_utilisation_and_memory(way):
 def test_an_engine_is_fed_from_files(engine, tmp_path):
     grid = PipelineGrid(**LOAD | {"engines": [engine]}, workers=2, window_s=0.5)
     found = pipeline.measure_pipeline_case(grid.cases()[0], grid, pictures.write(tmp_path, 4), 2)
-    assert found.failed is None, found.failed.detail
+    assert found.failed is None, found.failed
     assert 0 < found.whole_ips < 1.2 * found.infer_ips
 
 
@@ -269,7 +272,7 @@ def test_an_engine_is_served_on_the_gpu():
     for options in ({}, {"cuda_graph": True}):
         cases = [case.model_copy(update={"options": options}) for case in grid.groups()[0]]
         found, log = serving.serve_case(cases, grid)
-        assert found.failed is None, found.failed.detail
+        assert found.failed is None, found.failed
     assert found.device_bytes > 2**27
     assert "Scenario : Server" in log
     assert best_point(found.points, grid.p99_ms) is not None

@@ -9,6 +9,7 @@ import torch
 from bench_lib.analysis.case_table import CaseTable, tabulate
 from bench_lib.core.case import Case, Limits
 from bench_lib.core.grid import Grid, Variant
+from bench_lib.core.reason import Reason, because
 from bench_lib.core.record import Accuracy, Memory, Record, Timing, Window
 from bench_lib.results.clock import OURS, TIMER, CaseClock, Clock
 from bench_lib.results.pipeline import Pipeline, Pipelined, PipelineGrid
@@ -108,9 +109,14 @@ def record(engine="pytorch", precision="fp32", size=224, batch=1, ms=10.0, *, fp
     return Record(**(base | {"status": "ok"} | measured | fields))
 
 
+def worded(russian: str, english: str = "") -> Reason:
+    """A reason in these words; the English are the Russian unless given."""
+    return because("as_recorded", ru=russian, en=english or russian)
+
+
 def skipped(engine, precision="fp32", size=224, batch=1, reason="нет GPU"):
     """A record of a case that could not run."""
-    return record(engine, precision, size, batch, status="skipped", reason=reason)
+    return record(engine, precision, size, batch, status="skipped", reason=worded(reason))
 
 
 def report(*records: Record, gpu=None, sd=None, **given) -> CaseTable:
@@ -138,7 +144,7 @@ def clock(ratios=(1.0,) * 8, batch=1, ours_ms=10.0, **fields) -> Clock:
     by_clock = {OURS: [ours_ms] * len(ratios), TIMER: [ours_ms * ratio for ratio in ratios]}
     timed = {"case": Case(engine="pytorch", batch_size=batch), "ms": {"latency": by_clock, "throughput": by_clock},
              "overhead_ns": {"latency": 200.0, "throughput": 50.0}}  # fmt: skip
-    return Clock(schema_version=1, started_at="2026-01-02T03:04:05+00:00", machine=MACHINE, rounds=len(ratios),
+    return Clock(schema_version=2, started_at="2026-01-02T03:04:05+00:00", machine=MACHINE, rounds=len(ratios),
                  versions={"torch": "2.14"}, cases=[CaseClock(**(timed | fields))])  # fmt: skip
 
 
@@ -146,7 +152,7 @@ def selfcheck(**fields) -> SelfCheck:
     """A check of the verdicts that reached its goals: 1 false alarm in 200 pairs, 199 slowdowns found."""
     made = {"case": Case(engine="pytorch"), "limits": Limits(), "slowdown": 0.05, "repeats": 5, "pairs": 200, "seed": 0,
             "plain_ms": [10.0, 10.1] * 10, "slowed_ms": [10.5, 10.6] * 10, "false_alarms": 1, "found": 199}  # fmt: skip
-    made |= {"schema_version": 1, "started_at": "2026-01-02T03:04:05+00:00", "machine": MACHINE}
+    made |= {"schema_version": 2, "started_at": "2026-01-02T03:04:05+00:00", "machine": MACHINE}
     return SelfCheck(**made | fields)
 
 
@@ -169,7 +175,7 @@ def served(points=(), engine="pytorch", precision="fp32", **fields) -> Served:
 def serving(*cases, **fields) -> Serving:
     """What `bench serve` writes, of these cases."""
     queue = [point(1000, 0.5, 0.1), point(2000, 1.0, 0.1), point(4000, 30.0)]
-    made = {"schema_version": 1, "started_at": "2026-01-02T03:04:05+00:00", "machine": MACHINE, "loadgen": "6.0",
+    made = {"schema_version": 2, "started_at": "2026-01-02T03:04:05+00:00", "machine": MACHINE, "loadgen": "6.0",
             "grid": ServingGrid(**LOAD), "queue": queue}  # fmt: skip
     return Serving(**made | fields, cases=cases)
 
@@ -185,7 +191,7 @@ def scaling(*crowds, engine="pytorch", **fields) -> Scaling:
     """What `bench scale` writes, of one case."""
     grid = ScalingGrid(**LOAD, workers=sorted({1, *(one.workers for one in crowds)}))
     cases = [Scaled(case=Case(engine=engine), crowds=crowds)]
-    made = {"schema_version": 1, "started_at": "2026-01-02T03:04:05+00:00", "machine": MACHINE, "grid": grid}
+    made = {"schema_version": 2, "started_at": "2026-01-02T03:04:05+00:00", "machine": MACHINE, "grid": grid}
     return Scaling(**made | fields, cases=cases)
 
 
@@ -197,6 +203,6 @@ def pipelined(batch=1, decode=400.0, copy=10_000.0, infer=1000.0, whole=390.0, e
 
 def end_to_end(*cases, **fields) -> Pipeline:
     """What `bench pipeline` writes, of these cases."""
-    made = {"schema_version": 1, "started_at": "2026-01-02T03:04:05+00:00", "machine": MACHINE, "images": 64,
+    made = {"schema_version": 2, "started_at": "2026-01-02T03:04:05+00:00", "machine": MACHINE, "images": 64,
             "image_bytes": 100 * 1024, "grid": PipelineGrid(**LOAD)}  # fmt: skip
     return Pipeline(**made | fields, cases=cases)

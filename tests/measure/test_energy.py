@@ -35,7 +35,7 @@ def test_energy_is_counted_between_two_steps_of_the_counter(monkeypatch):
 def test_a_counter_that_stands_still_is_a_reason(monkeypatch):
     clock = FakeClock()
     stepping(monkeypatch, clock, watts=0, step_s=0.1)
-    with pytest.raises(energy.NoCounter, match="не меняется"):
+    with pytest.raises(energy.NoCounter, match="does not move under load"):
         energy.measure_energy(NoOpEngine(clock, 0.001), 1, 0.001, on_gpu=True, clock=clock)
 
 

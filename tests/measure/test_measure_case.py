@@ -14,6 +14,7 @@ from bench_lib.core import timing
 from bench_lib.core.case import Case, Limits
 from bench_lib.core.engine import Unavailable, compute_device
 from bench_lib.core.errors import InputError
+from bench_lib.core.reason import say
 from bench_lib.core.record import read_record
 from bench_lib.measure import accuracy, memory
 from bench_lib.measure.measure_case import measure_case
@@ -80,7 +81,7 @@ def test_the_memory_of_a_gpu_is_read_idle_with_a_context_built_and_at_its_peak(m
     record = measured(monkeypatch, build)
     assert record.timing.device_ms == [7.0]
     assert record.timing.enqueue_ms == record.timing.latency_ms  # the engine waits for nothing
-    assert "NVML" in record.energy_absent
+    assert "NVML" in str(record.energy_absent)
     taken = record.memory
     assert (taken.device_idle_bytes, taken.device_context_bytes) == (500, 900)
     assert (taken.device_built_bytes, taken.device_peak_bytes) == (1000, 1250)
@@ -94,7 +95,7 @@ def test_a_wrong_output_has_figures_but_no_speed(monkeypatch):
 
     record = measured(monkeypatch, build)
     assert record.status == "failed"
-    assert "наибольшая относительная ошибка 1,0e+00 при допуске 1,0e-02" in record.reason
+    assert "наибольшая относительная ошибка 1,0e+00 при допуске 1,0e-02" in say(record.reason)
     assert record.accuracy.max_relative_error == pytest.approx(1)
 
 
@@ -108,7 +109,7 @@ def test_a_wrong_output_has_figures_but_no_speed(monkeypatch):
         ),
         (MemoryError("no"), "не хватило памяти"),
         (RuntimeError("asked for CUDA, the session runs on CPU"), "ошибка RuntimeError: asked for CUDA"),
-        (Unavailable("no", "нет рантайма"), "нет рантайма"),
+        (Unavailable("engine_needs_gpu", engine="Рантайм"), "Рантайм работает только на GPU NVIDIA"),
     ],
 )
 def test_what_an_engine_raises_is_a_reason_on_the_row(monkeypatch, error, reason):
@@ -117,14 +118,14 @@ def test_what_an_engine_raises_is_a_reason_on_the_row(monkeypatch, error, reason
 
     record = measured(monkeypatch, build)
     assert record.status == ("skipped" if isinstance(error, Unavailable) else "failed")
-    assert reason in record.reason
-    assert record.detail
+    assert reason in say(record.reason)
+    assert bool(record.detail) == (record.status == "failed")
 
 
 def test_a_batch_that_cannot_fit_is_a_row_with_its_reason():
     record = measure_case(Case(engine="pytorch", batch_size=10**9), Limits())
     assert record.status == "failed"
-    assert "не хватило памяти: один только вход занимает 560760,5 ГиБ" in record.reason
+    assert "не хватило памяти: один только вход занимает 560760,5 ГиБ" in say(record.reason)
 
 
 @pytest.mark.parametrize("engine", ["pytorch", "onnx_runtime"])

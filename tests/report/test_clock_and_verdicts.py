@@ -2,7 +2,7 @@
 
 import pytest
 from bs4 import BeautifulSoup
-from helpers.made import GPU, MACHINE, clock, selfcheck
+from helpers.made import GPU, MACHINE, clock, selfcheck, worded
 
 from bench_lib.analysis.case_table import CaseTable
 from bench_lib.cli import main
@@ -10,7 +10,7 @@ from bench_lib.core.grid import Grid
 from bench_lib.report.sections import verdicts
 from bench_lib.report.sections.clock import clock_table, clock_text
 from bench_lib.results.clock import EVENTS, LOADGEN, OURS, TIMER
-from bench_lib.results.result_file import Absent, write_result
+from bench_lib.results.result_file import write_result
 from bench_lib.results.run_folder import Run
 from bench_lib.text.language import NBSP
 
@@ -45,7 +45,7 @@ def test_without_a_check_one_sentence_says_so_and_which_command_makes_it(folder)
 
 
 def test_each_clock_is_a_row_with_its_difference_interval_goal_and_verdict(folder):
-    absent = {LOADGEN: Absent(reason="не установлен", detail="not installed")}
+    absent = {LOADGEN: worded("не установлен", "not installed")}
     write_result(clock([1.003] * 7 + [1.0045], absent=absent), folder)
     case = "PyTorch fp32, 224×224, батч 1"
     timer = ["+0,30 %", "от +0,30 % до +0,45 %", "±2 %", "совпадают"]
@@ -98,7 +98,7 @@ def test_gpu_events_and_loadgens_scenarios_are_named(folder):
 
 
 def test_a_case_that_was_not_timed_is_a_row_and_no_outcome(folder):
-    failed = Absent(reason="не хватило <b>памяти</b>", detail="out of memory")
+    failed = worded("не хватило <b>памяти</b>", "out of memory")
     write_result(clock(ms={}, overhead_ns={}, failed=failed), folder)
     assert rows(clock_table(folder)) == [
         ["PyTorch fp32, 224×224, батч 1", "—", "—", "—", "—", "—", "—", "не измерено: не хватило <b>памяти</b>"]
@@ -162,5 +162,5 @@ def test_a_broken_check_is_told_before_the_report_is_made(run, tmp_path, capsys)
         (tmp_path / name).symlink_to(run / name)
     (tmp_path / "selfcheck.json").write_text('{"schema_version": 3}')
     assert main.main(["report", str(tmp_path)]) == 2
-    assert "selfcheck.json: not a check (schema_version: Input should be 1)" in capsys.readouterr().err
+    assert "selfcheck.json: not a check (schema_version is 3, this code reads 1 and 2)" in capsys.readouterr().err
     assert not (tmp_path / "report.ipynb").exists()

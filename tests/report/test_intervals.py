@@ -4,7 +4,7 @@ import math
 import random
 
 import pytest
-from helpers.made import GPU, MACHINE, record, report, selfcheck
+from helpers.made import GPU, MACHINE, record, report, selfcheck, worded
 
 from bench_lib.analysis.case_row import case_row
 from bench_lib.analysis.case_table import tabulate
@@ -54,7 +54,7 @@ def test_repeats_of_a_case_are_one_row_whose_interval_comes_from_processes():
 
 def test_a_repeat_that_failed_is_told_and_the_others_count():
     good = repeats("pytorch", 10.0, 10.1, 9.9)
-    good[1] = record(status="failed", reason="не хватило памяти").model_copy(update={"case": good[1].case})
+    good[1] = record(status="failed", reason=worded("не хватило памяти")).model_copy(update={"case": good[1].case})
     data = report(*good)
     assert (row(data, "PyTorch fp32").processes, row(data, "PyTorch fp32").status) == (2, "ok")
     assert "повтор 2: не хватило памяти" in absent_table(data).to_html()
@@ -177,7 +177,7 @@ def test_energy_is_given_for_an_image_or_its_absence_explained():
     told = text(time_parts.time_parts_text(report(record(energy=spent), gpu=GPU)))
     assert "20,0 мДж — у PyTorch fp32, 224×224, батч 1" in told
     assert "Энергия** не измерена: нет счётчика." in text(
-        time_parts.time_parts_text(report(record(energy_absent="нет счётчика")))
+        time_parts.time_parts_text(report(record(energy_absent=worded("нет счётчика"))))
     )
 
 

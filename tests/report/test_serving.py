@@ -2,11 +2,11 @@
 
 import pytest
 from bs4 import BeautifulSoup
-from helpers.made import LOAD, point, served, serving
+from helpers.made import LOAD, point, served, serving, worded
 
 from bench_lib.cli import main
 from bench_lib.report.sections.serving import serving_figure, serving_table, serving_text
-from bench_lib.results.result_file import Absent, write_result
+from bench_lib.results.result_file import write_result
 from bench_lib.results.serving import ServingGrid
 from bench_lib.text.language import NBSP
 
@@ -55,7 +55,7 @@ def test_the_load_is_described_as_it_was(tmp_path):
 
 
 def test_who_keeps_the_limit_at_no_rate_or_was_not_measured_is_named(tmp_path):
-    failed = Absent(reason="нет <b>GPU</b>", detail="no GPU")
+    failed = worded("нет <b>GPU</b>", "no GPU")
     said = told(tmp_path, served([point(100, 12.0), point(300, 15.0)]), served(engine="torch_tensorrt", failed=failed))
     assert "Ни одна конфигурация его не выдержала" in said
     assert "Предел не выдержан ни при одной из испытанных частот: PyTorch fp32 (наименьший p99 — 12,0 мс)" in said
@@ -108,7 +108,7 @@ def test_a_broken_file_is_told_before_the_report_is_made(run, tmp_path, capsys):
         (tmp_path / name).symlink_to(run / name)
     (tmp_path / "serving.json").write_text('{"schema_version": 3}')
     assert main.main(["report", str(tmp_path)]) == 2
-    assert "serving.json: not a check (schema_version: Input should be 1)" in capsys.readouterr().err
+    assert "serving.json: not a check (schema_version is 3, this code reads 1 and 2)" in capsys.readouterr().err
 
 
 def test_the_report_of_a_run_shows_the_load(run, tmp_path):

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from helpers.made import FakeClock, NoOpEngine, Sleeper, TickingClock, clock
+from helpers.made import FakeClock, NoOpEngine, Sleeper, TickingClock, clock, worded
 from scipy import stats
 
 from bench_lib.cli import main
@@ -16,9 +16,10 @@ from bench_lib.core import engine, intervals, timing
 from bench_lib.core.case import Case, Limits
 from bench_lib.core.errors import InputError
 from bench_lib.core.grid import Grid
+from bench_lib.core.reason import say
 from bench_lib.results import verdicts
 from bench_lib.results.clock import EVENTS, LEAST_ROUNDS, LOADGEN, OURS, TIMER, clock_rows, median_interval, read_clock
-from bench_lib.results.result_file import Absent, write_result
+from bench_lib.results.result_file import write_result
 from bench_lib.scenarios import clock as clock_module
 from bench_lib.scenarios import loadgen, worker
 from bench_lib.scenarios.clock import CLOCKS, Subject, absent_clocks, clock_case, time_case, time_cuda_events
@@ -70,7 +71,7 @@ def test_an_interval_wider_than_the_goal_decides_nothing_and_one_burst_in_twenty
 
 
 def test_our_row_comes_first_and_absent_clocks_last_with_their_reasons():
-    reason = Absent(reason="нет GPU", detail="no GPU")
+    reason = worded("нет GPU", "no GPU")
     rows = list(clock_rows(clock(absent={EVENTS: reason})))
     assert [(row.figure, row.clock) for row in rows] == [
         ("latency", OURS), ("latency", TIMER), ("throughput", OURS), ("throughput", TIMER), (None, EVENTS),
@@ -121,8 +122,8 @@ def test_a_clock_that_is_not_here_has_a_reason_and_a_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "mlperf_loadgen", None)
     absent = absent_clocks()
     assert list(absent) == [EVENTS, LOADGEN]
-    assert absent[LOADGEN].detail.endswith(f"; {loadgen.COMMAND}")
-    assert "не установлен" in absent[LOADGEN].reason
+    assert str(absent[LOADGEN]).endswith(f"; install it: {loadgen.COMMAND}")
+    assert "не установлен" in say(absent[LOADGEN])
     monkeypatch.setattr(engine, "compute_device", lambda: torch.device("cuda"))
     assert EVENTS not in absent_clocks()
 
@@ -171,11 +172,11 @@ def crash(*_):
 
 def test_a_case_that_crashes_or_cannot_run_is_a_row_with_its_reason(monkeypatch):
     missing, _ = clock_case(Case(engine="pytorch", batch_size=10**9), GRID, 6)
-    assert missing.failed.reason.startswith("не хватило памяти")
-    assert missing.failed.detail.startswith("the input alone takes")
+    assert say(missing.failed).startswith("не хватило памяти")
+    assert "the input alone takes" in str(missing.failed)
     monkeypatch.setattr(worker, "attempt", crash)
     crashed, _ = clock_case(GRID.cases()[0], GRID, 6)
-    assert crashed.failed.reason == "процесс измерения аварийно завершился"
+    assert say(crashed.failed) == "процесс измерения аварийно завершился"
     (row,) = clock_rows(clock().model_copy(update={"cases": [crashed]}))
     assert (row.figure, row.clock, row.ms, row.absent) == (None, "", None, crashed.failed)
 
@@ -190,7 +191,7 @@ def test_a_check_is_read_back_as_it_was_written_and_none_is_none(tmp_path):
     ("text", "words"),
     [
         ("{", "clock.json"),
-        ('{"schema_version": 2}', r"clock.json: not a check \(schema_version: Input should be 1\); delete it"),
+        ('{"schema_version": 3}', r"not a check \(schema_version is 3, this code reads 1 and 2\); delete it"),
         ("{}", r"\(schema_version: Field required\); delete it, or write it anew with `bench selfcheck --clock`"),
     ],
 )

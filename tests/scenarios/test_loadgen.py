@@ -8,6 +8,7 @@ import pytest
 from helpers.made import Sleeper
 
 from bench_lib.core.engine import Unavailable
+from bench_lib.core.reason import say
 from bench_lib.scenarios import loadgen
 
 pytest.importorskip("mlperf_loadgen", reason="no LoadGen here: pip install -c constraints.txt mlcommons-loadgen")
@@ -60,5 +61,5 @@ def test_without_loadgen_there_is_a_reason_and_a_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "mlperf_loadgen", None)
     with pytest.raises(Unavailable, match="MLPerf LoadGen is not installed") as error:
         loadgen.check_loadgen()
-    assert error.value.reason.startswith("MLPerf LoadGen не установлен")
+    assert say(error.value.reason).startswith("MLPerf LoadGen не установлен")
     assert error.value.command == "pip install -c constraints.txt mlcommons-loadgen"

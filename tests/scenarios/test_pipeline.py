@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 from bs4 import BeautifulSoup
-from helpers.made import GPU, LOAD, MACHINE, FakeClock, end_to_end, pipelined
+from helpers.made import GPU, LOAD, MACHINE, FakeClock, end_to_end, pipelined, worded
 from helpers.pictures import write
 
 from bench_lib.cli import main
@@ -14,10 +14,11 @@ from bench_lib.core.case import Case
 from bench_lib.core.engine import build_engine, compute_device
 from bench_lib.core.errors import InputError
 from bench_lib.core.grid import read_grid
+from bench_lib.core.reason import say
 from bench_lib.engines.pytorch.builder import PyTorchEngine
 from bench_lib.report.sections import pipeline
 from bench_lib.results.pipeline import Pipeline, Pipelined, PipelineGrid
-from bench_lib.results.result_file import Absent, read_result, write_result
+from bench_lib.results.result_file import read_result, write_result
 from bench_lib.scenarios import pipeline as pipeline_module
 from bench_lib.scenarios import worker
 from bench_lib.scenarios.pipeline import (
@@ -115,7 +116,7 @@ def test_a_real_pipeline_is_measured_from_files_on(tmp_path, capsys):
     assert main.main(command) == 0
     found = read_result(Pipeline, tmp_path / "run")
     (one,) = found.cases
-    assert one.failed is None, one.failed.detail
+    assert one.failed is None, one.failed
     assert (found.images, one.workers) == (4, 1)
     assert 10_000 < found.image_bytes < 500_000
     assert min(one.decode_ips, one.copy_ips, one.infer_ips, one.whole_ips) > 0
@@ -133,8 +134,8 @@ def test_an_engine_that_answers_something_else_is_a_row_with_its_reason(tmp_path
     monkeypatch.setattr(pipeline_module, "DataLoader", in_this_process)
     monkeypatch.setattr(PyTorchEngine, "output", lambda _: torch.ones(2, 1000))
     failed = measure_pipeline_case(GRID.cases()[0], GRID, write(tmp_path, 2), 1).failed
-    assert failed.reason.startswith("выход неточен: наибольшая относительная ошибка ")
-    assert failed.detail.startswith("the output is inexact: the largest relative error is ")
+    assert say(failed).startswith("выход неточен: наибольшая относительная ошибка ")
+    assert str(failed).startswith("the output is inexact: the largest relative error is ")
 
 
 def crash(*_):
@@ -144,10 +145,10 @@ def crash(*_):
 def test_a_case_that_crashes_or_cannot_run_is_a_row_with_its_reason(monkeypatch):
     if not torch.cuda.is_available():
         tf32 = Case(engine="pytorch", precision="tf32")
-        assert measure_pipeline_case(tf32, GRID, [], 1).failed.reason.startswith("TF32")
+        assert str(measure_pipeline_case(tf32, GRID, [], 1).failed).startswith("TF32")
     monkeypatch.setattr(worker, "attempt", crash)
     crashed = measure_pipeline_case(GRID.cases()[0], GRID, [], 1)
-    assert crashed.failed.reason == "процесс измерения аварийно завершился"
+    assert say(crashed.failed) == "процесс измерения аварийно завершился"
 
 
 def test_an_interrupted_measurement_goes_on_and_until_then_the_report_says_what_is_left(tmp_path, monkeypatch):
@@ -216,7 +217,7 @@ def test_the_images_are_described_as_they_were(tmp_path):
 
 
 def test_what_failed_is_named_and_the_table_and_figure_hold_the_rest(tmp_path):
-    failed = Pipelined(case=Case(engine="torch_tensorrt"), failed=Absent(reason="нет GPU", detail="no GPU"))
+    failed = Pipelined(case=Case(engine="torch_tensorrt"), failed=worded("нет GPU", "no GPU"))
     assert "Не измерены: Torch-TensorRT fp32, батч 1 — нет GPU." in told(tmp_path, pipelined(), pipelined(8), failed)
     html = BeautifulSoup(pipeline.pipeline_table(tmp_path).to_html(), "html.parser")
     rows = [[td.get_text().replace(NBSP, " ") for td in tr.select("td")] for tr in html.select("tbody tr")]

@@ -10,16 +10,17 @@ from types import SimpleNamespace
 import pytest
 import torch
 from bs4 import BeautifulSoup
-from helpers.made import GPU, LOAD, MACHINE, MIB, crowd, scaling
+from helpers.made import GPU, LOAD, MACHINE, MIB, crowd, scaling, worded
 
 from bench_lib.cli import main
 from bench_lib.cli.parser import PARAMS
 from bench_lib.core.case import Case
 from bench_lib.core.grid import read_grid
+from bench_lib.core.reason import say
 from bench_lib.engines.pytorch.builder import PyTorchEngine
 from bench_lib.measure import system
 from bench_lib.report.sections.scaling import scaling_figure, scaling_table, scaling_text
-from bench_lib.results.result_file import Absent, read_result, write_result
+from bench_lib.results.result_file import read_result, write_result
 from bench_lib.results.scaling import Scaling, ScalingGrid, added_bytes, saturation_crowd
 from bench_lib.scenarios import scaling as scaling_module
 from bench_lib.scenarios.scaling import WorkerTimes, crowd_figures, measure_crowd, run_worker
@@ -83,7 +84,7 @@ def test_a_worker_whose_answers_are_wrong_says_so_after_its_memory_was_looked_at
     assert len(link.recv().latency_ms) == 2
     assert not link.poll(0.1)
     link.send("check")
-    assert link.recv().reason == "выход содержит бесконечность или NaN"
+    assert say(link.recv()) == "выход содержит бесконечность или NaN"
     link.send("end")
     worker.join()
 
@@ -94,14 +95,14 @@ def crash(*_):
 
 def test_a_worker_that_dies_hangs_or_cannot_run_is_a_row_with_its_reason(monkeypatch):
     tf32 = measure_crowd(Case(engine="openvino", precision="tf32"), "threads", 1, GRID, cores=2)
-    assert tf32.failed.reason
+    assert str(tf32.failed).startswith("TF32")
     monkeypatch.setattr(scaling_module, "run_worker", crash)
     dead = measure_crowd(GRID.cases()[0], "processes", 2, GRID, cores=2)
-    assert dead.failed.reason == "процесс измерения аварийно завершился"
+    assert say(dead.failed) == "процесс измерения аварийно завершился"
     monkeypatch.setattr(scaling_module, "run_worker", hang)
     limits = GRID.limits.model_copy(update={"case_timeout_s": 0.1})
     hung = measure_crowd(GRID.cases()[0], "processes", 1, GRID.model_copy(update={"limits": limits}), cores=2)
-    assert hung.failed.reason == "измерение не закончилось за 0.1 с"
+    assert say(hung.failed) == "измерение не закончилось за 0,1 с"
 
 
 def hang(*_):
@@ -110,7 +111,7 @@ def hang(*_):
 
 def test_the_command_measures_each_crowd_and_writes_the_file(tmp_path, monkeypatch, capsys):
     made = iter([crowd(1, 100), crowd(2, 150), crowd(1, 90, "threads"),
-                 crowd(2, 0.1, "threads", each_ips=[], failed=Absent(reason="нет", detail="none"))])  # fmt: skip
+                 crowd(2, 0.1, "threads", each_ips=[], failed=worded("нет", "none"))])  # fmt: skip
     monkeypatch.setattr(scaling_module, "measure_crowd", lambda *_: next(made))
     (tmp_path / "load.yaml").write_text(GRID.model_dump_json(exclude={"slurm"}))
     assert main.main(["scale", str(tmp_path / "load.yaml"), "--output", str(tmp_path / "run")]) == 0
@@ -229,7 +230,7 @@ def test_threads_are_compared_with_processes_at_the_same_number(tmp_path):
 
 
 def test_what_failed_is_named_and_the_table_and_figure_hold_the_rest(tmp_path):
-    failed = crowd(8, 1, each_ips=[], failed=Absent(reason="не хватило <памяти>", detail="out of memory"))
+    failed = crowd(8, 1, each_ips=[], failed=worded("не хватило <памяти>", "out of memory"))
     said = told(tmp_path, crowd(1, 100), crowd(2, 190), failed)
     assert "Не измерены: PyTorch fp32, батч 1, 8 процессов — не хватило &#60;памяти&#62;." in said
     html = BeautifulSoup(scaling_table(tmp_path).to_html(), "html.parser")

@@ -11,6 +11,7 @@ from bench_lib.cli import main
 from bench_lib.cli.parser import PARAMS
 from bench_lib.core.errors import InputError
 from bench_lib.core.grid import read_grid
+from bench_lib.core.reason import say
 from bench_lib.engines.pytorch.builder import PyTorchEngine
 from bench_lib.results.result_file import read_result
 from bench_lib.results.serving import Serving, ServingGrid, best_point, first_broken, knee_point
@@ -151,14 +152,14 @@ def test_a_real_engine_is_served_and_what_is_measured_is_kept(tmp_path, capsys, 
     assert sorted(first.call_ms) == [1, 4]
     assert [p.offered_ips for p in first.points] == pytest.approx([0.5 * first.ceiling_ips, 0.9 * first.ceiling_ips])
     assert all(p.loadgen.p99_ms >= p.loadgen.p50_ms > 0 for p in first.points)
-    assert torch.cuda.is_available() or second.failed.reason.startswith("TF32 есть только у GPU NVIDIA")
+    assert torch.cuda.is_available() or say(second.failed).startswith("TF32 есть только у GPU NVIDIA")
     assert found.queue[0].offered_ips == serving.QUEUE_IPS
     log = (tmp_path / "run" / serving.LOADGEN_LOG).read_text()
     assert log.count("Scenario : Server") >= len(first.points)
     assert "differ by at most" in capsys.readouterr().out
     monkeypatch.setattr(PyTorchEngine, "output", lambda engine: torch.zeros_like(engine._output))
     wrong, _ = serving.serve_case(found.grid.groups()[0], found.grid)
-    assert wrong.failed.reason.startswith("выход неточен: наибольшая относительная ошибка 1,0e+00")
+    assert say(wrong.failed).startswith("выход неточен: наибольшая относительная ошибка 1,0e+00")
     monkeypatch.setattr(serving, "serve_case", lambda *_: pytest.fail("measured again"))
     assert main.main(command) == 0
     assert read_result(Serving, tmp_path / "run").cases == found.cases
@@ -170,8 +171,8 @@ def test_a_limit_below_a_single_call_is_told_and_no_rate_is_tried(monkeypatch):
     monkeypatch.setattr(serving, "search_rates", lambda *_: pytest.fail("a rate was tried"))
     grid = ServingGrid(**GRID)
     found, _ = serving.serving_curve(grid.cases(), grid)
-    assert found.failed.reason == "предел 10 мс меньше одного вызова без очереди (12,5 мс)"
-    assert found.failed.detail.startswith("p99_ms is 10, less than a call without a queue takes (12.5 ms); allow more")
+    assert say(found.failed) == "предел 10 мс меньше одного вызова без очереди (12,5 мс)"
+    assert str(found.failed).startswith("p99_ms is 10, less than a call without a queue takes (12.5 ms); allow more")
     assert found.call_ms == {1: 12.5, 4: 12.5}
 
 
@@ -182,4 +183,4 @@ def crash(*_):
 def test_a_case_that_crashes_is_kept_with_its_reason(monkeypatch):
     monkeypatch.setattr(worker, "attempt", crash)
     crashed, log = serving.serve_case(ServingGrid(**GRID).cases(), ServingGrid(**GRID))
-    assert (crashed.failed.reason, crashed.points, log) == ("процесс измерения аварийно завершился", [], "")
+    assert (say(crashed.failed), crashed.points, log) == ("процесс измерения аварийно завершился", [], "")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from helpers.made import MACHINE, NoOpEngine, TickingClock, record, selfcheck
+from helpers.made import MACHINE, NoOpEngine, TickingClock, record, selfcheck, worded
 
 from bench_lib.cli import main
 from bench_lib.core import intervals
@@ -170,7 +170,7 @@ class Measuring:
         case = Case(**{name: parameters[name] for name in Case.model_fields if name in parameters})
         self.asked.append(case.id)
         ms = 10.0 * (1 + case.options.get(SLOWDOWN, 0))
-        made = record(ms=ms) if not self.fails else record(status="failed", reason="нет памяти")
+        made = record(ms=ms) if not self.fails else record(status="failed", reason=worded("нет памяти"))
         write_record(made.model_copy(update={"case": case}), Path(parameters["record_path"]))
 
 

@@ -4,12 +4,14 @@ import math
 from statistics import NormalDist
 
 import pytest
-from helpers.made import record, report, skipped
+from helpers.made import record, report, skipped, worded
 
+from bench_lib.analysis.case_row import record_reason
 from bench_lib.analysis.case_table import CaseTable
 from bench_lib.core import intervals
 from bench_lib.core.case import Case, Limits
 from bench_lib.core.grid import Grid
+from bench_lib.core.reason import because, say
 from bench_lib.core.record import Trial
 from bench_lib.report.sections.auto_precision import choices_text
 from bench_lib.results.run_folder import Run
@@ -17,7 +19,7 @@ from bench_lib.sweep import auto_precision
 from bench_lib.sweep.runner import measure_grid
 
 
-def trial(precision, ms, error=1e-4, reason=""):
+def trial(precision, ms, error=1e-4, reason=None):
     return Trial(precision=precision, latency_ms=ms, max_relative_error=error, reason=reason)
 
 
@@ -31,8 +33,8 @@ def test_equal_processes_differ_by_chance_as_the_assumed_spread_between_them_say
         ([trial("fp32", 10, 0.0), trial("fp16", 5, 1e-3)], "fp16"),
         ([trial("fp32", 10, 0.0), trial("fp16", 9.5, 1e-3)], "fp32"),  # not told apart: the more accurate
         ([trial("fp32", 10, 0.0), trial("fp16", 5, 1e-3), trial("bf16", 4.8, 5e-3)], "fp16"),
-        ([trial("fp32", 10, 0.0), trial("int8", 1, 0.2, "погрешность")], "fp32"),
-        ([Trial(precision="fp32", reason="нет")], None),
+        ([trial("fp32", 10, 0.0), trial("int8", 1, 0.2, worded("погрешность"))], "fp32"),
+        ([Trial(precision="fp32", reason=worded("нет"))], None),
     ],
 )
 def test_the_fastest_is_taken_and_of_those_not_told_from_it_the_most_accurate(trials, taken):
@@ -50,15 +52,15 @@ def test_the_fastest_is_taken_and_of_those_not_told_from_it_the_most_accurate(tr
 )
 def test_a_trial_may_be_taken_if_it_ran_and_computed_as_asked(given, reason):
     found = auto_precision.judge_trial(given, given.case.precision, 0.01)
-    assert found.reason == reason
+    assert say(found.reason) == reason
     assert found.latency_ms == (None if given.status == "skipped" else 10.0)
 
 
 def test_a_trial_outside_the_tolerance_says_by_how_much():
     inexact = record(precision="fp16").accuracy.model_copy(update={"max_relative_error": 0.034})
     found = auto_precision.judge_trial(record(precision="fp16", accuracy=inexact), "fp16", 0.01)
-    assert found.reason == "погрешность 3,4\u00a0% больше допуска 1,0\u00a0%"
-    assert auto_precision.judge_trial(record(precision="fp16", accuracy=inexact), "fp16", 0.04).reason == ""
+    assert say(found.reason) == "погрешность 3,4\u00a0% больше допуска 1,0\u00a0%"
+    assert auto_precision.judge_trial(record(precision="fp16", accuracy=inexact), "fp16", 0.04).reason is None
 
 
 def chosen(monkeypatch, answers):
@@ -76,13 +78,14 @@ def chosen(monkeypatch, answers):
 
 def test_the_record_is_of_the_asked_case_and_tells_each_trial(monkeypatch):
     answers = {
-        "fp32": trial("fp32", 10, 1e-6), "tf32": Trial(precision="tf32", reason="нет GPU"),
-        "fp16": trial("fp16", 5, 1e-3), "bf16": trial("bf16", 4.9, 5e-3), "int8": trial("int8", 1, 0.2, "погрешность"),
+        "fp32": trial("fp32", 10, 1e-6), "tf32": Trial(precision="tf32", reason=worded("нет GPU")),
+        "fp16": trial("fp16", 5, 1e-3), "bf16": trial("bf16", 4.9, 5e-3),
+        "int8": trial("int8", 1, 0.2, worded("погрешность")),
     }  # fmt: skip
     found, measured = chosen(monkeypatch, answers)
     assert [(case.precision, limits) for case, limits in measured] == [("fp16", Limits())]
     assert found.case.precision == "auto"
-    assert {t.precision: t.reason for t in found.trials} == {
+    assert {t.precision: say(t.reason) for t in found.trials} == {
         "fp32": "медленнее", "tf32": "нет GPU", "fp16": "", "bf16": "быстрее ли, не решено, а погрешность больше",
         "int8": "погрешность",
     }  # fmt: skip
@@ -96,18 +99,20 @@ def test_the_record_is_of_the_asked_case_and_tells_each_trial(monkeypatch):
 
 
 def test_where_no_precision_fits_the_row_is_skipped_with_the_reasons(monkeypatch):
-    answers = {name: Trial(precision=name, reason=f"нет {name}") for name in ("fp32", "tf32", "fp16", "bf16", "int8")}
+    names = ("fp32", "tf32", "fp16", "bf16", "int8")
+    answers = {name: Trial(precision=name, reason=worded(f"нет {name}")) for name in names}
     found, measured = chosen(monkeypatch, answers)
     assert not measured
     assert found.status == "skipped"
-    assert found.reason.startswith("ни одна точность не подошла (fp32: нет fp32; tf32: нет tf32;")
+    assert record_reason(found).startswith("ни одна точность не подошла (fp32: нет fp32; tf32: нет tf32;")
     assert "не подошла ни одна точность. fp32 — нет fp32" in choices_text(report(record(), found)).data
 
 
 def test_a_trial_whose_process_dies_is_passed_over(monkeypatch):
     monkeypatch.setattr(auto_precision, "_try", die)
     found = auto_precision.try_precision(Case(engine="pytorch", precision="auto"), "fp32", Limits(), 0)
-    assert found == Trial(precision="fp32", reason="процесс измерения аварийно завершился")
+    assert found == Trial(precision="fp32", reason=because("process_crashed"))
+    assert say(found.reason) == "процесс измерения аварийно завершился"
 
 
 def die(*_):

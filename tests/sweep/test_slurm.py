@@ -15,10 +15,12 @@ from helpers.slurm_here import NEEDS_SLURM, ask, slurm, wait_until
 from bench_lib.cli import main
 from bench_lib.core.errors import InputError
 from bench_lib.core.grid import Slurm, read_grid
+from bench_lib.core.reason import say
 from bench_lib.core.record import write_record
 from bench_lib.results.run_folder import Run
 from bench_lib.sweep import slurm as slurm_module
-from bench_lib.sweep.slurm import Task, measure_grid_on_slurm, query_tasks, still_queued, task_death
+from bench_lib.sweep.slurm import ENDED, Task, measure_grid_on_slurm, query_tasks, still_queued, task_death
+from bench_lib.text.reasons import MESSAGES
 
 GRID = """
 engines: [pytorch]
@@ -98,18 +100,27 @@ def test_of_unlike_machines_that_claim_a_run_at_once_one_gets_it(tmp_path):
 @pytest.mark.parametrize(
     ("task", "words"),
     [
-        (Task("TIMEOUT", "15", "n7"), "вышло время, отведённое заданию (60 мин), узел n7"),
-        (Task("FAILED", str(137 << 8), "n7"), "с ошибкой или был остановлен, сигнал SIGKILL, узел n7"),
-        (Task("FAILED", "9"), "с ошибкой или был остановлен, сигнал SIGKILL"),
-        (Task("FAILED", str(3 << 8)), "с ошибкой или был остановлен, код 3"),
-        (Task("NODE_FAIL", "0", "n7"), "узел отказал, узел n7"),
-        (Task("OUT_OF_MEMORY", str(125 << 8)), "не хватило памяти, отведённой заданию, код 125"),
+        (Task("TIMEOUT", "15", "n7"), "вышло время, отведённое заданию (60 мин; узел: n7)"),
+        (Task("FAILED", str(137 << 8), "n7"), "с ошибкой или был остановлен (код или сигнал: SIGKILL; узел: n7)"),
+        (Task("FAILED", "9"), "с ошибкой или был остановлен (код или сигнал: SIGKILL; узел: —)"),
+        (Task("FAILED", str(3 << 8)), "с ошибкой или был остановлен (код или сигнал: 3; узел: —)"),
+        (Task("NODE_FAIL", "0", "n7"), "узел отказал (код или сигнал: 0; узел: n7)"),
+        (Task("OUT_OF_MEMORY", str(125 << 8)), "не хватило памяти, отведённой заданию (код или сигнал: 125; узел: —)"),
         (Task("FORGOTTEN"), "Slurm уже не помнит"),
     ],
 )
 def test_a_reason_says_what_slurm_tells(task, words):
-    assert task_death("12_3", task, 60).startswith("задание Slurm 12_3 закончилось без записи: ")
-    assert task_death("12_3", task, 60).endswith(words)
+    reason = task_death("12_3", task, 60)
+    assert say(reason).startswith("задание Slurm 12_3 закончилось без записи: ")
+    assert say(reason).endswith(words)
+    assert str(reason).startswith("Slurm's task 12_3 left no record: ")
+
+
+@pytest.mark.parametrize("state", ENDED)
+def test_each_state_that_ends_a_task_has_its_message(state):
+    reason = task_death("12_3", Task(state), 60)
+    assert reason.name in MESSAGES
+    assert str(reason).startswith("Slurm's task 12_3 left no record: ")
 
 
 def test_without_slurm_or_submitit_a_sentence_says_what_to_do(tmp_path, monkeypatch, capsys):
@@ -152,7 +163,7 @@ def test_a_node_that_fails_and_a_controller_that_is_silent_for_a_while(tmp_path,
     faked(monkeypatch, {}, None, lost | late, lost | {"7_1": Task("PENDING")}, None, lost | late, lost)
     run.start(grid, MACHINE)
     records = measure_grid_on_slurm(grid, run)
-    reasons = {record.reason.split()[2]: record.reason for record in records}
+    reasons = {record.reason.fields["job"]: say(record.reason) for record in records}
     assert [r.status for r in records] == ["failed", "failed"]
     assert "узел отказал" in reasons["7_0"]
     assert "не помнит" in reasons["7_1"]
@@ -304,8 +315,8 @@ def test_a_killed_task_is_a_row_and_a_requeued_one_is_measured(busy):
     records = {record.case.id: record for record in Run(folder / "run").records()}
     killed, requeued = [records[name] for name in tasks(folder).values()]
     assert (killed.status, requeued.status) == ("failed", "ok")
-    assert "закончилось без записи: процесс задания завершился с ошибкой или был остановлен" in killed.reason
-    assert "сигнал SIGKILL, узел bench" in killed.reason
+    assert "закончилось без записи: процесс задания завершился с ошибкой или был остановлен" in say(killed.reason)
+    assert "сигнал: SIGKILL; узел: bench" in say(killed.reason)
     assert killed.machine == requeued.machine | {"memory_bytes": killed.machine["memory_bytes"]}
     assert "Restarts=1" in ask("scontrol", "show", "job", list(tasks(folder))[1])
 
@@ -315,7 +326,7 @@ def test_a_node_unlike_the_runs_machine_is_a_row(busy):
     assert busy[1]["unlike"].result() == 0
     (refused,) = Run(busy[0] / "unlike" / "run").records()
     assert refused.status == "failed"
-    assert "не похож на машину этого прогона (отличается: cpu" in refused.reason
+    assert "не похож на машину этого прогона (отличается: cpu" in say(refused.reason)
     assert refused.machine == MACHINE
     assert "cores" in json.loads(refused.detail)
 
@@ -332,5 +343,5 @@ def test_a_time_limit_is_a_row(busy):
     assert busy[1]["limited"].result() == 0
     (limited,) = Run(busy[0] / "limited" / "run").records()
     assert limited.status == "failed"
-    assert limited.reason.endswith("вышло время, отведённое заданию (5 мин), узел bench")
+    assert say(limited.reason).endswith("вышло время, отведённое заданию (5 мин; узел: bench)")
     assert "DUE TO TIME LIMIT" in limited.detail

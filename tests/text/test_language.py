@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
-from helpers.made import record, report
+from helpers.made import record, report, worded
 from helpers.sentences import everything
 
 import bench_lib
@@ -103,7 +103,7 @@ def test_numbers_and_words_are_written_as_in_english():
 MADE = {
     "one engine": [record()],
     "a tie": [record(ms=10), record("onnx_runtime", ms=9.7)],
-    "skipped": [record(), record("torch_tensorrt", "fp16", status="skipped", reason="нет GPU", detail="no GPU")],
+    "skipped": [record(), record("torch_tensorrt", "fp16", status="skipped", reason=worded("нет GPU", "no GPU"))],
     "sizes and batches": [
         record(engine, size=size, batch=batch, ms=size * batch / speed)
         for engine, speed in (("pytorch", 100), ("onnx_runtime", 130))

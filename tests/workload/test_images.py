@@ -17,6 +17,7 @@ from bench_lib.cli import main
 from bench_lib.core import engine as engine_module
 from bench_lib.core.case import Case, Limits
 from bench_lib.core.engine import Slowed, Unavailable
+from bench_lib.core.reason import say
 from bench_lib.core.record import RealData, Record, read_record
 from bench_lib.engines.onnx_runtime import builder as onnx_runtime
 from bench_lib.engines.openvino import builder as openvino
@@ -132,14 +133,14 @@ def test_a_broken_image_is_a_row_with_its_name(tmp_path):
     pictures.write(tmp_path, 2)[1].write_bytes(b"no JPEG")
     told = measure_case(case(tmp_path), Limits(**SHORT))
     assert told.status == "failed"
-    assert told.reason.startswith("изображение 0001.jpg не читается (cannot identify image file")
+    assert say(told.reason).startswith("изображение 0001.jpg не читается (cannot identify image file")
 
 
 def test_images_that_do_not_fit_in_memory_are_a_row(tmp_path):
     pictures.write(tmp_path, 1)
     told = measure_case(case(tmp_path, 10**9), Limits(**SHORT))
     assert told.status == "failed"
-    assert told.reason.startswith("не хватило памяти: один только вход занимает")
+    assert say(told.reason).startswith("не хватило памяти: один только вход занимает")
 
 
 @CPU
@@ -218,7 +219,7 @@ def test_int8_is_calibrated_on_those_images(tmp_path, engine, ranges):
     pictures.write(tmp_path, 5)
     told = measure_case(case(tmp_path, engine=engine, precision="int8", image_size=64), Limits(**SHORT))
     if told.status == "skipped":
-        pytest.skip(told.detail)
+        pytest.skip(str(told.reason))
     assert told.status == "ok", told.detail
     assert (told.ran["calibration"], told.ran["calibration_images"]) == (f"{ranges}, real images", 5)
     given = torch.randn(5, 3, 8, 8)

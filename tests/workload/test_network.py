@@ -17,6 +17,7 @@ from bench_lib.core.case import Case, Limits, model_kind
 from bench_lib.core.engine import Unavailable, build_engine
 from bench_lib.core.errors import InputError
 from bench_lib.core.grid import Grid
+from bench_lib.core.reason import say
 from bench_lib.engines.onnx_runtime import builder as onnx_runtime
 from bench_lib.engines.openvino import builder as openvino
 from bench_lib.engines.pytorch import builder as pytorch
@@ -259,7 +260,7 @@ def test_a_shape_that_an_onnx_file_fixes_is_a_row_with_its_reason(size, batch, r
     exported(batch=1, size=32)
     measured = measure_case(Case(engine="onnx_runtime", model="net.onnx", image_size=size, batch_size=batch), SHORT)
     reason = f"вход в ONNX-файле закреплён как 1×3×32×32, а здесь нужен {batch}×3×{size}×{size}"
-    assert (measured.status, measured.reason) == (("ok", "") if runs else ("skipped", reason))
+    assert (measured.status, say(measured.reason)) == (("ok", "") if runs else ("skipped", reason))
 
 
 def test_an_engine_of_pytorch_networks_says_that_it_takes_no_onnx_file():
@@ -268,7 +269,7 @@ def test_an_engine_of_pytorch_networks_says_that_it_takes_no_onnx_file():
     for name in ("pytorch", "torch_tensorrt"):
         with pytest.raises(Unavailable, match="takes PyTorch networks alone") as caught:
             build_engine(Case(engine=name, model="net.onnx"), model, images)
-        assert "сеть задана ONNX-файлом" in caught.value.reason
+        assert "сеть задана ONNX-файлом" in say(caught.value.reason)
 
 
 def test_an_onnx_file_is_converted_to_fp16_for_a_gpu_and_not_to_bf16():

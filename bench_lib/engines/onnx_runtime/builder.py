@@ -34,17 +34,13 @@ def check_support(precision: str) -> None:
             import onnxruntime
         import onnxscript  # noqa: F401  # torch.onnx.export needs it
     except ImportError as error:
-        raise Unavailable(f"ONNX Runtime is not installed ({error})",
-                          f"ONNX Runtime не установлен ({error})", COMMAND) from None  # fmt: skip
+        raise Unavailable("not_installed", what="ONNX Runtime", error=str(error), command=COMMAND) from None
     if compute_device().type == "cuda" and "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
-        raise Unavailable("this build of ONNX Runtime has no CUDA provider",
-                          "в этой сборке ONNX Runtime нет провайдера CUDA", COMMAND)  # fmt: skip
+        raise Unavailable("ort_lacks_cuda", command=COMMAND)
     if compute_device().type == "cpu" and precision == "fp16":
-        raise Unavailable("ONNX Runtime's CPU provider computes fp16 as fp32 with casts around it",
-                          "провайдер CPU в ONNX Runtime считает fp16 как fp32 с преобразованиями")  # fmt: skip
+        raise Unavailable("ort_cpu_casts_fp16")
     if compute_device().type == "cpu" and precision == "bf16":
-        raise Unavailable("ONNX Runtime's CPU provider has no bf16 arithmetic",
-                          "провайдер CPU в ONNX Runtime не умеет считать в bf16")  # fmt: skip
+        raise Unavailable("ort_cpu_lacks_bf16")
     check_precision(precision)
 
 
@@ -112,8 +108,7 @@ def build(
 
     kind = providers.choose_provider(provider, precision)
     if cuda_graph and kind == "cpu":
-        raise Unavailable("cuda_graph needs an NVIDIA GPU, and there is none here",
-                          "cuda_graph — только для GPU NVIDIA, а здесь его нет")  # fmt: skip
+        raise Unavailable("option_needs_gpu", options="cuda_graph")
     cuda = {"cudnn_conv_algo_search": cudnn_conv_algo_search, "prefer_nhwc": str(int(prefer_nhwc)),
             "fuse_conv_bias": str(int(fuse_conv_bias))}  # fmt: skip
     given = providers.provider_settings(kind, precision, cuda_graph, cuda)

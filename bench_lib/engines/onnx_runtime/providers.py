@@ -31,11 +31,9 @@ def choose_provider(provider: Provider | None, precision: str = "fp32") -> str:
     """
     kind = compute_device().type
     if precision == "int8" and kind == "cuda" and provider in (None, "cuda"):
-        raise Unavailable("ONNX Runtime's CUDA provider has no int8 convolution (QLinearConv)",
-                          "у провайдера CUDA в ONNX Runtime нет свёртки в int8 (QLinearConv)")  # fmt: skip
+        raise Unavailable("ort_cuda_lacks_int8")
     if provider and kind != "cuda":
-        raise Unavailable(f"ONNX Runtime's provider {provider} needs an NVIDIA GPU, and there is none here",
-                          f"провайдер {provider} в ONNX Runtime работает только на GPU NVIDIA")  # fmt: skip
+        raise Unavailable("provider_needs_gpu", provider=provider)
     return provider or kind
 
 
@@ -85,8 +83,7 @@ def open_session(model: bytes, provider: str, given: dict[str, str], options: An
         words = " ".join(str(error).split())
         if provider == "cpu" or not LACKS.search(words):
             raise
-        raise Unavailable(f"{name} cannot run this here: {words}",
-                          f"{name} здесь этого не может: {words}") from error  # fmt: skip
+        raise Unavailable("provider_cannot", provider=name, words=words) from error
     got = opened.get_providers()
     if got[0] != name:
         raise RuntimeError(f"asked for {name}, the session runs on {got[0]}")
@@ -108,13 +105,11 @@ def add_plugin(options: Any, given: dict[str, str]) -> None:
     try:
         import onnxruntime_ep_nv_tensorrt_rtx as plugin
     except ImportError as error:
-        raise Unavailable(f"ONNX Runtime's TensorRT-RTX provider is not installed ({error})",
-                          f"провайдер TensorRT-RTX для ONNX Runtime не установлен ({error})",
-                          f"pip install -c constraints.txt {PLUGIN}") from None  # fmt: skip
+        raise Unavailable("rtx_provider_not_installed", error=str(error),
+                          command=f"pip install -c constraints.txt {PLUGIN}") from None  # fmt: skip
     name = plugin.get_ep_name()
     register_plugin(name, plugin.get_library_path())
     devices = [found for found in onnxruntime.get_ep_devices() if found.ep_name == name]
     if not devices:
-        raise Unavailable("ONNX Runtime's TensorRT-RTX provider finds no GPU that it supports",
-                          "провайдер TensorRT-RTX для ONNX Runtime не нашёл GPU, который поддерживает")  # fmt: skip
+        raise Unavailable("rtx_provider_finds_no_gpu")
     options.add_provider_for_devices(devices[:1], given)

@@ -23,18 +23,15 @@ PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "i8": "int8"}
 def check_support(precision: str) -> None:
     """Raise `Unavailable` beside a GPU, where the other engines compute, or where runtime or arithmetic is missing."""
     if compute_device().type == "cuda":
-        raise Unavailable("OpenVINO computes on the processor, and the others here on the GPU",
-                          "OpenVINO считает на процессоре, а здесь сравнивается работа на GPU")  # fmt: skip
+        raise Unavailable("openvino_beside_gpu")
     try:
         runtime()
         import onnxscript  # noqa: F401  # torch.onnx.export needs it
     except ImportError as error:
-        raise Unavailable(f"OpenVINO is not installed ({error})",
-                          f"OpenVINO не установлен ({error})", COMMAND) from None  # fmt: skip
+        raise Unavailable("not_installed", what="OpenVINO", error=str(error), command=COMMAND) from None
     check_precision(precision)
     if precision.upper() not in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-        raise Unavailable(f"OpenVINO does not compute in {precision} on this processor",
-                          f"OpenVINO на этом процессоре не считает в {precision}")  # fmt: skip
+        raise Unavailable("openvino_lacks_precision", precision=precision)
 
 
 def runtime():

@@ -160,8 +160,7 @@ def check_gpu_options(given: dict[str, bool]) -> None:
     """Raise `Unavailable` if one of the options that only a GPU has is given without one."""
     names = ", ".join(name for name, wanted in given.items() if wanted)
     if names and compute_device().type != "cuda":
-        raise Unavailable(f"{names} needs an NVIDIA GPU, and there is none here",
-                          f"{names} — только для GPU NVIDIA, а здесь его нет")  # fmt: skip
+        raise Unavailable("option_needs_gpu", options=names)
 
 
 def network_facts(network: nn.Module, images: torch.Tensor) -> dict:

@@ -72,8 +72,7 @@ def cold_caches(freezing: bool, settings: str) -> Iterator[dict[str, Any]]:
             yield seen
     except Exception as error:
         if NO_COMPILER.search(f"{type(error).__name__} {error}"):
-            raise Unavailable("torch.compile finds no compiler here",
-                              "torch.compile не находит компилятора", COMMAND) from error  # fmt: skip
+            raise Unavailable("no_compiler", command=COMMAND) from error
         raise
     finally:
         async_compile.shutdown_compile_workers()  # nothing of it is left to disturb what is measured

@@ -19,16 +19,12 @@ FLOAT = re.compile(r"\baten\.(convolution|addmm|mm|bmm)\b|\b(mkldnn|onednn)\.\S*
 def check_torchao() -> None:
     """Raise `Unavailable` without torchao, or beside a GPU, for which Inductor has no int8 convolution."""
     if torch.cuda.is_available():
-        raise Unavailable("PyTorch has no int8 convolution for a GPU: torchao quantizes matrix products there",
-                          "у PyTorch нет свёртки в int8 для GPU: torchao квантует там только матричные "
-                          "произведения")  # fmt: skip
+        raise Unavailable("pytorch_lacks_int8")
     try:
         with timed_import("torchao"):
             from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer  # noqa: F401
     except ImportError as error:
-        raise Unavailable(f"torchao, which quantizes for PyTorch, is not installed ({error})",
-                          f"torchao, которая квантует для PyTorch, не установлена ({error})",
-                          COMMAND) from None  # fmt: skip
+        raise Unavailable("torchao_not_installed", error=str(error), command=COMMAND) from None
 
 
 def quantize_pt2e(model: nn.Module, images: torch.Tensor, batches: Iterable[torch.Tensor]) -> nn.Module:

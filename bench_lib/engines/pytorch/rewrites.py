@@ -88,8 +88,7 @@ def first_of(model: nn.Module, channels: int) -> tuple[str, nn.Conv2d]:
     layers = [(name, layer) for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d)]
     first = [(name, layer) for name, layer in layers if layer.in_channels == channels]
     if len(first) != 1 or not is_plain(first[0][1]):
-        raise Unavailable("the network does not begin with one ordinary convolution, so first_conv cannot change it",
-                          "сеть не начинается с одной обычной свёртки, и first_conv к ней не применим")  # fmt: skip
+        raise Unavailable("first_conv_cannot_change")
     return first[0]
 
 
@@ -114,8 +113,7 @@ def space_to_depth(layer: nn.Conv2d, images: torch.Tensor) -> tuple[nn.Conv2d, t
     """
     s = layer.stride[0]
     if layer.stride != (s, s) or s == 1:
-        raise Unavailable("space_to_depth needs a first convolution with one stride above 1",
-                          "space_to_depth нужна первая свёртка с одинаковым шагом больше 1")  # fmt: skip
+        raise Unavailable("space_to_depth_needs_stride")
     kernel_pads, image_pads = [], []
     for side, k, p in zip(images.shape[:1:-1], layer.kernel_size[::-1], layer.padding[::-1], strict=True):
         before = -p % s

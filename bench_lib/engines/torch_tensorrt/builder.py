@@ -36,16 +36,13 @@ COMMAND = "pip install -c constraints.txt -e '.[tensorrt]' (or '.[tensorrt-rtx]'
 def check_support(precision: str) -> None:
     """Raise `Unavailable` without an NVIDIA GPU, without the package, or where it does not load."""
     if compute_device().type != "cuda":
-        raise Unavailable("Torch-TensorRT needs an NVIDIA GPU, and there is none here",
-                          "Torch-TensorRT работает только на GPU NVIDIA, а здесь его нет")  # fmt: skip
+        raise Unavailable("engine_needs_gpu", engine="Torch-TensorRT")
     try:
         runtime()
     except ImportError as error:
-        raise Unavailable(f"Torch-TensorRT is not installed ({error})",
-                          f"Torch-TensorRT не установлен ({error})", COMMAND) from None  # fmt: skip
+        raise Unavailable("not_installed", what="Torch-TensorRT", error=str(error), command=COMMAND) from None
     except (RuntimeError, OSError) as error:
-        raise Unavailable(f"Torch-TensorRT is installed but does not load: {error}",
-                          f"Torch-TensorRT установлен, но не загружается: {error}") from None  # fmt: skip
+        raise Unavailable("does_not_load", what="Torch-TensorRT", error=str(error)) from None
     if precision == "int8":
         check_modelopt()
         if flavour()[0] == "torch-tensorrt-rtx":

@@ -32,17 +32,13 @@ def check_modelopt() -> None:
             warnings.simplefilter("ignore")
             import modelopt.torch.quantization  # noqa: F401
     except ImportError as error:
-        raise Unavailable(f"NVIDIA's ModelOpt, which quantizes for TensorRT, is not installed ({error})",
-                          f"NVIDIA ModelOpt, которая квантует для TensorRT, не установлена ({error})",
-                          COMMAND) from None  # fmt: skip
+        raise Unavailable("modelopt_not_installed", error=str(error), command=COMMAND) from None
 
 
 def check_rtx(version: str) -> None:
     """Raise `Unavailable` with a TensorRT-RTX that takes weights alone in int8."""
     if tuple(map(int, version.split(".")[:2])) < RTX_SINCE:
-        raise Unavailable(f"TensorRT-RTX {version} takes weights alone in int8; activations need 1.4 or newer",
-                          f"TensorRT-RTX {version} принимает в int8 только веса; значения между слоями — "
-                          "начиная с версии 1.4")  # fmt: skip
+        raise Unavailable("rtx_lacks_int8", version=version)
 
 
 def lift_guard() -> None:
@@ -83,9 +79,7 @@ def without_compiler() -> None:
 
 def not_built(tensorrt: str, gpu: str) -> Unavailable:
     """Why TensorRT built nothing; TensorRT-RTX 1.4 on an H100 logs that it convolves in fp32, fp16, bf16 and fp8."""
-    return Unavailable(f"TensorRT {tensorrt} builds no engine from this network in int8 on {gpu}; its log says why",
-                       f"TensorRT {tensorrt} не собирает из этой сети движок в int8 на {gpu}; причина — в его "
-                       "журнале")  # fmt: skip
+    return Unavailable("tensorrt_builds_nothing", version=tensorrt, gpu=gpu)
 
 
 def quantize_model(model: nn.Module, batches: Iterable[torch.Tensor]) -> nn.Module:

@@ -4,10 +4,11 @@ import pandas as pd
 from IPython.display import HTML
 from pandas.io.formats.style import Styler
 
+from bench_lib.analysis.case_row import record_reason
 from bench_lib.analysis.case_table import STATUS, CaseTable
 from bench_lib.core.record import Record
 from bench_lib.report.tables import in_words, styled
-from bench_lib.text.language import told, tr
+from bench_lib.text.language import tr
 
 
 def absent_table(report: CaseTable) -> Styler | HTML:
@@ -41,4 +42,4 @@ def lost_repeats(report: CaseTable) -> pd.DataFrame:
 
 def lost_reason(record: Record) -> str:
     """Which repeat failed, and why."""
-    return tr("repeat {number}: {reason}", number=record.case.repeat, reason=told(record.reason, record.detail))
+    return tr("repeat {number}: {reason}", number=record.case.repeat, reason=record_reason(record))

@@ -107,4 +107,4 @@ def exactness_sentence(name: str, error: float, top1: float) -> str:
 
 def is_inexact(record: Record) -> bool:
     """Whether a failed case was compared with the reference and stands aside for that, not for its speed."""
-    return record.accuracy is not None and not record.reason.startswith(roofline.IMPOSSIBLE)
+    return record.accuracy is not None and not roofline.is_impossible(record)

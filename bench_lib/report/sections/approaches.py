@@ -90,7 +90,7 @@ def nearest_sentences(report: CaseTable) -> list[str]:
         best = cases.loc[cases.roofline.idxmax()]
         share, half = percent(best.roofline), percent(cases.roofline.median())
         lines.append(tr(NEAREST[best.bound], place=row_title(best), share=share, half=half))
-    above = findings.failed_cases(report, lambda record: record.reason.startswith(roofline.IMPOSSIBLE))
+    above = findings.failed_cases(report, roofline.is_impossible)
     if len(above):
         lines.append(tr_n(
             "{n}{nbsp}configuration is faster than possible; its speed is not shown: {names}.",

@@ -5,9 +5,10 @@ from IPython.display import Markdown
 from bench_lib.analysis.case_table import CaseTable
 from bench_lib.core.case import LABELS
 from bench_lib.core.intervals import by_chance
+from bench_lib.core.reason import say
 from bench_lib.core.record import Record, Trial
 from bench_lib.report.phrases import bullets, few, title_at
-from bench_lib.text.language import number, stored, told, tr
+from bench_lib.text.language import number, tr
 from bench_lib.text.markup import quoted
 from bench_lib.text.numbers import percent, scientific
 
@@ -31,9 +32,7 @@ def choice_sentence(record: Record) -> str:
     case = record.case
     where = title_at(LABELS.get(case.engine, case.engine), case.image_size, case.batch_size)
     taken = [trial for trial in record.trials if not trial.reason]
-    others = "; ".join(
-        passed_over_sentence(trial, record.limits.auto_max_error) for trial in record.trials if trial.reason
-    )
+    others = "; ".join(passed_over_sentence(trial) for trial in record.trials if trial.reason)
     if not taken:
         return tr("**{where}:** no precision was suitable. {others}.", where=where, others=others)
     best = taken[0]
@@ -44,21 +43,10 @@ def choice_sentence(record: Record) -> str:
     )  # fmt: skip
 
 
-def passed_over_sentence(trial: Trial, max_error: float) -> str:
+def passed_over_sentence(trial: Trial) -> str:
     """A precision that was not taken."""
-    reason = quoted(passed_over_reason(trial, max_error))
+    reason = quoted(say(trial.reason))
     if not trial.latency_ms:
         return f"{trial.precision} — {reason}"
     return tr("{precision} — {time}{nbsp}ms, {reason}", precision=trial.precision, time=number(trial.latency_ms),
               reason=reason)  # fmt: skip
-
-
-def passed_over_reason(trial: Trial, max_error: float) -> str:
-    """Why it was not taken; an error that is too large is told anew, as the catalog holds no words with figures."""
-    detail = trial.detail
-    if stored(trial.reason) == trial.reason and (trial.max_relative_error or 0) > max_error:
-        detail = tr(
-            "error {error} is above the allowed {allowed}",
-            error=percent(trial.max_relative_error), allowed=percent(max_error),
-        )  # fmt: skip
-    return told(trial.reason, detail)

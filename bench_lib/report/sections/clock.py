@@ -7,12 +7,12 @@ from IPython.display import HTML, Markdown
 from pandas.io.formats.style import Styler
 
 from bench_lib.core.intervals import Interval
+from bench_lib.core.reason import Reason, say
 from bench_lib.report.phrases import bullets, case_title, not_measured, whole_percent
 from bench_lib.report.tables import styled
 from bench_lib.results import clock
 from bench_lib.results.clock import Clock, ClockRow
-from bench_lib.results.result_file import Absent
-from bench_lib.text.language import mark, number, told, tr, tr_n
+from bench_lib.text.language import mark, number, tr, tr_n
 from bench_lib.text.lists import listed
 from bench_lib.text.markup import quoted
 from bench_lib.text.numbers import per_cent
@@ -158,9 +158,9 @@ def clock_table(folder: str | Path) -> Styler | HTML:
     return styled(table, tr("Our loop and other clocks: the same call"))
 
 
-def absent_sentence(why: Absent) -> str:
+def absent_sentence(why: Reason) -> str:
     """That there is no figure, and why."""
-    return tr("not measured: {reason}", reason=told(why.reason, why.detail))
+    return tr("not measured: {reason}", reason=say(why))
 
 
 def signed(share: float) -> str:

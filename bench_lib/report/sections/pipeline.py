@@ -8,6 +8,7 @@ from IPython.display import HTML, Markdown
 from matplotlib.ticker import NullLocator, ScalarFormatter
 from pandas.io.formats.style import Styler
 
+from bench_lib.core.reason import say
 from bench_lib.report import plots
 from bench_lib.report.phrases import (
     STAGES,
@@ -22,7 +23,7 @@ from bench_lib.report.phrases import (
 from bench_lib.report.tables import styled
 from bench_lib.results.pipeline import Pipeline, Pipelined
 from bench_lib.results.result_file import read_result
-from bench_lib.text.language import mark, number, told, tr, tr_n
+from bench_lib.text.language import mark, number, tr, tr_n
 from bench_lib.text.lists import listed, listed_few
 from bench_lib.text.markup import quoted
 from bench_lib.text.numbers import per_cent, percent, plain, span
@@ -146,9 +147,7 @@ def together_sentences(found: Pipeline) -> list[str]:
 def failure_sentences(found: Pipeline) -> list[str]:
     """Which cases have no figures, and why."""
     failed = [
-        f"{quoted(load_title(one.case, found.grid))} — {quoted(told(one.failed.reason, one.failed.detail))}"
-        for one in found.cases
-        if one.failed
+        f"{quoted(load_title(one.case, found.grid))} — {quoted(say(one.failed))}" for one in found.cases if one.failed
     ]
     return [tr("Not measured: {cases}.", cases=listed_few(failed))] if failed else []
 

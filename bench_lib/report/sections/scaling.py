@@ -9,6 +9,7 @@ from matplotlib.ticker import NullLocator, ScalarFormatter
 from pandas.io.formats.style import Styler
 
 from bench_lib.analysis.case_row import MIB
+from bench_lib.core.reason import say
 from bench_lib.report import plots
 from bench_lib.report.phrases import (
     SIZES,
@@ -25,7 +26,7 @@ from bench_lib.report.tables import styled
 from bench_lib.results import scaling
 from bench_lib.results.result_file import read_result
 from bench_lib.results.scaling import Crowd, Scaled, Scaling, Way
-from bench_lib.text.language import mark, number, told, tr, tr_n
+from bench_lib.text.language import mark, number, tr, tr_n
 from bench_lib.text.lists import listed, listed_few
 from bench_lib.text.markup import quoted
 from bench_lib.text.numbers import percent, plain, times
@@ -189,7 +190,7 @@ def failure_sentences(found: Scaling) -> list[str]:
     """Which crowds have no figures, and why."""
     failed = [
         f"{quoted(load_title(scaled.case, found.grid))}, {members_text(crowd)} — "
-        f"{quoted(told(crowd.failed.reason, crowd.failed.detail))}"
+        f"{quoted(say(crowd.failed))}"
         for scaled in found.cases for crowd in scaled.crowds if crowd.failed
     ]  # fmt: skip
     return [tr("Not measured: {cases}.", cases=listed_few(failed))] if failed else []

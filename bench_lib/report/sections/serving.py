@@ -11,13 +11,14 @@ from pandas.io.formats.style import Styler
 from bench_lib.analysis.case_row import MIB
 from bench_lib.analysis.case_table import MOST_NAMES
 from bench_lib.core.case import engine_and_precision
+from bench_lib.core.reason import say
 from bench_lib.report import plots
 from bench_lib.report.phrases import bullets, image_sizes_sentence, load_name, not_measured, unfinished
 from bench_lib.report.tables import styled
 from bench_lib.results import serving
 from bench_lib.results.result_file import read_result
 from bench_lib.results.serving import Point, Served, Serving
-from bench_lib.text.language import mark, number, told, tr, tr_n
+from bench_lib.text.language import mark, number, tr, tr_n
 from bench_lib.text.lists import listed, listed_few
 from bench_lib.text.markup import quoted
 from bench_lib.text.numbers import per_cent, percent, plain
@@ -98,7 +99,7 @@ def absent_sentences(found: Serving) -> list[str]:
         ]
         lines.append(tr("Over the limit at every rate tried: {names}.", names=listed_few(least)))
     failed = [
-        f"{quoted(load_name(served.case, found.grid))} — {quoted(told(served.failed.reason, served.failed.detail))}"
+        f"{quoted(load_name(served.case, found.grid))} — {quoted(say(served.failed))}"
         for served in found.cases if served.failed
     ]  # fmt: skip
     if failed:

@@ -8,9 +8,10 @@ from pandas.io.formats.style import Styler
 
 from bench_lib.analysis.case_row import LAUNCH_BOUND
 from bench_lib.analysis.case_table import CaseTable
+from bench_lib.core.reason import say
 from bench_lib.report.phrases import bullets, few, row_title
 from bench_lib.report.tables import headers, styled
-from bench_lib.text.language import NBSP, mark, number, stored, tr, tr_n
+from bench_lib.text.language import NBSP, mark, number, tr, tr_n
 from bench_lib.text.lists import listed_few
 from bench_lib.text.markup import quoted
 from bench_lib.text.numbers import percent
@@ -96,16 +97,8 @@ def energy_sentences(report: CaseTable) -> list[str]:
                 source=source, figure=number(1e3 * best.joules), where=row_title(best),
             )
         ]  # fmt: skip
-    reasons = sorted({quoted(no_counter(record.energy_absent)) for record in report.records if record.energy_absent})
+    reasons = sorted({quoted(say(record.energy_absent)) for record in report.records if record.energy_absent})
     return [tr("**Energy** was not measured: {reasons}.", reasons=listed_few(reasons))] if reasons else []
-
-
-def no_counter(reason: str) -> str:
-    """Why energy was not measured; the driver's own words may follow in brackets, and stay as they are."""
-    if (known := stored(reason)) != reason:
-        return known
-    words, bracket, error = reason.partition(" (")
-    return f"{stored(words)}{bracket}{error}"
 
 
 def preparation_sentences(report: CaseTable) -> list[str]:
