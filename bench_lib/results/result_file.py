@@ -3,13 +3,12 @@
 The files hold raw figures; ratios, rates and verdicts are computed on reading (`selfcheck.json` shows them too).
 """
 
-import reprlib
 from pathlib import Path
 from typing import ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bench_lib.core.errors import InputError
+from bench_lib.core.errors import InputError, refusal
 from bench_lib.core.files import read_text, write_text
 from bench_lib.core.grid import Grid
 from bench_lib.core.machine import Machine
@@ -61,9 +60,7 @@ def read_result(kind: type[Kind], folder: str | Path) -> Kind | None:
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = reprlib.repr(".".join(map(str, first["loc"])))[1:-1]
-        raise InputError(f"{path}: not a check ({where}: {first['msg']}); {remedy}") from None
+        raise InputError(f"{path}: {refusal(error, 'check', remedy)}") from None
 
 
 def read_begun(kind: type[Kind], grid: Grid, on: dict, folder: Path) -> Kind | None:
