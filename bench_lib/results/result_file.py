@@ -10,9 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench_lib.core.errors import InputError, refusal
 from bench_lib.core.files import read_text, write_text
-from bench_lib.core.grid import Grid
 from bench_lib.core.machine import Machine
-from bench_lib.results.run_folder import identity
 
 
 class ResultFile(BaseModel):
@@ -61,11 +59,3 @@ def read_result(kind: type[Kind], folder: str | Path) -> Kind | None:
         return kind.model_validate_json(text)
     except ValidationError as error:
         raise InputError(f"{path}: {refusal(error, 'check', remedy)}") from None
-
-
-def read_begun(kind: type[Kind], grid: Grid, on: dict, folder: Path) -> Kind | None:
-    """What the folder holds of the same grid on the same machine, to go on with; None if it holds nothing of it."""
-    before = read_result(kind, folder)
-    if before is None or before.grid != grid or identity(before.machine) != identity(on):
-        return None
-    return before

@@ -9,15 +9,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
-from tqdm import tqdm
 
 from bench_lib.core.case import Case
 from bench_lib.core.engine import Engine, compute_device, data_type
-from bench_lib.core.record import now
 from bench_lib.core.timing import Clock, batch_times_ms
 from bench_lib.measure import system
 from bench_lib.results.pipeline import Pipeline, Pipelined, PipelineGrid
-from bench_lib.results.result_file import Absent, read_begun, write_result
+from bench_lib.results.result_file import Absent
+from bench_lib.scenarios.resume import measure_left
 from bench_lib.scenarios.worker import build_for_thread, check_answers, run_in_process
 from bench_lib.workload.images import check_folder, image_paths, imagenet_transform
 
@@ -47,19 +46,19 @@ def measure_pipeline(grid: PipelineGrid, folder: Path) -> Pipeline:
 
     What the file holds already of the same grid on this machine is kept.
     """
-    on = system.describe()
-    workers = grid.workers or on["cores"]
-    written = read_begun(Pipeline, grid, on, folder)
-    found = list(written.cases) if written else []
-    done = {one.case.id for one in found}
+    machine = system.describe()
+    workers = grid.workers or machine["cores"]
     with photographs(grid) as paths:
         size = round(sum(path.stat().st_size for path in paths) / len(paths))
-        for case in tqdm([case for case in grid.cases() if case.id not in done], unit="case", dynamic_ncols=True):
-            found.append(measure_pipeline_case(case, grid, paths, workers))
-            written = Pipeline(schema_version=1, started_at=now(), machine=on, grid=grid, images=len(paths),
-                               image_bytes=size, cases=found)  # fmt: skip
-            write_result(written, folder)
-    return written
+
+        def add_case(kept: list[Pipelined], case: Case) -> list[Pipelined]:
+            return [*kept, measure_pipeline_case(case, grid, paths, workers)]
+
+        def facts(_begun: Pipeline | None) -> dict[str, int]:
+            return {"images": len(paths), "image_bytes": size}
+
+        parts = {case.id: case for case in grid.cases()}
+        return measure_left(Pipeline, grid, machine, folder, parts, add_case, facts=facts, unit="case")
 
 
 @contextlib.contextmanager

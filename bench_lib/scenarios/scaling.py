@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from tqdm import tqdm
 
 from bench_lib.core import intervals
 from bench_lib.core.case import Case
 from bench_lib.core.engine import Engine
-from bench_lib.core.record import now
 from bench_lib.core.timing import call_ms, warm_up
 from bench_lib.measure import memory, system
-from bench_lib.results.result_file import Absent, read_begun, write_result
+from bench_lib.results.result_file import Absent
 from bench_lib.results.scaling import Crowd, Scaled, Scaling, ScalingGrid, Way
+from bench_lib.scenarios.resume import measure_left
 from bench_lib.scenarios.worker import DIED, absent_because, build_for_thread, check_answers
 
 
@@ -38,18 +37,24 @@ def measure_scaling(grid: ScalingGrid, folder: Path) -> Scaling:
 
     What the file holds already of the same grid on this machine is kept.
     """
-    on, cases = system.describe(), grid.cases()
-    found = read_begun(Scaling, grid, on, folder)
-    crowds = {scaled.case.id: list(scaled.crowds) for scaled in found.cases} if found else {}
-    points = [(case, way, count) for case in cases for way in grid.ways for count in grid.workers]
-    done = {(case, one.way, one.workers) for case, members in crowds.items() for one in members}
-    left = [(case, way, count) for case, way, count in points if (case.id, way, count) not in done]
-    for case, way, count in tqdm(left, unit="crowd", dynamic_ncols=True):
-        crowds.setdefault(case.id, []).append(measure_crowd(case, way, count, grid, on["cores"]))
-        scaled = [Scaled(case=one, crowds=crowds[one.id]) for one in cases if one.id in crowds]
-        found = Scaling(schema_version=1, started_at=now(), machine=on, grid=grid, cases=scaled)
-        write_result(found, folder)
-    return found
+    machine, order = system.describe(), [case.id for case in grid.cases()]
+
+    def add_crowd(kept: list[Scaled], point: tuple[Case, Way, int]) -> list[Scaled]:
+        case, way, workers = point
+        found = {scaled.case.id: scaled for scaled in kept}
+        crowds = found[case.id].crowds if case.id in found else []
+        crowd = measure_crowd(case, way, workers, grid, machine["cores"])
+        found[case.id] = Scaled(case=case, crowds=[*crowds, crowd])
+        return sorted(found.values(), key=lambda scaled: order.index(scaled.case.id))
+
+    points = [(case, way, workers) for case in grid.cases() for way in grid.ways for workers in grid.workers]
+    parts = {(case.id, way, workers): (case, way, workers) for case, way, workers in points}
+    return measure_left(Scaling, grid, machine, folder, parts, add_crowd, measured=measured_crowds, unit="crowd")
+
+
+def measured_crowds(cases: list[Scaled]) -> set[tuple[str, Way, int]]:
+    """Each crowd that a file holds: its case's id, its way and its number of workers."""
+    return {(scaled.case.id, crowd.way, crowd.workers) for scaled in cases for crowd in scaled.crowds}
 
 
 def measure_crowd(case: Case, way: Way, workers: int, grid: ScalingGrid, cores: int) -> Crowd:

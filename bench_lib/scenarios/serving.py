@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -11,10 +12,9 @@ from bench_lib.core.case import Case
 from bench_lib.core.engine import Engine, Unavailable, build_engine
 from bench_lib.core.errors import InputError
 from bench_lib.core.files import write_text
-from bench_lib.core.record import now
 from bench_lib.core.timing import NoOpEngine, batch_times_ms
 from bench_lib.measure import memory, system
-from bench_lib.results.result_file import Absent, read_begun, write_result
+from bench_lib.results.result_file import Absent
 from bench_lib.results.serving import (
     QUEUE_P99_MS,
     Point,
@@ -26,6 +26,7 @@ from bench_lib.results.serving import (
     first_broken,
 )
 from bench_lib.scenarios import batching, loadgen
+from bench_lib.scenarios.resume import measure_left
 from bench_lib.scenarios.worker import check_answers, prepare_thread, run_in_process
 from bench_lib.text.language import number
 from bench_lib.text.numbers import plain
@@ -44,35 +45,26 @@ Measure = Callable[[float], Point]
 def measure_serving(grid: ServingGrid, folder: Path) -> Serving:
     """Measure each engine, precision and image size under load; write `serving.json`, and LoadGen's logs beside it.
 
-    What the file holds already of the same grid on this machine is kept. Raise `InputError` if LoadGen is not there.
+    What the file holds already of the same grid on this machine is kept: its cases, and its measurement of the queue.
+    Raise `InputError` if LoadGen is not there.
     """
     try:
         loadgen.check_loadgen()
     except Unavailable as error:
         raise InputError(f"{error}; install it: {error.command}") from None
-    on, groups = system.describe(), grid.groups()
-    kept, log = serving_begun(grid, on, folder)
-    queue = queue_alone(grid)
-    for cases in groups:
-        if cases[-1].id not in {served.case.id for served in kept}:
-            served, words = serve_case(cases, grid)
-            kept.append(served)
-            log += words
-            write_text(folder / LOADGEN_LOG, log)
-        found = Serving(schema_version=1, started_at=now(), machine=on, grid=grid, loadgen=loadgen.version(),
-                        queue=queue, cases=kept)  # fmt: skip
-        write_result(found, folder)
-    return found
+    log = folder / LOADGEN_LOG
 
+    def serve(kept: list[Served], cases: list[Case]) -> list[Served]:
+        served, summaries = serve_case(cases, grid)
+        before = log.read_text(encoding="utf-8") if kept and log.exists() else ""
+        write_text(log, before + summaries)
+        return [*kept, served]
 
-def serving_begun(grid: ServingGrid, on: dict, folder: Path) -> tuple[list[Served], str]:
-    """What the folder holds of the same grid on the same machine, and LoadGen's logs of it."""
-    before = read_begun(Serving, grid, on, folder)
-    if before is None:
-        return [], ""
-    return list(before.cases), (folder / LOADGEN_LOG).read_text(encoding="utf-8") if (
-        folder / LOADGEN_LOG
-    ).exists() else ""
+    def facts(begun: Serving | None) -> dict[str, Any]:
+        return {"loadgen": loadgen.version(), "queue": begun.queue if begun else queue_alone(grid)}
+
+    parts = {cases[-1].id: cases for cases in grid.groups()}
+    return measure_left(Serving, grid, system.describe(), folder, parts, serve, facts=facts)
 
 
 def serve_case(cases: list[Case], grid: ServingGrid) -> tuple[Served, str]:
