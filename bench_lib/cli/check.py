@@ -6,7 +6,7 @@ from pathlib import Path
 
 import shtab
 
-from bench_lib.cli.parser import OUTPUTS, PARAMS, Parser, add_command, add_path
+from bench_lib.cli.parser import OUTPUTS, PARAMS, add_command, add_path
 from bench_lib.cli.sweep import check_grid
 from bench_lib.core.errors import InputError
 from bench_lib.core.grid import read_grid
@@ -21,8 +21,8 @@ COUNTS = {
 }
 
 
-def add_selfcheck(commands: argparse._SubParsersAction) -> Parser:
-    """Arguments of `bench selfcheck`; of `COUNTS` only what was given."""
+def add_selfcheck(commands: argparse._SubParsersAction) -> None:
+    """Add `bench selfcheck` to the commands of `bench`; of `COUNTS`, `run_selfcheck` gets only what was given."""
     made = add_command(
         commands, "selfcheck", "measure how often the verdicts, or how far the clock, are wrong",
         "selfcheck --clock --output outputs/seed-here",
@@ -40,7 +40,12 @@ def add_selfcheck(commands: argparse._SubParsersAction) -> Parser:
     made.add_argument("--clock", action="store_true", help="time each case of the grid by other clocks beside ours")
     for name, words in COUNTS.items():
         made.add_argument(f"--{name}", type=int, default=argparse.SUPPRESS, metavar="N", help=words)
-    return made
+    made.set_defaults(run=lambda given: run_selfcheck(given.params, given.output, given.clock, given_counts(given)))
+
+
+def given_counts(given: argparse.Namespace) -> dict[str, int]:
+    """Those of `COUNTS` that the command line names, by name."""
+    return {name: vars(given)[name] for name in COUNTS if name in given}
 
 
 def run_selfcheck(params: Path | None, output: Path | None, clock: bool, counts: dict[str, int]) -> None:
@@ -53,10 +58,8 @@ def run_selfcheck(params: Path | None, output: Path | None, clock: bool, counts:
     grid = read_grid(params)
     check_grid(grid, params)
     from bench_lib.measure import system
-    from bench_lib.scenarios import verdicts
     from bench_lib.scenarios.clock import check_clock
-
-    # MERGED
+    from bench_lib.scenarios.verdicts import check_verdicts
 
     Run(folder).refuse_unlike(system.describe(), "check it there, or give a new folder")
     again = f"bench selfcheck {params} --output {folder}"
@@ -64,7 +67,7 @@ def run_selfcheck(params: Path | None, output: Path | None, clock: bool, counts:
         if clock:
             lines = clock_lines(check_clock(grid, folder, **counts))
         else:
-            lines = verdict_lines(verdicts.check_verdicts(grid, folder, **counts))
+            lines = verdict_lines(check_verdicts(grid, folder, **counts))
     except KeyboardInterrupt:
         raise KeyboardInterrupt("" if clock else f"What is measured is kept; to go on: {again}") from None
     print(f"{folder / kind}.json", *lines, sep="\n")

@@ -2,14 +2,15 @@
 
 import argparse
 
-from bench_lib.cli.parser import Parser, add_command
+from bench_lib.cli.parser import add_command
 from bench_lib.cli.terminal import coloured
 from bench_lib.core.case import Precision, engine_names
 
 
-def add_doctor(commands: argparse._SubParsersAction) -> Parser:
-    """Arguments of `bench doctor`."""
-    return add_command(commands, "doctor", "tell what can run here, and what would add the rest", "doctor")
+def add_doctor(commands: argparse._SubParsersAction) -> None:
+    """Add `bench doctor` to the commands of `bench`."""
+    made = add_command(commands, "doctor", "tell what can run here, and what would add the rest", "doctor")
+    made.set_defaults(run=lambda _: run_doctor())
 
 
 def run_doctor() -> None:

@@ -2,35 +2,24 @@
 
 import sys
 
-from bench_lib.cli import check, doctor, load, report, sweep
-from bench_lib.cli.check import run_selfcheck
-from bench_lib.cli.doctor import run_doctor
+from bench_lib.cli.check import add_selfcheck
+from bench_lib.cli.doctor import add_doctor
+from bench_lib.cli.load import add_loads
 from bench_lib.cli.parser import Parser, Regressed, Stopped, begin_parser
-from bench_lib.cli.report import run_compare, run_export, run_report
-from bench_lib.cli.sweep import check_grid, run_sweep
+from bench_lib.cli.plan import add_plan
+from bench_lib.cli.report import add_compare, add_export, add_report
+from bench_lib.cli.sweep import add_sweep
 from bench_lib.cli.terminal import coloured
 from bench_lib.core.errors import InputError
 
+COMMANDS = (add_sweep, add_report, add_compare, add_export, add_selfcheck, add_loads, add_plan, add_doctor)
+
 
 def parser() -> Parser:
-    """The parser of all commands; what it parses has `run`, which does the command."""
+    """The parser of all commands, in the order of `bench --help`; what it parses has `run`, which does the command."""
     made, commands = begin_parser()
-    sweep.add_sweep(commands).set_defaults(
-        run=lambda given: run_sweep(given.params, given.output, given.plain, given.retry == "failed", given.slurm)
-    )
-    report.add_report(commands).set_defaults(run=lambda given: run_report(given.folder, given.lang))
-    report.add_compare(commands).set_defaults(
-        run=lambda given: run_compare(given.first, given.second, given.common, given.fail_on, given.output, given.lang)
-    )
-    report.add_export(commands).set_defaults(run=lambda given: run_export(given.folder, given.output))
-    check.add_selfcheck(commands).set_defaults(
-        run=lambda given: run_selfcheck(
-            given.params, given.output, given.clock,
-            {name: vars(given)[name] for name in check.COUNTS if name in given},
-        )
-    )  # fmt: skip
-    load.add_load_commands(commands, check_grid)
-    doctor.add_doctor(commands).set_defaults(run=lambda _: run_doctor())
+    for add in COMMANDS:
+        add(commands)
     return made
 
 

@@ -23,7 +23,7 @@ def begin_parser() -> tuple[Parser, argparse._SubParsersAction]:
     parser = Parser(
         prog="bench",
         description="Measure how fast a network infers here, and report it.",
-        epilog="`bench COMMAND --help` shows a command's examples; README.md tells the rest.",
+        epilog="`bench COMMAND --help` shows a command's examples; README.md and docs/ tell the rest.",
     )
     shtab.add_argument_to(parser, help="print a script that completes bench's arguments in this shell")
     return parser, parser.add_subparsers(required=True, metavar="COMMAND")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench_lib.analysis.comparison import Comparison, differing, verdict_counts
-from bench_lib.cli.parser import Parser, Regressed, add_command, add_path
+from bench_lib.cli.parser import Regressed, add_command, add_path
 from bench_lib.cli.terminal import coloured
 from bench_lib.core.errors import InputError
 from bench_lib.results.run_folder import Run
@@ -14,17 +14,17 @@ from bench_lib.text import language
 from bench_lib.text.language import DEFAULT, LANGUAGES
 
 
-def add_report(commands: argparse._SubParsersAction) -> Parser:
-    """Arguments of `bench report`."""
+def add_report(commands: argparse._SubParsersAction) -> None:
+    """Add `bench report` to the commands of `bench`."""
     words = "make report.html and report.pdf of a run, and its figures as PNG and SVG"
     made = add_command(commands, "report", words, "report outputs/cpu-2-cores")
     add_path(made, "folder", metavar="RUN", help="the run's folder, made by `bench sweep`")
     made.add_argument("--lang", choices=LANGUAGES, help="the report's language, if not the grid's: report.en.html …")
-    return made
+    made.set_defaults(run=lambda given: run_report(given.folder, given.lang))
 
 
-def add_compare(commands: argparse._SubParsersAction) -> Parser:
-    """Arguments of `bench compare`."""
+def add_compare(commands: argparse._SubParsersAction) -> None:
+    """Add `bench compare` to the commands of `bench`."""
     made = add_command(
         commands, "compare", "tell what differs between two runs, with verdicts",
         "compare outputs/h200-seed outputs/h200-batches --common",
@@ -37,18 +37,20 @@ def add_compare(commands: argparse._SubParsersAction) -> Parser:
     made.add_argument("--fail-on", choices=["slower"], help="exit with status 1 if a case of RUN_B is slower")
     add_path(made, "--output", help="a folder for compare.html and compare.pdf")
     made.add_argument("--lang", choices=LANGUAGES, default=DEFAULT, help="their language (%(default)s)")
-    return made
+    made.set_defaults(
+        run=lambda given: run_compare(given.first, given.second, given.common, given.fail_on, given.output, given.lang)
+    )
 
 
-def add_export(commands: argparse._SubParsersAction) -> Parser:
-    """Arguments of `bench export`."""
+def add_export(commands: argparse._SubParsersAction) -> None:
+    """Add `bench export` to the commands of `bench`."""
     made = add_command(
         commands, "export", "write a run's table as CSV, Parquet and JSON lines, and its figures as SVG and PNG",
         "export outputs/cpu-2-cores --output outputs/tables",
     )  # fmt: skip
     add_path(made, "folder", metavar="RUN", help="the run's folder, made by `bench sweep`")
     add_path(made, "--output", help="where to write (RUN/export)")
-    return made
+    made.set_defaults(run=lambda given: run_export(given.folder, given.output))
 
 
 def run_report(folder: Path, lang: str | None) -> None:
@@ -66,11 +68,6 @@ def read_run(folder: Path) -> None:
     from bench_lib.results.result_file import read_result
     from bench_lib.results.scaling import Scaling
     from bench_lib.results.serving import Serving
-
-    # MERGED
-    # MERGED
-    # MERGED
-    # MERGED
 
     run = Run(folder)
     tabulate(run.grid(), run.records()[:1])
@@ -97,8 +94,6 @@ def run_export(folder: Path, output: Path | None) -> None:
     from bench_lib.analysis.case_table import CaseTable
     from bench_lib.report.data_files import write_data_files
 
-    # MERGED
-
     language.use(Run(folder).grid().lang)
     print(*write_data_files(CaseTable.read(folder), folder, output or folder / "export"), sep="\n")
 
@@ -116,8 +111,6 @@ def write_report(
 
     from bench_lib.report.exporters import PDFUnavailable, write_html, write_pdf
     from bench_lib.sweep.execute import NOTEBOOKS, execute_notebook
-
-    # MERGED
 
     notebook = folder / f"{name}{suffix}.ipynb"
     try:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import shtab
 
-from bench_lib.cli.parser import OUTPUTS, Parser, Stopped, add_command, add_path
+from bench_lib.cli.parser import OUTPUTS, Stopped, add_command, add_path
 from bench_lib.core.errors import InputError
 from bench_lib.core.grid import Grid, read_grid
 from bench_lib.results.run_folder import Run
 
 
-def add_sweep(commands: argparse._SubParsersAction) -> Parser:
-    """Arguments of `bench sweep`."""
+def add_sweep(commands: argparse._SubParsersAction) -> None:
+    """Add `bench sweep` to the commands of `bench`."""
     made = add_command(
         commands, "sweep", "measure every case of a grid, each in a fresh process",
         "sweep params/seed.yaml --output outputs/seed-here",
@@ -25,7 +25,9 @@ def add_sweep(commands: argparse._SubParsersAction) -> Parser:
     made.add_argument("--retry", choices=["failed"], help="measure the cases that failed again")
     made.add_argument("--plain", action="store_true", help="start each process from nothing instead of forking it")
     made.add_argument("--slurm", action="store_true", help="measure on a Slurm cluster, each case a job array's task")
-    return made
+    made.set_defaults(
+        run=lambda given: run_sweep(given.params, given.output, given.plain, given.retry == "failed", given.slurm)
+    )
 
 
 def run_sweep(params: Path, output: Path | None, plain: bool, retry_failed: bool, slurm: bool) -> None:
@@ -36,9 +38,9 @@ def run_sweep(params: Path, output: Path | None, plain: bool, retry_failed: bool
     from bench_lib.sweep.runner import measure_grid
     from bench_lib.sweep.slurm import measure_grid_on_slurm
 
-    # MERGED
-
-    again = f"bench sweep {params} --output {folder}" + " --slurm" * slurm
+    again = f"bench sweep {params} --output {folder}"
+    if slurm:
+        again += " --slurm"
     try:
         if slurm:
             records = measure_grid_on_slurm(grid, Run(folder), retry_failed)
