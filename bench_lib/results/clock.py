@@ -93,18 +93,19 @@ def clock_rows(clock: Clock) -> Iterator[ClockRow]:
             yield ClockRow(timed.case, None, "", absent=timed.failed)
 
 
-def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
-    """The median with the interval between two of the sorted values that covers it whatever the distribution.
+def median_interval(values: Sequence[float]) -> Interval:
+    """The median of positive values with its 95 % interval, which holds whatever their distribution is.
 
-    That of the sign test: of n values k or fewer lie below the median with the probability of k or fewer heads in n
-    tosses. A burst of other work that hits one figure of a round widens it little, and nothing is left out. Fewer than
-    `LEAST_ROUNDS` values have no interval of 95 %: theirs is infinite.
+    It is that of the sign test, and its ends are two of the values: a burst of other work that hits one figure of a
+    round widens it little, and nothing is left out. Fewer than `LEAST_ROUNDS` values have none: theirs is infinite.
     """
-    ordered, count = sorted(values), len(values)
-    tails = [2 * sum(math.comb(count, heads) for heads in range(k + 1)) / 2**count for k in range((count + 1) // 2)]
-    outside = sum(tail <= 1 - confidence for tail in tails)  # this many values lie beyond either end
-    middle = intervals.median(ordered)
-    return Interval(middle, ordered[outside - 1], ordered[-outside]) if outside else Interval(middle, 0.0, math.inf)
+    from scipy.stats import quantile_test  # not above: it takes long to import, and measuring needs none of it
+
+    middle = intervals.median(values)
+    if len(values) < LEAST_ROUNDS:
+        return Interval(middle, 0.0, math.inf)
+    found = quantile_test(values, q=middle, p=0.5).confidence_interval(0.95)
+    return Interval(middle, float(found.low), float(found.high))
 
 
 def agreement(ratio: Interval, within: float) -> Agreement:
