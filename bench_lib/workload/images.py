@@ -20,7 +20,6 @@ from bench_lib.workload.onnx_file import CHANNELS
 
 CHECKED = 64  # images that an output is compared on, at least, where the folder has so many; whole batches
 COPIES = 20  # to the GPU, timed
-MEAN, SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's channels, as torchvision's weights take them
 RESIZED = 256 / 224  # the shorter side, to that of the square cut from its middle
 
 
@@ -94,13 +93,14 @@ def read_images(case: Case, device: torch.device, clock: Clock = time.perf_count
 
 
 def imagenet_transform(image_size: int) -> Callable[[Any], torch.Tensor]:
-    """What torchvision does for its ImageNet classifiers, to squares of this side (pixels); PIL image → `[3, H, W]`."""
-    from torchvision.transforms import v2
+    """What torchvision's ImageNet classifiers want of a PIL image: a float32 tensor, `[3, image_size, image_size]`.
 
-    return v2.Compose([
-        v2.Resize(round(image_size * RESIZED)), v2.CenterCrop(image_size), v2.PILToTensor(),
-        v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, SD),
-    ])  # fmt: skip
+    The shorter side is resized to `RESIZED` times `image_size` pixels, a square is cut from the middle, and from each
+    channel ImageNet's mean is taken and it is divided by ImageNet's standard deviation.
+    """
+    from torchvision.transforms._presets import ImageClassification  # what `weights.transforms()` makes
+
+    return ImageClassification(crop_size=image_size, resize_size=round(image_size * RESIZED))
 
 
 def copy_times_ms(batch: torch.Tensor, precision: str, device: torch.device, clock: Clock) -> list[float] | None:
