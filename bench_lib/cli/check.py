@@ -1,4 +1,4 @@
-"""`bench selfcheck`: check the clock, or the verdicts."""
+"""`bench selfcheck`: measure how far the clock, or how often the verdicts, are wrong on this machine."""
 
 import argparse
 from datetime import datetime
@@ -22,7 +22,7 @@ COUNTS = {
 
 
 def add_selfcheck(commands: argparse._SubParsersAction) -> None:
-    """Add `bench selfcheck` to the commands of `bench`; of `COUNTS`, `run_selfcheck` gets only what was given."""
+    """Add `bench selfcheck` to the commands of `bench`."""
     made = add_command(
         commands, "selfcheck", "measure how often the verdicts, or how far the clock, are wrong",
         "selfcheck --clock --output outputs/seed-here",
@@ -44,12 +44,17 @@ def add_selfcheck(commands: argparse._SubParsersAction) -> None:
 
 
 def given_counts(given: argparse.Namespace) -> dict[str, int]:
-    """Those of `COUNTS` that the command line names, by name."""
+    """Those of the arguments `COUNTS` that the command line names, by name; the others have no default here."""
     return {name: vars(given)[name] for name in COUNTS if name in given}
 
 
 def run_selfcheck(params: Path | None, output: Path | None, clock: bool, counts: dict[str, int]) -> None:
-    """Check the clock or the verdicts, write what came of it into the run's folder, and print it."""
+    """Check the clock or the verdicts, write the result into a folder, and print it.
+
+    Without `params` the grid is that of `params/check`, without `output` the folder is a new one in `outputs`. `counts`
+    are those of `COUNTS` that differ from their defaults. Raise `InputError` for a count of the other check, for a
+    wrong grid, or if the folder holds another machine's run.
+    """
     kind, known = ("clock", ["rounds"]) if clock else ("verdicts", ["processes", "pairs"])
     if foreign := [name for name in counts if name not in known]:
         raise InputError(f"--{foreign[0]} is for the check {'without' if clock else 'with'} --clock; leave it out")
@@ -74,7 +79,7 @@ def run_selfcheck(params: Path | None, output: Path | None, clock: bool, counts:
 
 
 def clock_lines(found: Clock) -> list[str]:
-    """Lines for the terminal: each clock beside ours, and what our loop adds to a call."""
+    """Lines for the terminal: the figures of each clock beside ours, then how much time our loop adds to a call."""
     lines = [f"{'case':34}{'figure':11}{'clock':24}{'ms/batch':>10}{'to ours':>9}  95 % interval   within   verdict"]
     for row in clock_rows(found):
         start = f"{row.case.id:34}{row.figure or '':11}{row.clock:24}"
@@ -94,7 +99,7 @@ def clock_lines(found: Clock) -> list[str]:
 
 
 def verdict_lines(check: SelfCheck) -> list[str]:
-    """Lines for the terminal: both rates with their intervals, the goals, and what they were measured on."""
+    """Lines for the terminal: false alarms and slowdowns found, with their intervals and the goals for them."""
     rates = [
         ("called different, being the same", check.false_alarms, check.false_alarm_rate, f"at most {FALSE_ALARMS:.0%}"),
         (f"found, being {check.slowdown:.0%} slower", check.found, check.power, f"at least {POWER:.0%}"),

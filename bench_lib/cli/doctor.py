@@ -1,4 +1,4 @@
-"""`bench doctor`: what can run on this machine."""
+"""`bench doctor`: which engines and precisions can run on this machine, and what would add the others."""
 
 import argparse
 
@@ -30,6 +30,7 @@ def run_doctor() -> None:
                 print(f"{engine:16}{precision:6}{coloured('yes', 'green')}")
             except Unavailable as error:
                 print(f"{engine:16}{precision:6}{coloured('no', 'yellow')}: {error}")
-                commands |= {error.command: engine} if error.command else {}
+                if error.command:
+                    commands[error.command] = engine
     for line, engine in commands.items():
         print(f"To add {engine}: {line}")

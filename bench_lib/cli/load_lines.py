@@ -7,7 +7,7 @@ from bench_lib.results.serving import Serving, best_point
 
 
 def serving_lines(found: Serving) -> list[str]:
-    """Lines for the terminal: each case's best rate under the limit, or why it has none."""
+    """For each case the highest rate that kept the limit, or why there is none."""
     limit = found.grid.p99_ms
     width = column_width(served.case.id for served in found.cases)
     lines = [f"{'case':{width}}{'img/s under limit':>17}{'p50 ms':>9}{'p99 ms':>9}{'batch':>7}{'ceiling':>9}"]
@@ -30,7 +30,7 @@ def serving_lines(found: Serving) -> list[str]:
 
 
 def scaling_lines(found: Scaling) -> list[str]:
-    """Lines for the terminal: each case and crowd."""
+    """For each case and number of workers at once, throughput, latency and memory, or why there is none."""
     width = column_width(scaled.case.id for scaled in found.cases)
     lines = [f"{'case':{width}}{'at once':14}{'img/s':>8}{'p50 ms':>8}{'p99 ms':>8}{'busy':>6}{'GPU MiB':>9}"
              f"{'host MiB':>9}"]  # fmt: skip
@@ -51,7 +51,7 @@ def scaling_lines(found: Scaling) -> list[str]:
 
 
 def pipeline_lines(found: Pipeline) -> list[str]:
-    """Lines for the terminal: images a second of each stage and of the whole."""
+    """For each case, images a second of each stage alone and of all together, or why there is none."""
     width = column_width(one.case.id for one in found.cases)
     lines = [f"{found.images} images of {found.image_bytes / 1024:.0f} KiB in the mean; images/s of each stage alone",
              f"{'case':{width}}{'workers':>8}{'decode':>11}{'copy':>11}{'infer':>11}{'whole':>11}  slowest",

@@ -1,4 +1,4 @@
-"""`bench sweep | report | …`: what the notebooks and papermill do, with less typing; `bench_lib.cli.parser` has all."""
+"""The `bench` command: it finds out which command is asked for, runs it, and tells in one sentence what went wrong."""
 
 import sys
 
@@ -16,7 +16,10 @@ COMMANDS = (add_sweep, add_report, add_compare, add_export, add_selfcheck, add_l
 
 
 def parser() -> Parser:
-    """The parser of all commands, in the order of `bench --help`; what it parses has `run`, which does the command."""
+    """The parser of all commands, in the order of `bench --help`.
+
+    What it parses has `run`, a function that takes what was parsed and does the command.
+    """
     made, commands = begin_parser()
     for add in COMMANDS:
         add(commands)
@@ -24,7 +27,11 @@ def parser() -> Parser:
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run one command; return its exit status: 0; 1, stopped by the system; 2, bad input; 130, interrupted."""
+    """Run one command and return its exit status.
+
+    `words` are its arguments, by default those of the command line. The status is 0 if it did what was asked, 1 if the
+    system stopped it or `bench compare` found what it was told to fail on, 2 for bad input, 130 for Ctrl-C.
+    """
     given = parser().parse_args(words)
     try:
         given.run(given)
@@ -43,7 +50,7 @@ def main(words: list[str] | None = None) -> int:
 
 
 def print_error(words: object, status: int) -> int:
-    """Tell what went wrong; return the exit status."""
+    """Print what went wrong as one line of standard error, and return the exit status."""
     print(f"{coloured('bench:', 'red', sys.stderr)} {words}", file=sys.stderr)
     return status
 

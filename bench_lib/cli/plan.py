@@ -87,9 +87,14 @@ def option_line(option: Option, rate_ips: float, price_per_hour: float | None) -
 
 
 def rule_lines(found: Plan) -> list[str]:
-    """What the rule allows a device at the limit, beside what one was measured to keep it at."""
+    """Lines that check the rule: for each engine measured under load, the rate that the rule allows it, and its own.
+
+    None where nothing was measured under load, or the rule allows nothing.
+    """
     served, lines = read_result(Serving, found.folder), []
-    for curve, device in served_devices(served, found.known) if served else []:
+    if served is None:
+        return []
+    for curve, device in served_devices(served, found.known):
         kept = best_point(curve.points, found.p99_ms)
         allowed = max(largest_rate(like, found.p99_ms) or 0.0 for like in found.known if like.name == device.name)
         if kept and allowed:
@@ -101,9 +106,9 @@ def rule_lines(found: Plan) -> list[str]:
 
 
 def company_lines(found: Plan) -> list[str]:
-    """What two processes measured at once on one device answer, beside one alone and what the plan counts for it.
+    """Lines that check the plan's throughput of a device against two processes that were measured on it at once.
 
-    The plan counts a device once, with its throughput, however many processes send it work.
+    The plan counts a device once, with the throughput of one process, however many processes send it work.
     """
     company = read_result(Scaling, found.folder)
     if company is None:
@@ -130,7 +135,7 @@ def watts_text(watts: float) -> str:
 
 
 def reach_lines(found: Plan) -> list[str]:
-    """How far the first option goes beyond what was measured."""
+    """Lines that tell how far the best option goes beyond what was measured: load, number of devices, power."""
     first = found.options[0]
     device, lines = first.device, []
     if first.measured:

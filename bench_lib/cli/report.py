@@ -1,6 +1,7 @@
-"""`bench report`, `bench compare` and `bench export`: what is made from runs that are measured."""
+"""`bench report`, `bench compare` and `bench export`: what can be made from the records of runs."""
 
 import argparse
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -54,14 +55,17 @@ def add_export(commands: argparse._SubParsersAction) -> None:
 
 
 def run_report(folder: Path, lang: str | None) -> None:
-    """Make report.html and report.pdf of the run; in another language than the grid's, report.en.html and the like."""
+    """Make report.html and report.pdf in the run's folder, in its grid's language.
+
+    With another language in `lang`, the files are named after it: report.en.html and report.en.pdf.
+    """
     own = Run(folder).grid().lang
     suffix = "" if lang in (None, own) else f".{lang}"
     write_report("report", folder, {"run": ".", "suffix": suffix}, lang or own, suffix, lambda: read_run(folder))
 
 
 def read_run(folder: Path) -> None:
-    """Read all that a report is made of; raise `InputError` if something is broken."""
+    """Read every file that a report is made from, and raise `InputError` for the first that is broken."""
     from bench_lib.analysis.case_table import tabulate
     from bench_lib.results import clock, verdicts
     from bench_lib.results.pipeline import Pipeline
@@ -76,7 +80,11 @@ def read_run(folder: Path) -> None:
 
 
 def run_compare(first: Path, second: Path, common: bool, fail_on: str | None, folder: Path | None, lang: str) -> None:
-    """Print what differs between two runs; write compare.html and compare.pdf if a folder for them is given."""
+    """Print the cases of two runs with the verdicts on the second; with a `folder`, write compare.html and .pdf there.
+
+    `common` lets each run have cases that the other has not. Raise `Regressed` if any case has the verdict `fail_on`,
+    and `InputError` if the runs cannot be compared.
+    """
     from bench_lib.analysis import comparison
 
     found = comparison.compare_runs(first, second, common)
@@ -90,7 +98,7 @@ def run_compare(first: Path, second: Path, common: bool, fail_on: str | None, fo
 
 
 def run_export(folder: Path, output: Path | None) -> None:
-    """Write the run's table and figures as files for other tools, and print their paths."""
+    """Write the run's table and figures as files for other tools, into `output` or RUN/export; print their paths."""
     from bench_lib.analysis.case_table import CaseTable
     from bench_lib.report.data_files import write_data_files
 
@@ -101,10 +109,12 @@ def run_export(folder: Path, output: Path | None) -> None:
 def write_report(
     name: str, folder: Path, parameters: dict, lang: str, suffix: str = "", read: Callable[[], None] = lambda: None
 ) -> None:
-    """Run a notebook, export it under its name and the suffix, and print the paths; without Pango there is no PDF.
+    """Run the notebook `name` with the parameters, write it and its HTML and PDF into the folder, and print the paths.
 
-    It is written once, at its end: papermill would write it, with all its tables, at each cell. If a cell fails, `read`
-    says in a sentence if it is what the notebook reads that is broken.
+    The files are called after `name` and `suffix`. The notebook is written once, at its end, where papermill would
+    write it, with all its tables, at each cell. If a cell fails, `read` is called, to raise an `InputError` that names
+    the file that is broken; if it raises nothing, an `InputError` tells the cell's own error. Without Pango there is no
+    PDF, and standard error says so.
     """
     import nbformat
     from papermill.exceptions import PapermillExecutionError
@@ -130,22 +140,26 @@ def write_report(
         print(f"bench: no {name}{suffix}.pdf. {error}", file=sys.stderr)
 
 
+def milliseconds_text(value: float) -> str:
+    """Milliseconds with their unit, or a dash where a case was not measured (NaN)."""
+    return "-" if math.isnan(value) else f"{value:.4g} ms"
+
+
 COLOURS = {"faster": "green", "slower": "red", "same": "yellow", "undecided": "yellow"}
 
 
 def comparison_lines(found: Comparison) -> list[str]:
-    """Lines for the terminal."""
+    """Lines for the terminal: both latencies and the verdict of each case, then how the machines differ, and counts."""
     first, second = found.names
     lines = [f"{'case':52}{first[:18]:>20}{second[:18]:>20}  ratio  95 % interval  verdict on {second}"]
     for row in found.cases.itertuples():
-        ms = "".join(
-            f"{value:>17.4g} ms" if value == value else f"{'-':>20}" for value in (row.latency_ms_a, row.latency_ms_b)
-        )
+        ms = f"{milliseconds_text(row.latency_ms_a):>20}{milliseconds_text(row.latency_ms_b):>20}"
         if row.verdict:
             ms += f"  {row.ratio:5.3f}  {row.ratio_low:.3f}–{row.ratio_high:.3f}    "
             ms += coloured(row.verdict, COLOURS[row.verdict])
         lines.append(f"{row.case:52}{ms}")
     told = ", ".join(f"{count} {verdict}" for verdict, count in verdict_counts(found).items())
     unlike = differing(found)
-    lines += [f"The machines differ in: {', '.join(unlike)}."] if unlike else []
+    if unlike:
+        lines.append(f"The machines differ in: {', '.join(unlike)}.")
     return [*lines, f"{second} against {first}: {told} of {len(found.cases)} cases."]

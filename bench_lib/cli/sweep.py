@@ -31,7 +31,12 @@ def add_sweep(commands: argparse._SubParsersAction) -> None:
 
 
 def run_sweep(params: Path, output: Path | None, plain: bool, retry_failed: bool, slurm: bool) -> None:
-    """Check the whole grid, then measure it, here or on a Slurm cluster; print the run's folder."""
+    """Measure every case of the grid in `params`, here or on a Slurm cluster, and print the run's folder and counts.
+
+    Without `output` the folder is a new one in `outputs`; a run that was begun in the folder goes on. `plain` starts
+    each process from nothing, `retry_failed` measures failed cases again. Raise `InputError` for a wrong grid or
+    folder, and `Stopped` if the system stops the sweep, by a full disk for example.
+    """
     grid = read_grid(params)
     check_grid(grid, params)
     folder = output or OUTPUTS / f"{params.stem}-{datetime.now():%Y%m%d-%H%M%S}"
@@ -55,7 +60,10 @@ def run_sweep(params: Path, output: Path | None, plain: bool, retry_failed: bool
 
 
 def check_grid(grid: Grid, params: Path) -> None:
-    """Raise `InputError` for what only the engines and the models know: their options and names."""
+    """Raise `InputError` if an engine's options, the model, its weights or the images of the grid cannot be used.
+
+    Reading the grid has not checked these, because only the engines and PyTorch know them. `params` is the grid's file.
+    """
     from bench_lib.core.engine import check_case_options
     from bench_lib.workload.images import check_folder
     from bench_lib.workload.network import check_model, try_network

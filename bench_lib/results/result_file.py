@@ -1,6 +1,6 @@
-"""What `bench selfcheck` found: `clock.json` and `selfcheck.json` in a run's folder, and what follows from them.
+"""Files beside a run's records: what the self-check and the measurements under load found, written and read.
 
-The files hold raw figures; ratios, rates and verdicts are computed on reading (`selfcheck.json` shows them too).
+The files hold raw figures. Ratios, rates and verdicts are computed from them whenever a file is read.
 """
 
 from pathlib import Path
@@ -14,7 +14,11 @@ from bench_lib.core.machine import Machine
 
 
 class ResultFile(BaseModel):
-    """A `file` beside a run's records that a `command` writes: what is shown beside raw figures is not read back."""
+    """One of these files: its name in a run's folder is `file`, and `command` is the command that writes it.
+
+    Some files also show figures computed from the raw ones, for a person who opens them. Reading ignores those, like
+    every other key that the class does not name.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     file: ClassVar[str]
@@ -32,14 +36,14 @@ class Absent(BaseModel):
 
 
 def check_complete(case: BaseModel, *names: str) -> None:
-    """Raise `ValueError` unless a case has all figures of these names, or in `failed` the reason why it has none."""
+    """Raise `ValueError` if a case that has not failed lacks one of the figures of these names."""
     missing = [name for name in names if getattr(case, name) in (None, [], {})]
     if case.failed is None and missing:
         raise ValueError(f"without {', '.join(missing)}, and nothing in failed says why")
 
 
 def write_result(check: ResultFile, folder: Path) -> Path:
-    """Write the check into the run's folder; a later one replaces it."""
+    """Write the file into the run's folder in place of an earlier one, and return its path."""
     path = folder / check.file
     write_text(path, check.model_dump_json(indent=1) + "\n")
     return path
@@ -49,7 +53,10 @@ Kind = TypeVar("Kind", bound=ResultFile)
 
 
 def read_result(kind: type[Kind], folder: str | Path) -> Kind | None:
-    """The run's file of this kind, None if there is none; raise `InputError` if it is broken."""
+    """The file of this kind in a run's folder; None if there is none.
+
+    Raise `InputError`, with what to do, if it cannot be read, is broken or is of another version.
+    """
     path = Path(folder) / kind.file
     if not path.exists():
         return None

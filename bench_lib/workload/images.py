@@ -1,5 +1,6 @@
 """Images of a folder: decoded and preprocessed before anything is timed, and what that costs beside inference."""
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -76,7 +77,7 @@ def read_images(case: Case, device: torch.device, clock: Clock = time.perf_count
 
     check_folder(case.data)
     paths = sorted(image_paths(case.data))
-    chosen = spread_out(paths, case.batch_size * -(-CHECKED // case.batch_size))
+    chosen = spread_out(paths, case.batch_size * math.ceil(CHECKED / case.batch_size))
     check_fits(max(len(chosen), case.batch_size), case, device)
     preprocess, times, pixels = imagenet_transform(case.image_size), [], []
     for path in chosen:
@@ -141,7 +142,7 @@ def synthetic_images(case: Case, seed: int, device: torch.device) -> torch.Tenso
 
 def batches(images: torch.Tensor, batch_size: int) -> list[torch.Tensor]:
     """Copies of the images in whole batches; the last one is filled up with the first images again."""
-    padded = batch_size * -(-len(images) // batch_size)
+    padded = batch_size * math.ceil(len(images) / batch_size)
     return list(images[torch.arange(padded) % len(images)].split(batch_size))
 
 
