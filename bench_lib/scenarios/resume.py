@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+from bench_lib.core.errors import InputError
 from bench_lib.core.grid import Grid
 from bench_lib.core.record import now
 from bench_lib.results.result_file import ResultFile, read_result, write_result
@@ -51,8 +52,10 @@ def measure_left(
 
     `parts` are what there is to measure, by key, and `measured` tells the keys of what a file's `cases` hold. `add`
     measures one part and returns the cases with it. `facts` are the file's other fields, made from what was begun
-    (None: nothing). With a `unit`, a progress bar counts the parts in it.
+    (None: nothing). With a `unit`, a progress bar counts the parts in it. Raise `InputError` for a grid without parts.
     """
+    if not parts:
+        raise InputError("the grid has no case: no variant is measured at its precisions; name one that a variant has")
     begun = read_begun(kind, grid, machine, folder)
     cases = list(begun.cases) if begun else []
     there = measured(cases)

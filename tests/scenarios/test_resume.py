@@ -4,6 +4,7 @@ import pytest
 from helpers.made import LOAD, MACHINE, pipelined
 
 from bench_lib.core.errors import InputError
+from bench_lib.core.grid import Variant
 from bench_lib.results.pipeline import Pipeline, PipelineGrid
 from bench_lib.results.result_file import read_result
 from bench_lib.scenarios.resume import measure_left
@@ -64,6 +65,14 @@ def test_a_machine_whose_memory_has_grown_is_the_same_and_is_told_as_it_is_now(t
     go_on(tmp_path, stop_at=16)
     found, asked, _ = go_on(tmp_path, machine=MACHINE | {"memory_bytes": 1})
     assert (asked, found.machine["memory_bytes"]) == ([16], 1)
+
+
+def test_a_grid_whose_variants_are_measured_at_none_of_its_precisions_is_one_sentence(tmp_path):
+    variant = Variant(engine="pytorch", precisions=["bf16"])
+    grid = GRID.model_copy(update={"engines": ["fast"], "variants": {"fast": variant}})
+    with pytest.raises(InputError, match=r"the grid has no case: .*; name one that a variant has"):
+        go_on(tmp_path, grid=grid)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_broken_file_is_refused_and_kept(tmp_path):
