@@ -1,7 +1,9 @@
 """The repository's own promises: clean notebooks, pins in one place, imports that point one way."""
 
+import ast
 import json
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -45,6 +47,49 @@ def test_every_dependency_is_pinned_once_and_no_index_is_named():
     text = (ROOT / "constraints.txt").read_text() + (ROOT / "environment.yml").read_text()
     assert "://" not in text
     assert "--index" not in text
+
+
+# Modules that are not called as their distribution is; ONNX Runtime's is called otherwise on Linux, where GPUs are.
+DISTRIBUTIONS = {
+    "IPython": {"ipython"}, "PIL": {"pillow"}, "bs4": {"beautifulsoup4"}, "mlperf_loadgen": {"mlcommons-loadgen"},
+    "modelopt": {"nvidia-modelopt"}, "onnxruntime": {"onnxruntime", "onnxruntime-gpu"}, "pynvml": {"nvidia-ml-py"},
+    "onnxruntime_ep_nv_tensorrt_rtx": {"onnxruntime-ep-nv-tensorrt-rtx-cu13"}, "yaml": {"pyyaml"},
+    "tensorrt": {"torch-tensorrt"}, "torch_tensorrt": {"torch-tensorrt", "torch-tensorrt-rtx"},
+}  # fmt: skip
+RUN_NOT_IMPORTED = {
+    "jinja2",  # pandas makes tables with it
+    "jupyterlab",  # notebooks are opened in it
+}
+
+
+def imported_modules(sources):
+    """The names, up to the first dot, of what is imported anywhere in the sources, but for Python's own and ours."""
+    nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.level == 0]
+    return {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - {"bench_lib"}
+
+
+def dependency_faults(sources, declared):
+    """Distributions that are imported and not declared, and those that are declared and neither imported nor run."""
+    wanted = [DISTRIBUTIONS.get(name, {name.lower().replace("_", "-")}) for name in imported_modules(sources)]
+    undeclared = [f"{min(names)} is not declared" for names in wanted if not names & declared]
+    idle = declared - RUN_NOT_IMPORTED - set().union(*wanted)
+    return sorted(undeclared + [f"{name} is not imported" for name in idle])
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_is_imported_or_run():
+    groups = PROJECT["optional-dependencies"] | {"dev": PROJECT["dependencies"]}  # what tests use is no matter here
+    declared = {name_of(requirement) for group in groups.values() for requirement in group}
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "bench_lib").rglob("*.py")]
+    assert dependency_faults(sources, declared) == []
+    assert declared >= RUN_NOT_IMPORTED
+
+
+def test_a_package_that_is_not_declared_or_not_imported_is_told():
+    sources = ["import os, yaml\nfrom bench_lib.core import case", "def f():\n    from a_b.c import d"]
+    assert dependency_faults(sources, {"pyyaml", "jinja2", "idle"}) == ["a-b is not declared", "idle is not imported"]
+    assert dependency_faults(sources, {"pyyaml", "a-b"}) == []
 
 
 def test_environment_yml_takes_its_versions_from_the_pins_alone():

@@ -34,8 +34,8 @@ FENCE, FENCE_OF_FEW = 3.5, 40  # interquartile ranges above the upper quartile, 
 def find_anomalies(samples: Sequence[float]) -> list[Anomaly]:
     """Which of `drift`, `modes` and `outliers` the samples (times, in the order of measuring) have."""
     logs = np.sort(np.log(samples))
-    two = _modes(logs)
-    found = {"drift": drift(samples) != 0, "modes": two is not None, "outliers": _outliers(logs, two) > 0}
+    two = modes(logs)
+    found = {"drift": drift(samples) != 0, "modes": two is not None, "outliers": outliers(logs, two) > 0}
     return [name for name, is_there in found.items() if is_there]
 
 
@@ -64,18 +64,14 @@ def pairs(count: int) -> tuple[np.ndarray, np.ndarray]:
     return np.triu_indices(count, 1)
 
 
-def modes(samples: Sequence[float]) -> tuple[float, float] | None:
+def modes(logs: np.ndarray) -> tuple[float, float] | None:
     """The centres of two modes, fast and slow, in the unit of the samples, or None where there are not two.
 
-    Otsu's split of the logs (IEEE Transactions on Systems, Man, and Cybernetics 9, 1979, 62-66): two classes explain
-    85 % of the variance or more, each has 10 % of the samples or more, their centres are 2 % apart or more, and there
-    are 60 samples or more. The 5 % at either end are drawn in for this test, so that no outlier hides the modes.
+    `logs` are the logarithms of the samples in ascending order. Otsu's split of them (IEEE Transactions on Systems,
+    Man, and Cybernetics 9, 1979, 62-66): two classes explain 85 % of the variance or more, each has 10 % of the samples
+    or more, their centres are 2 % apart or more, and there are 60 samples or more. The 5 % at either end are drawn in
+    for this test, so that no outlier hides the modes.
     """
-    return _modes(np.sort(np.log(samples)))
-
-
-def _modes(logs: np.ndarray) -> tuple[float, float] | None:
-    """As `modes`, from the logs of the samples in ascending order."""
     n = len(logs)
     if n < MODES_LEAST_SAMPLES:
         return None
@@ -91,19 +87,14 @@ def _modes(logs: np.ndarray) -> tuple[float, float] | None:
     return float(np.exp(logs.mean() + low[cut])), float(np.exp(logs.mean() + high[cut]))
 
 
-def outliers(samples: Sequence[float]) -> int:
+def outliers(logs: np.ndarray, two: tuple[float, float] | None) -> int:
     """How many samples are far slower than the others: 10 % over the median, and far beyond the quartiles.
 
-    Tukey's far fence is 3 interquartile ranges above the upper quartile; here, on logs, 3.5 + 40/n, as one in eight
-    runs of 100,000 normal samples crosses 3, and the quartiles of few samples are uncertain. Fewer than 5 samples show
-    none. Where there are two modes, "the others" are those of the slower one.
+    `logs` are the logarithms of the samples in ascending order, `two` the `modes` of them. Tukey's far fence is 3
+    interquartile ranges above the upper quartile; here, on logs, 3.5 + 40/n, as one in eight runs of 100,000 normal
+    samples crosses 3, and the quartiles of few samples are uncertain. Fewer than 5 samples show none. Where there are
+    two modes, "the others" are those of the slower one.
     """
-    logs = np.sort(np.log(samples))
-    return _outliers(logs, _modes(logs))
-
-
-def _outliers(logs: np.ndarray, two: tuple[float, float] | None) -> int:
-    """As `outliers`, from the logs of the samples in ascending order and their modes."""
     if two:
         logs = logs[logs > np.log(two).mean()]
     q1, middle, q3 = quantiles(logs, [0.25, 0.5, 0.75])

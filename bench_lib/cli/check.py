@@ -1,4 +1,4 @@
-"""`bench selfcheck`: check the clock, or the verdicts."""
+"""`bench selfcheck`: measure how far the clock, or how often the verdicts, are wrong on this machine."""
 
 import argparse
 from datetime import datetime
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import shtab
 
-from bench_lib.cli.parser import OUTPUTS, PARAMS, Parser, add_command, add_path
+from bench_lib.cli.parser import OUTPUTS, PARAMS, add_command, add_path
 from bench_lib.cli.sweep import check_grid
 from bench_lib.core.errors import InputError
 from bench_lib.core.grid import read_grid
@@ -21,8 +21,8 @@ COUNTS = {
 }
 
 
-def add_selfcheck(commands: argparse._SubParsersAction) -> Parser:
-    """Arguments of `bench selfcheck`; of `COUNTS` only what was given."""
+def add_selfcheck(commands: argparse._SubParsersAction) -> None:
+    """Add `bench selfcheck` to the commands of `bench`."""
     made = add_command(
         commands, "selfcheck", "measure how often the verdicts, or how far the clock, are wrong",
         "selfcheck --clock --output outputs/seed-here",
@@ -40,11 +40,21 @@ def add_selfcheck(commands: argparse._SubParsersAction) -> Parser:
     made.add_argument("--clock", action="store_true", help="time each case of the grid by other clocks beside ours")
     for name, words in COUNTS.items():
         made.add_argument(f"--{name}", type=int, default=argparse.SUPPRESS, metavar="N", help=words)
-    return made
+    made.set_defaults(run=lambda given: run_selfcheck(given.params, given.output, given.clock, given_counts(given)))
+
+
+def given_counts(given: argparse.Namespace) -> dict[str, int]:
+    """Those of the arguments `COUNTS` that the command line names, by name; the others have no default here."""
+    return {name: vars(given)[name] for name in COUNTS if name in given}
 
 
 def run_selfcheck(params: Path | None, output: Path | None, clock: bool, counts: dict[str, int]) -> None:
-    """Check the clock or the verdicts, write what came of it into the run's folder, and print it."""
+    """Check the clock or the verdicts, write the result into a folder, and print it.
+
+    Without `params` the grid is that of `params/check`, without `output` the folder is a new one in `outputs`. `counts`
+    are those of `COUNTS` that differ from their defaults. Raise `InputError` for a count of the other check, for a
+    wrong grid, or if the folder holds another machine's run.
+    """
     kind, known = ("clock", ["rounds"]) if clock else ("verdicts", ["processes", "pairs"])
     if foreign := [name for name in counts if name not in known]:
         raise InputError(f"--{foreign[0]} is for the check {'without' if clock else 'with'} --clock; leave it out")
@@ -53,10 +63,8 @@ def run_selfcheck(params: Path | None, output: Path | None, clock: bool, counts:
     grid = read_grid(params)
     check_grid(grid, params)
     from bench_lib.measure import system
-    from bench_lib.scenarios import verdicts
     from bench_lib.scenarios.clock import check_clock
-
-    # MERGED
+    from bench_lib.scenarios.verdicts import check_verdicts
 
     Run(folder).refuse_unlike(system.describe(), "check it there, or give a new folder")
     again = f"bench selfcheck {params} --output {folder}"
@@ -64,14 +72,14 @@ def run_selfcheck(params: Path | None, output: Path | None, clock: bool, counts:
         if clock:
             lines = clock_lines(check_clock(grid, folder, **counts))
         else:
-            lines = verdict_lines(verdicts.check_verdicts(grid, folder, **counts))
+            lines = verdict_lines(check_verdicts(grid, folder, **counts))
     except KeyboardInterrupt:
         raise KeyboardInterrupt("" if clock else f"What is measured is kept; to go on: {again}") from None
     print(f"{folder / kind}.json", *lines, sep="\n")
 
 
 def clock_lines(found: Clock) -> list[str]:
-    """Lines for the terminal: each clock beside ours, and what our loop adds to a call."""
+    """Lines for the terminal: the figures of each clock beside ours, then how much time our loop adds to a call."""
     lines = [f"{'case':34}{'figure':11}{'clock':24}{'ms/batch':>10}{'to ours':>9}  95 % interval   within   verdict"]
     for row in clock_rows(found):
         start = f"{row.case.id:34}{row.figure or '':11}{row.clock:24}"
@@ -91,7 +99,7 @@ def clock_lines(found: Clock) -> list[str]:
 
 
 def verdict_lines(check: SelfCheck) -> list[str]:
-    """Lines for the terminal: both rates with their intervals, the goals, and what they were measured on."""
+    """Lines for the terminal: false alarms and slowdowns found, with their intervals and the goals for them."""
     rates = [
         ("called different, being the same", check.false_alarms, check.false_alarm_rate, f"at most {FALSE_ALARMS:.0%}"),
         (f"found, being {check.slowdown:.0%} slower", check.found, check.power, f"at least {POWER:.0%}"),

@@ -1,15 +1,16 @@
-"""`bench doctor`: what can run on this machine."""
+"""`bench doctor`: which engines and precisions can run on this machine, and what would add the others."""
 
 import argparse
 
-from bench_lib.cli.parser import Parser, add_command
+from bench_lib.cli.parser import add_command
 from bench_lib.cli.terminal import coloured
 from bench_lib.core.case import Precision, engine_names
 
 
-def add_doctor(commands: argparse._SubParsersAction) -> Parser:
-    """Arguments of `bench doctor`."""
-    return add_command(commands, "doctor", "tell what can run here, and what would add the rest", "doctor")
+def add_doctor(commands: argparse._SubParsersAction) -> None:
+    """Add `bench doctor` to the commands of `bench`."""
+    made = add_command(commands, "doctor", "tell what can run here, and what would add the rest", "doctor")
+    made.set_defaults(run=lambda _: run_doctor())
 
 
 def run_doctor() -> None:
@@ -29,6 +30,7 @@ def run_doctor() -> None:
                 print(f"{engine:16}{precision:6}{coloured('yes', 'green')}")
             except Unavailable as error:
                 print(f"{engine:16}{precision:6}{coloured('no', 'yellow')}: {error}")
-                commands |= {error.command: engine} if error.command else {}
+                if error.command:
+                    commands[error.command] = engine
     for line, engine in commands.items():
         print(f"To add {engine}: {line}")

@@ -1,41 +1,37 @@
-"""`bench sweep | report | …`: what the notebooks and papermill do, with less typing; `bench_lib.cli.parser` has all."""
+"""The `bench` command: it finds out which command is asked for, runs it, and tells in one sentence what went wrong."""
 
 import sys
 
-from bench_lib.cli import check, doctor, load, report, sweep
-from bench_lib.cli.check import run_selfcheck
-from bench_lib.cli.doctor import run_doctor
+from bench_lib.cli.check import add_selfcheck
+from bench_lib.cli.doctor import add_doctor
+from bench_lib.cli.load import add_loads
 from bench_lib.cli.parser import Parser, Regressed, Stopped, begin_parser
-from bench_lib.cli.report import run_compare, run_export, run_report
-from bench_lib.cli.sweep import check_grid, run_sweep
+from bench_lib.cli.plan import add_plan
+from bench_lib.cli.report import add_compare, add_export, add_report
+from bench_lib.cli.sweep import add_sweep
 from bench_lib.cli.terminal import coloured
 from bench_lib.core.errors import InputError
 
+COMMANDS = (add_sweep, add_report, add_compare, add_export, add_selfcheck, add_loads, add_plan, add_doctor)
+
 
 def parser() -> Parser:
-    """The parser of all commands; what it parses has `run`, which does the command."""
+    """The parser of all commands, in the order of `bench --help`.
+
+    What it parses has `run`, a function that takes what was parsed and does the command.
+    """
     made, commands = begin_parser()
-    sweep.add_sweep(commands).set_defaults(
-        run=lambda given: run_sweep(given.params, given.output, given.plain, given.retry == "failed", given.slurm)
-    )
-    report.add_report(commands).set_defaults(run=lambda given: run_report(given.folder, given.lang))
-    report.add_compare(commands).set_defaults(
-        run=lambda given: run_compare(given.first, given.second, given.common, given.fail_on, given.output, given.lang)
-    )
-    report.add_export(commands).set_defaults(run=lambda given: run_export(given.folder, given.output))
-    check.add_selfcheck(commands).set_defaults(
-        run=lambda given: run_selfcheck(
-            given.params, given.output, given.clock,
-            {name: vars(given)[name] for name in check.COUNTS if name in given},
-        )
-    )  # fmt: skip
-    load.add_load_commands(commands, check_grid)
-    doctor.add_doctor(commands).set_defaults(run=lambda _: run_doctor())
+    for add in COMMANDS:
+        add(commands)
     return made
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run one command; return its exit status: 0; 1, stopped by the system; 2, bad input; 130, interrupted."""
+    """Run one command and return its exit status.
+
+    `words` are its arguments, by default those of the command line. The status is 0 if it did what was asked, 1 if the
+    system stopped it or `bench compare` found what it was told to fail on, 2 for bad input, 130 for Ctrl-C.
+    """
     given = parser().parse_args(words)
     try:
         given.run(given)
@@ -54,7 +50,7 @@ def main(words: list[str] | None = None) -> int:
 
 
 def print_error(words: object, status: int) -> int:
-    """Tell what went wrong; return the exit status."""
+    """Print what went wrong as one line of standard error, and return the exit status."""
     print(f"{coloured('bench:', 'red', sys.stderr)} {words}", file=sys.stderr)
     return status
 

@@ -1,4 +1,4 @@
-"""What every `bench` command shares: the parser, arguments that are paths, and what may end a command."""
+"""What the `bench` commands share: the parser, help with examples, arguments that are paths, and two exceptions."""
 
 import argparse
 from pathlib import Path
@@ -11,26 +11,29 @@ EXAMPLES = "examples:"  # in each command's help; the tests run the parser over 
 
 
 class Parser(argparse.ArgumentParser):
-    """Argparse's parser, but wrong arguments are told in one sentence, without the usage above it."""
+    """Argparse's parser, except that it tells wrong arguments in one sentence, without the usage above it."""
 
     def error(self, message: str) -> None:
-        """Exit with status 2."""
+        """Print the message and where to find help, and exit with status 2."""
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def begin_parser() -> tuple[Parser, argparse._SubParsersAction]:
-    """The parser of `bench`, and what its commands are added to."""
+    """The parser of `bench` without any command, and the object that `add_command` adds commands to."""
     parser = Parser(
         prog="bench",
         description="Measure how fast a network infers here, and report it.",
-        epilog="`bench COMMAND --help` shows a command's examples; README.md tells the rest.",
+        epilog="`bench COMMAND --help` shows a command's examples; README.md and docs/ tell the rest.",
     )
     shtab.add_argument_to(parser, help="print a script that completes bench's arguments in this shell")
     return parser, parser.add_subparsers(required=True, metavar="COMMAND")
 
 
 def add_command(commands: argparse._SubParsersAction, name: str, words: str, *examples: str) -> Parser:
-    """A command with what it is for and, in its help, examples of it."""
+    """Add a command and return its parser.
+
+    `words` say what the command does, for `bench --help` and its own help; `examples`, without "bench", end the latter.
+    """
     lines = "\n".join(f"  bench {example}" for example in examples)
     shape = argparse.RawDescriptionHelpFormatter
     return commands.add_parser(
@@ -40,7 +43,10 @@ def add_command(commands: argparse._SubParsersAction, name: str, words: str, *ex
 
 
 def add_path(parser: Parser, *names: str, kind: dict[str, str] = shtab.DIRECTORY, **given) -> None:
-    """An argument that is a path, and that the shell completes as one: a folder, or with `shtab.FILE` a file."""
+    """Add an argument that is a path; `given` goes to argparse's `add_argument`.
+
+    The shell completes it with names of folders or, where `kind` is `shtab.FILE`, of files.
+    """
     parser.add_argument(*names, type=Path, **given).complete = kind
 
 
@@ -49,7 +55,7 @@ PARAMS = PROJECT / "params"
 
 
 class Regressed(Exception):
-    """What `bench compare` was told to fail on."""
+    """`bench compare --fail-on` has found what it was told to fail on; the message says how much of it."""
 
 
 class Stopped(Exception):

@@ -1,57 +1,100 @@
 """`bench plan`: how many devices serve a rate of requests."""
 
+import argparse
 import math
 from pathlib import Path
 
-from bench_lib.analysis.capacity import Plan, fill_ms, largest_rate, served_devices, wait_ms
+from bench_lib.analysis.capacity import (
+    Option,
+    Plan,
+    fill_ms,
+    largest_rate,
+    plan_devices,
+    served_devices,
+    wait_ms,
+)
+from bench_lib.cli.parser import add_command, add_path
 from bench_lib.cli.terminal import per_second
 from bench_lib.core.errors import InputError
 from bench_lib.results.result_file import read_result
 from bench_lib.results.scaling import Scaling
 from bench_lib.results.serving import Serving, best_point
 
+MOST_OPTIONS = 12  # lines
+
+
+def add_plan(commands: argparse._SubParsersAction) -> None:
+    """Add `bench plan` to the commands of `bench`."""
+    made = add_command(
+        commands, "plan", "tell how many devices serve a rate of requests, from a measured run",
+        "plan outputs/h200-batches --rate 20000 --p99-ms 10",
+        "plan outputs/h200-batches --rate 20000 --p99-ms 10 --price-per-hour 3.5",
+    )  # fmt: skip
+    add_path(made, "folder", metavar="RUN", help="the run's folder, made by `bench sweep`")
+    made.add_argument("--rate", type=float, required=True, metavar="N", help="images a second")
+    made.add_argument("--p99-ms", type=float, required=True, metavar="MS", help="how long 99 %% of answers may take")
+    made.add_argument("--image-size", type=int, metavar="PIXELS", help="which images, where the run has several")
+    made.add_argument("--price-per-hour", type=float, metavar="X", help="of one device, in whatever money")
+    made.set_defaults(
+        run=lambda given: run_plan(given.folder, given.rate, given.p99_ms, given.image_size, given.price_per_hour)
+    )
+
 
 def run_plan(
     folder: Path, rate_ips: float, p99_ms: float, image_size: int | None, price_per_hour: float | None
 ) -> None:
-    """Print what serves a rate under a limit."""
-    from bench_lib.analysis import capacity
+    """Print how many devices serve `rate_ips` images a second with a p99 of at most `p99_ms`.
 
-    if price_per_hour is not None and not 0 <= price_per_hour < float("inf"):
+    `image_size` (pixels) chooses among those of the run, and may be None where it has one. Raise `InputError` for a
+    price that is no number of at least 0, and for what `plan_devices` refuses.
+    """
+    if price_per_hour is not None and not 0 <= price_per_hour < math.inf:
         raise InputError(f"--price-per-hour is {price_per_hour:g}; it must be a number of at least 0")
-    found = capacity.plan_devices(folder, rate_ips, p99_ms, image_size)
+    found = plan_devices(folder, rate_ips, p99_ms, image_size)
     print(*plan_lines(found, price_per_hour), sep="\n")
 
 
-MOST_OPTIONS = 12  # lines
-
-
 def plan_lines(found: Plan, price_per_hour: float | None = None) -> list[str]:
-    """Lines for the terminal: the options, and how far they reach beyond what was measured."""
-    machine, costs = found.report.machine, price_per_hour is not None
+    """Lines for the terminal: the options, then how far they go beyond what was measured.
+
+    With the price of one device for an hour, each option has what it costs for an hour and for a million images.
+    """
+    machine = found.report.machine
     place = machine["gpu"]["name"] if machine.get("gpu") else f"{machine['cpu']}, {machine['cores']} cores"
+    costs = "" if price_per_hour is None else f"{'per hour':>10}{'per million':>12}"
     lines = [
         f"{found.rate_ips:g} images/s, p99 at most {found.p99_ms:g} ms, on devices such as {place}",
         f"{'devices':>7}  {'engine and precision':34}{'batch':>6}{'img/s each':>11}{'busy':>6}{'p99 ms':>8}"
-        f"{'MiB each':>9}{'W in all':>9}" + f"{'per hour':>10}{'per million':>12}" * costs + "  p99 is",
+        f"{'MiB each':>9}{'W in all':>9}{costs}  p99 is",
     ]
-    for option in found.options[:MOST_OPTIONS]:
-        device, price = option.device, (price_per_hour or 0) * option.devices
-        lines.append(
-            f"{option.devices:7}  {device.name:34}{device.batch:6}{per_second(option.each_ips):>11}{option.busy:6.0%}"
-            f"{option.p99_ms:8.3g}{device.memory_mib:9.0f}{watts_text(option.watts):>9}"
-            + f"{price:10.4g}{1e6 * price / (3600 * found.rate_ips):12.4g}" * costs
-            + ("  measured" if option.measured else "  computed")
-        )
-    if more := len(found.options) - MOST_OPTIONS:
-        lines += [f"… and {more} more"] * (more > 0)
+    lines += [option_line(option, found.rate_ips, price_per_hour) for option in found.options[:MOST_OPTIONS]]
+    if len(found.options) > MOST_OPTIONS:
+        lines.append(f"… and {len(found.options) - MOST_OPTIONS} more")
     return [*lines, *reach_lines(found), *rule_lines(found), *company_lines(found)]
 
 
+def option_line(option: Option, rate_ips: float, price_per_hour: float | None) -> str:
+    """The line of one option that serves `rate_ips` images a second; without a price it has no costs."""
+    device, costs = option.device, ""
+    if price_per_hour is not None:
+        price = price_per_hour * option.devices
+        costs = f"{price:10.4g}{1e6 * price / (3600 * rate_ips):12.4g}"
+    return (
+        f"{option.devices:7}  {device.name:34}{device.batch:6}{per_second(option.each_ips):>11}{option.busy:6.0%}"
+        f"{option.p99_ms:8.3g}{device.memory_mib:9.0f}{watts_text(option.watts):>9}{costs}"
+        f"  {'measured' if option.measured else 'computed'}"
+    )
+
+
 def rule_lines(found: Plan) -> list[str]:
-    """What the rule allows a device at the limit, beside what one was measured to keep it at."""
+    """Lines that check the rule: for each engine measured under load, the rate that the rule allows it, and its own.
+
+    None where nothing was measured under load, or the rule allows nothing.
+    """
     served, lines = read_result(Serving, found.folder), []
-    for curve, device in served_devices(served, found.known) if served else []:
+    if served is None:
+        return []
+    for curve, device in served_devices(served, found.known):
         kept = best_point(curve.points, found.p99_ms)
         allowed = max(largest_rate(like, found.p99_ms) or 0.0 for like in found.known if like.name == device.name)
         if kept and allowed:
@@ -63,9 +106,9 @@ def rule_lines(found: Plan) -> list[str]:
 
 
 def company_lines(found: Plan) -> list[str]:
-    """What two processes measured at once on one device answer, beside one alone and what the plan counts for it.
+    """Lines that check the plan's throughput of a device against two processes that were measured on it at once.
 
-    The plan counts a device once, with its throughput, however many processes send it work.
+    The plan counts a device once, with the throughput of one process, however many processes send it work.
     """
     company = read_result(Scaling, found.folder)
     if company is None:
@@ -92,7 +135,7 @@ def watts_text(watts: float) -> str:
 
 
 def reach_lines(found: Plan) -> list[str]:
-    """How far the first option goes beyond what was measured."""
+    """Lines that tell how far the best option goes beyond what was measured: load, number of devices, power."""
     first = found.options[0]
     device, lines = first.device, []
     if first.measured:

@@ -1,4 +1,7 @@
-"""What the fork server imports: all that measure.ipynb does before a build, whose own imports are part of its time."""
+"""Imported once by the fork server, so that no case has to: all that measure.ipynb imports before an engine is built.
+
+What an engine's build itself imports is not here, because that is part of the build's time.
+"""
 
 import contextlib
 

@@ -1,12 +1,13 @@
-"""`bench report`, `bench compare` and `bench export`: what is made from runs that are measured."""
+"""`bench report`, `bench compare` and `bench export`: what can be made from the records of runs."""
 
 import argparse
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from bench_lib.analysis.comparison import Comparison, differing, verdict_counts
-from bench_lib.cli.parser import Parser, Regressed, add_command, add_path
+from bench_lib.cli.parser import Regressed, add_command, add_path
 from bench_lib.cli.terminal import coloured
 from bench_lib.core.errors import InputError
 from bench_lib.results.run_folder import Run
@@ -14,17 +15,17 @@ from bench_lib.text import language
 from bench_lib.text.language import DEFAULT, LANGUAGES
 
 
-def add_report(commands: argparse._SubParsersAction) -> Parser:
-    """Arguments of `bench report`."""
+def add_report(commands: argparse._SubParsersAction) -> None:
+    """Add `bench report` to the commands of `bench`."""
     words = "make report.html and report.pdf of a run, and its figures as PNG and SVG"
     made = add_command(commands, "report", words, "report outputs/cpu-2-cores")
     add_path(made, "folder", metavar="RUN", help="the run's folder, made by `bench sweep`")
     made.add_argument("--lang", choices=LANGUAGES, help="the report's language, if not the grid's: report.en.html …")
-    return made
+    made.set_defaults(run=lambda given: run_report(given.folder, given.lang))
 
 
-def add_compare(commands: argparse._SubParsersAction) -> Parser:
-    """Arguments of `bench compare`."""
+def add_compare(commands: argparse._SubParsersAction) -> None:
+    """Add `bench compare` to the commands of `bench`."""
     made = add_command(
         commands, "compare", "tell what differs between two runs, with verdicts",
         "compare outputs/h200-seed outputs/h200-batches --common",
@@ -37,40 +38,40 @@ def add_compare(commands: argparse._SubParsersAction) -> Parser:
     made.add_argument("--fail-on", choices=["slower"], help="exit with status 1 if a case of RUN_B is slower")
     add_path(made, "--output", help="a folder for compare.html and compare.pdf")
     made.add_argument("--lang", choices=LANGUAGES, default=DEFAULT, help="their language (%(default)s)")
-    return made
+    made.set_defaults(
+        run=lambda given: run_compare(given.first, given.second, given.common, given.fail_on, given.output, given.lang)
+    )
 
 
-def add_export(commands: argparse._SubParsersAction) -> Parser:
-    """Arguments of `bench export`."""
+def add_export(commands: argparse._SubParsersAction) -> None:
+    """Add `bench export` to the commands of `bench`."""
     made = add_command(
         commands, "export", "write a run's table as CSV, Parquet and JSON lines, and its figures as SVG and PNG",
         "export outputs/cpu-2-cores --output outputs/tables",
     )  # fmt: skip
     add_path(made, "folder", metavar="RUN", help="the run's folder, made by `bench sweep`")
     add_path(made, "--output", help="where to write (RUN/export)")
-    return made
+    made.set_defaults(run=lambda given: run_export(given.folder, given.output))
 
 
 def run_report(folder: Path, lang: str | None) -> None:
-    """Make report.html and report.pdf of the run; in another language than the grid's, report.en.html and the like."""
+    """Make report.html and report.pdf in the run's folder, in its grid's language.
+
+    With another language in `lang`, the files are named after it: report.en.html and report.en.pdf.
+    """
     own = Run(folder).grid().lang
     suffix = "" if lang in (None, own) else f".{lang}"
     write_report("report", folder, {"run": ".", "suffix": suffix}, lang or own, suffix, lambda: read_run(folder))
 
 
 def read_run(folder: Path) -> None:
-    """Read all that a report is made of; raise `InputError` if something is broken."""
+    """Read every file that a report is made from, and raise `InputError` for the first that is broken."""
     from bench_lib.analysis.case_table import tabulate
     from bench_lib.results import clock, verdicts
     from bench_lib.results.pipeline import Pipeline
     from bench_lib.results.result_file import read_result
     from bench_lib.results.scaling import Scaling
     from bench_lib.results.serving import Serving
-
-    # MERGED
-    # MERGED
-    # MERGED
-    # MERGED
 
     run = Run(folder)
     tabulate(run.grid(), run.records()[:1])
@@ -79,7 +80,11 @@ def read_run(folder: Path) -> None:
 
 
 def run_compare(first: Path, second: Path, common: bool, fail_on: str | None, folder: Path | None, lang: str) -> None:
-    """Print what differs between two runs; write compare.html and compare.pdf if a folder for them is given."""
+    """Print the cases of two runs with the verdicts on the second; with a `folder`, write compare.html and .pdf there.
+
+    `common` lets each run have cases that the other has not. Raise `Regressed` if any case has the verdict `fail_on`,
+    and `InputError` if the runs cannot be compared.
+    """
     from bench_lib.analysis import comparison
 
     found = comparison.compare_runs(first, second, common)
@@ -93,11 +98,9 @@ def run_compare(first: Path, second: Path, common: bool, fail_on: str | None, fo
 
 
 def run_export(folder: Path, output: Path | None) -> None:
-    """Write the run's table and figures as files for other tools, and print their paths."""
+    """Write the run's table and figures as files for other tools, into `output` or RUN/export; print their paths."""
     from bench_lib.analysis.case_table import CaseTable
     from bench_lib.report.data_files import write_data_files
-
-    # MERGED
 
     language.use(Run(folder).grid().lang)
     print(*write_data_files(CaseTable.read(folder), folder, output or folder / "export"), sep="\n")
@@ -106,18 +109,18 @@ def run_export(folder: Path, output: Path | None) -> None:
 def write_report(
     name: str, folder: Path, parameters: dict, lang: str, suffix: str = "", read: Callable[[], None] = lambda: None
 ) -> None:
-    """Run a notebook, export it under its name and the suffix, and print the paths; without Pango there is no PDF.
+    """Run the notebook `name` with the parameters, write it and its HTML and PDF into the folder, and print the paths.
 
-    It is written once, at its end: papermill would write it, with all its tables, at each cell. If a cell fails, `read`
-    says in a sentence if it is what the notebook reads that is broken.
+    The files are called after `name` and `suffix`. The notebook is written once, at its end, where papermill would
+    write it, with all its tables, at each cell. If a cell fails, `read` is called, to raise an `InputError` that names
+    the file that is broken; if it raises nothing, an `InputError` tells the cell's own error. Without Pango there is no
+    PDF, and standard error says so.
     """
     import nbformat
     from papermill.exceptions import PapermillExecutionError
 
     from bench_lib.report.exporters import PDFUnavailable, write_html, write_pdf
     from bench_lib.sweep.execute import NOTEBOOKS, execute_notebook
-
-    # MERGED
 
     notebook = folder / f"{name}{suffix}.ipynb"
     try:
@@ -137,22 +140,26 @@ def write_report(
         print(f"bench: no {name}{suffix}.pdf. {error}", file=sys.stderr)
 
 
+def milliseconds_text(value: float) -> str:
+    """Milliseconds with their unit, or a dash where a case was not measured (NaN)."""
+    return "-" if math.isnan(value) else f"{value:.4g} ms"
+
+
 COLOURS = {"faster": "green", "slower": "red", "same": "yellow", "undecided": "yellow"}
 
 
 def comparison_lines(found: Comparison) -> list[str]:
-    """Lines for the terminal."""
+    """Lines for the terminal: both latencies and the verdict of each case, then how the machines differ, and counts."""
     first, second = found.names
     lines = [f"{'case':52}{first[:18]:>20}{second[:18]:>20}  ratio  95 % interval  verdict on {second}"]
     for row in found.cases.itertuples():
-        ms = "".join(
-            f"{value:>17.4g} ms" if value == value else f"{'-':>20}" for value in (row.latency_ms_a, row.latency_ms_b)
-        )
+        ms = f"{milliseconds_text(row.latency_ms_a):>20}{milliseconds_text(row.latency_ms_b):>20}"
         if row.verdict:
             ms += f"  {row.ratio:5.3f}  {row.ratio_low:.3f}–{row.ratio_high:.3f}    "
             ms += coloured(row.verdict, COLOURS[row.verdict])
         lines.append(f"{row.case:52}{ms}")
     told = ", ".join(f"{count} {verdict}" for verdict, count in verdict_counts(found).items())
     unlike = differing(found)
-    lines += [f"The machines differ in: {', '.join(unlike)}."] if unlike else []
+    if unlike:
+        lines.append(f"The machines differ in: {', '.join(unlike)}.")
     return [*lines, f"{second} against {first}: {told} of {len(found.cases)} cases."]

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import shtab
 
-from bench_lib.cli.parser import OUTPUTS, Parser, Stopped, add_command, add_path
+from bench_lib.cli.parser import OUTPUTS, Stopped, add_command, add_path
 from bench_lib.core.errors import InputError
 from bench_lib.core.grid import Grid, read_grid
 from bench_lib.results.run_folder import Run
 
 
-def add_sweep(commands: argparse._SubParsersAction) -> Parser:
-    """Arguments of `bench sweep`."""
+def add_sweep(commands: argparse._SubParsersAction) -> None:
+    """Add `bench sweep` to the commands of `bench`."""
     made = add_command(
         commands, "sweep", "measure every case of a grid, each in a fresh process",
         "sweep params/seed.yaml --output outputs/seed-here",
@@ -25,20 +25,27 @@ def add_sweep(commands: argparse._SubParsersAction) -> Parser:
     made.add_argument("--retry", choices=["failed"], help="measure the cases that failed again")
     made.add_argument("--plain", action="store_true", help="start each process from nothing instead of forking it")
     made.add_argument("--slurm", action="store_true", help="measure on a Slurm cluster, each case a job array's task")
-    return made
+    made.set_defaults(
+        run=lambda given: run_sweep(given.params, given.output, given.plain, given.retry == "failed", given.slurm)
+    )
 
 
 def run_sweep(params: Path, output: Path | None, plain: bool, retry_failed: bool, slurm: bool) -> None:
-    """Check the whole grid, then measure it, here or on a Slurm cluster; print the run's folder."""
+    """Measure every case of the grid in `params`, here or on a Slurm cluster, and print the run's folder and counts.
+
+    Without `output` the folder is a new one in `outputs`; a run that was begun in the folder goes on. `plain` starts
+    each process from nothing, `retry_failed` measures failed cases again. Raise `InputError` for a wrong grid or
+    folder, and `Stopped` if the system stops the sweep, by a full disk for example.
+    """
     grid = read_grid(params)
     check_grid(grid, params)
     folder = output or OUTPUTS / f"{params.stem}-{datetime.now():%Y%m%d-%H%M%S}"
     from bench_lib.sweep.runner import measure_grid
     from bench_lib.sweep.slurm import measure_grid_on_slurm
 
-    # MERGED
-
-    again = f"bench sweep {params} --output {folder}" + " --slurm" * slurm
+    again = f"bench sweep {params} --output {folder}"
+    if slurm:
+        again += " --slurm"
     try:
         if slurm:
             records = measure_grid_on_slurm(grid, Run(folder), retry_failed)
@@ -53,7 +60,10 @@ def run_sweep(params: Path, output: Path | None, plain: bool, retry_failed: bool
 
 
 def check_grid(grid: Grid, params: Path) -> None:
-    """Raise `InputError` for what only the engines and the models know: their options and names."""
+    """Raise `InputError` if an engine's options, the model, its weights or the images of the grid cannot be used.
+
+    Reading the grid has not checked these, because only the engines and PyTorch know them. `params` is the grid's file.
+    """
     from bench_lib.core.engine import check_case_options
     from bench_lib.workload.images import check_folder
     from bench_lib.workload.network import check_model, try_network

@@ -1,4 +1,4 @@
-"""What people see at a terminal: rates, and colours, which files, pipes and logs do not get."""
+"""How figures look at a terminal, and colours, which only a terminal gets and no file, pipe or log."""
 
 import os
 import sys

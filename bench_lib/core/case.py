@@ -116,7 +116,8 @@ class Case(StrictModel):
         files = {"weights": self.weights, "data": self.data}
         parts += [f"{key}={Path(value).name}" for key, value in files.items() if value]
         parts += [f"{key}={value}" for key, value in sorted(self.options.items())]
-        parts += [f"r{self.repeat}"] if self.repeat > 1 else []
+        if self.repeat > 1:
+            parts.append(f"r{self.repeat}")
         name = "-".join(parts)
         words = filter(None, (self.model, self.variant))
         is_plain = all(map(_is_plain, words)) and all(map(_is_plain_option, self.options.items()))

@@ -1,4 +1,4 @@
-"""Bad input, told in one sentence; files and data read so that nothing else is ever raised."""
+"""Bad input told in one sentence: `InputError`, and what Pydantic's errors become in it."""
 
 import difflib
 import reprlib
@@ -29,19 +29,38 @@ def error_text(error: Exception) -> str:
 
 
 def validated(model: type[BaseModel], data: dict[str, Any] | str, where: str) -> Any:
-    """Build `model` from `data`, a dict or JSON; the first fault becomes an `InputError` that starts with `where`."""
+    """Build `model` from what a person wrote: `data`, a dict or a text in JSON.
+
+    Raise `InputError` for the first fault: `where` it is (a path, for example), what was given, and what is allowed.
+    """
     try:
         return model.model_validate_json(data) if isinstance(data, str) else model.model_validate(data)
     except ValidationError as error:
-        faults = sorted(
-            error.errors(), key=lambda fault: fault["type"] != "extra_forbidden"
-        )  # a typo explains the rest
-        raise InputError(f"{where}: {_sentence(faults[0], model)}") from None
+        faults = error.errors()
+        unknown = [fault for fault in faults if fault["type"] == "extra_forbidden"]
+        first = (unknown or faults)[0]  # a name with a typo explains why another is missing
+        raise InputError(f"{where}: {_sentence(first, model)}") from None
+
+
+def refusal(error: ValidationError, noun: str, remedy: str) -> str:
+    """Why a file that a program wrote is not read: that it is not complete JSON, or no `noun`, and its first fault.
+
+    It ends with `remedy`, what a person can do.
+    """
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return f"not complete JSON ({first['msg']}); {remedy}"
+    return f"not a {noun} ({_place(first)}: {first['msg']}); {remedy}"
+
+
+def _place(error: dict) -> str:
+    """Where in the data one of Pydantic's errors is: names and numbers with dots between, the names shortened."""
+    return ".".join(_shown(str(part)) for part in error["loc"])
 
 
 def _sentence(error: dict, model: type[BaseModel]) -> str:
-    """Say one pydantic error as: what was given, what is allowed, what to do."""
-    place = ".".join(_shown(part) if isinstance(part, str) else str(part) for part in error["loc"])
+    """What one of Pydantic's errors says to the person who wrote the data: what is given, what is allowed."""
+    place = _place(error)
     given = reprlib.repr(error["input"])
     word = given.strip("'")
     match error["type"]:

@@ -1,6 +1,5 @@
-"""Files and folders: read with one sentence about what is wrong, written whole or not at all."""
+"""Reading and writing files: what cannot be read is told in one sentence, and a file is written whole or not at all."""
 
-import contextlib
 import json
 import os
 import tempfile
@@ -13,7 +12,11 @@ PROJECT = Path(__file__).parents[2]  # the folder with notebooks, params and out
 
 
 def read_text(path: Path, remedy: str) -> str:
-    """The text of a file; raise `InputError`, ending in what to do (`remedy`), if it cannot be read."""
+    """The text of a file in UTF-8.
+
+    Raise `InputError` if it cannot be read: the sentence names the path and the fault, and ends with `remedy`, which
+    tells a person what to do.
+    """
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -21,7 +24,10 @@ def read_text(path: Path, remedy: str) -> str:
 
 
 def read_dict(path: Path, remedy: str = "restore it, or give a new folder") -> dict[str, Any]:
-    """The JSON object in a file; raise `InputError`, ending in what to do (`remedy`), if it holds something else."""
+    """The JSON object in a file, as a dict.
+
+    Raise `InputError`, which ends with `remedy`, if the file cannot be read or holds anything else.
+    """
     text = read_text(path, remedy)
     try:
         data = json.loads(text)
@@ -33,19 +39,30 @@ def read_dict(path: Path, remedy: str = "restore it, or give a new folder") -> d
 
 
 def write_text(path: Path, text: str, exclusive: bool = False) -> None:
-    """Write a whole file or none: a temporary file in the same folder, then `os.replace`.
+    """Write a text file in UTF-8, as `write_bytes` does."""
+    write_bytes(path, text.encode(), exclusive)
 
-    With `exclusive`, raise `FileExistsError` if `path` exists, whichever of several machines wrote it first.
+
+def write_bytes(path: Path, data: bytes, exclusive: bool = False) -> None:
+    """Write a file whole or not at all, and make the folders above it where they are absent.
+
+    The bytes go into a temporary file in the same folder, which gets the name `path` only when they are on the disk. So
+    a reader sees the old file or the new one, and a process that is killed leaves `.NAME-….tmp` at worst. An older file
+    is replaced; with `exclusive`, `FileExistsError` is raised instead, and of several machines that write at once only
+    one succeeds.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".tmp")
+    temporary = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        (os.link if exclusive else os.replace)(name, path)
+        temporary.chmod(0o644)
+        if exclusive:
+            os.link(temporary, path)  # unlike a renaming, it fails where there is such a file
+        else:
+            os.replace(temporary, path)
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
+        temporary.unlink(missing_ok=True)

@@ -92,11 +92,6 @@ def window_ips(windows: Sequence[Window], batch_size: int) -> list[float]:
     return [batch_size * window.calls / window.seconds for window in windows]
 
 
-def throughput_ips(windows: Sequence[Window], batch_size: int) -> float:
-    """Images per second: the median over windows."""
-    return median(window_ips(windows, batch_size))
-
-
 def groups(samples: Sequence[float], most: int = GROUPS) -> list[float]:
     """Medians of at most `most` consecutive groups, whose sizes differ by at most one.
 

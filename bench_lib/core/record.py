@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bench_lib.core.case import Case, Limits, Precision
-from bench_lib.core.errors import InputError
+from bench_lib.core.errors import InputError, refusal
 from bench_lib.core.files import read_text, write_text
 from bench_lib.core.machine import GpuState, Machine, Ran
 from bench_lib.core.reason import Reason
@@ -188,16 +188,12 @@ def read_record(path: Path) -> Record:
 
 def _not_a_record(text: str, error: ValidationError) -> str:
     """Why `Record` refused the text: broken JSON, another version, or its first fault."""
-    first = error.errors()[0]
-    if first["type"] == "json_invalid":
-        return f"not complete JSON ({first['msg']}); delete it and run the sweep again"
     with contextlib.suppress(ValueError, RecursionError):
         data = json.loads(text)
         version = data.get("schema_version") if isinstance(data, dict) else None
         if version not in (1, SCHEMA_VERSION):
             return f"{other_version(version)}; use the version that wrote it"
-    where = ".".join(map(str, first["loc"]))
-    return f"not a record ({reprlib.repr(where)[1:-1]}: {first['msg']}); delete it and run the sweep again"
+    return refusal(error, "record", "delete it and run the sweep again")
 
 
 def other_version(version: Any) -> str:

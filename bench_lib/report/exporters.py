@@ -1,6 +1,5 @@
 """An executed report notebook → one offline HTML file, or a PDF: nbconvert's `bench-html` and `bench-pdf`."""
 
-import os
 import warnings
 from html import escape
 from pathlib import Path
@@ -11,6 +10,7 @@ from nbformat import NotebookNode
 from traitlets import default
 from traitlets.config import Config
 
+from bench_lib.core.files import write_bytes
 from bench_lib.report.long_tables import left_out, set_aside, with_numbers
 from bench_lib.text import language
 from bench_lib.text.language import tr
@@ -108,12 +108,7 @@ def write_pdf(notebook: Path, target: Path) -> Path:
 
 def _write(exporter: HTMLExporter, notebook: Path, target: Path) -> Path:
     body, _ = exporter.from_filename(str(notebook))
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(body if isinstance(body, bytes) else body.encode())
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_bytes(target, body if isinstance(body, bytes) else body.encode())
     return target
 
 

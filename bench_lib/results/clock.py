@@ -1,4 +1,4 @@
-"""`clock.json`: our clock beside others, as `bench selfcheck --clock` measured it, and what follows from it."""
+"""`clock.json`, which `bench selfcheck --clock` writes: our clock beside others, and whether they agree."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -27,8 +27,8 @@ Rounds = Annotated[list[Milliseconds], Field(min_length=LEAST_ROUNDS)]
 class CaseClock(BaseModel):
     """One case, timed by several clocks in one process.
 
-    `ms` holds the time per batch of each round, by figure and clock; `absent` why a clock has none, `failed` why the
-    whole case has none; `overhead_ns` what our loop adds to a call, by figure.
+    `ms[figure][clock]` are the times per batch (ms), one for each round. `absent` tells why a clock has none, `failed`
+    why the whole case has none. `overhead_ns` is how much time our loop adds to a call, by figure.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,9 +58,9 @@ class Clock(ResultFile):
 
 @dataclass(frozen=True)
 class ClockRow:
-    """A clock beside ours: `ms` per batch (median over rounds), its `ratio` to ours, whether they agree.
+    """One clock's figure beside ours: `ms` per batch (median over rounds), its `ratio` to ours, whether they agree.
 
-    Of our own row `ratio` and `agreement` are None; where there is no figure, `ms` too, and `absent` says why.
+    In our own row `ratio` and `agreement` are None. Where there is no figure, `ms` is None too, and `absent` says why.
     """
 
     case: Case
@@ -73,18 +73,26 @@ class ClockRow:
 
 
 def agreement_goal(case: Case) -> float:
-    """Within what share of ours another clock should be: a single image is short, and clocks add to it unlike much."""
+    """How far another clock may be from ours and still agree, as a share of our figure: 0.02 is 2 %.
+
+    It is more for a batch of one image: such a call is short, and each clock adds a little time of its own to a call,
+    which is a larger share of a short one.
+    """
     return 0.02 if case.batch_size == 1 else 0.01
 
 
 def clock_rows(clock: Clock) -> Iterator[ClockRow]:
-    """A row for each case, figure and clock, ours first; then one for each clock or case that has no figures."""
+    """The rows of `clock.json`, case by case.
+
+    A case has a row for each figure and clock, ours first; then one for each clock that could not be used, and one for
+    the case itself if it failed.
+    """
     for timed in clock.cases:
         for figure, by_clock in timed.ms.items():
             ours = by_clock[OURS]
             yield ClockRow(timed.case, figure, OURS, intervals.median(ours))
             for name in sorted(by_clock.keys() - {OURS}):
-                # One round's figures were taken one after the other, so the machine's drift leaves their ratio alone.
+                # A round's figures were taken within seconds, so a drift of the machine hardly changes their ratio.
                 ratio = median_interval([a / b for a, b in zip(by_clock[name], ours, strict=True)])
                 ms = intervals.median(by_clock[name])
                 yield ClockRow(timed.case, figure, name, ms, ratio, agreement(ratio, agreement_goal(timed.case)))
@@ -94,22 +102,26 @@ def clock_rows(clock: Clock) -> Iterator[ClockRow]:
             yield ClockRow(timed.case, None, "", absent=timed.failed)
 
 
-def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
-    """The median with the interval between two of the sorted values that covers it whatever the distribution.
+def median_interval(values: Sequence[float]) -> Interval:
+    """The median of positive values with its 95 % interval, which holds whatever their distribution is.
 
-    That of the sign test: of n values k or fewer lie below the median with the probability of k or fewer heads in n
-    tosses. A burst of other work that hits one figure of a round widens it little, and nothing is left out. Fewer than
-    `LEAST_ROUNDS` values have no interval of 95 %: theirs is infinite.
+    It is that of the sign test, and its ends are two of the values: a burst of other work that hits one figure of a
+    round widens it little, and nothing is left out. Fewer than `LEAST_ROUNDS` values have none: theirs is infinite.
     """
-    ordered, count = sorted(values), len(values)
-    tails = [2 * sum(math.comb(count, heads) for heads in range(k + 1)) / 2**count for k in range((count + 1) // 2)]
-    outside = sum(tail <= 1 - confidence for tail in tails)  # this many values lie beyond either end
-    middle = intervals.median(ordered)
-    return Interval(middle, ordered[outside - 1], ordered[-outside]) if outside else Interval(middle, 0.0, math.inf)
+    from scipy.stats import quantile_test  # not above: it takes long to import, and measuring needs none of it
+
+    middle = intervals.median(values)
+    if len(values) < LEAST_ROUNDS:
+        return Interval(middle, 0.0, math.inf)
+    found = quantile_test(values, q=middle, p=0.5).confidence_interval(0.95)
+    return Interval(middle, float(found.low), float(found.high))
 
 
 def agreement(ratio: Interval, within: float) -> Agreement:
-    """Whether a ratio is within a share of 1: decided only if its whole interval is, or its whole interval is not."""
+    """Whether a ratio is within a share of 1, from 1/(1 + `within`) to 1 + `within`.
+
+    It `agrees` if the whole interval of the ratio lies within, and `differs` if all of it lies outside.
+    """
     low, high = 1 / (1 + within), 1 + within
     if low <= ratio.low and ratio.high <= high:
         return "agrees"

@@ -12,7 +12,10 @@ PerSecond = Annotated[float, Field(gt=0, le=1e10)]
 
 
 class LoadGrid(Grid):
-    """A grid whose cases are loaded, each once; their precisions are told."""
+    """A grid of cases that are measured under load, each once.
+
+    Unlike a sweep's grid it takes no `precision: auto`, no `repeats` and no `lang`, and says so.
+    """
 
     @field_validator("precisions")
     @classmethod

@@ -1,4 +1,4 @@
-"""What `bench pipeline` found: `pipeline.json`, from JPEG files to answers, and what follows from it."""
+"""`pipeline.json`, which `bench pipeline` writes: how fast each stage from JPEG files to answers is."""
 
 from typing import Annotated, Literal
 
@@ -51,12 +51,15 @@ class Pipelined(BaseModel):
 
     @property
     def bottleneck(self) -> Stage:
-        """The slowest stage."""
+        """The stage that handles the fewest images a second."""
         return min(("decode", "copy", "infer"), key=lambda stage: getattr(self, f"{stage}_ips"))
 
     @property
     def expected_ips(self) -> float:
-        """What the stages allow together: decoding goes on while a batch is copied and then inferred."""
+        """Images a second that the stages allow together.
+
+        Workers decode while a batch is copied and inferred, but copying and inference take turns.
+        """
         return min(self.decode_ips, 1 / (1 / self.copy_ips + 1 / self.infer_ips))
 
 

@@ -1,25 +1,26 @@
-"""What `bench selfcheck` found: `clock.json` and `selfcheck.json` in a run's folder, and what follows from them.
+"""Files beside a run's records: what the self-check and the measurements under load found, written and read.
 
-The files hold raw figures; ratios, rates and verdicts are computed on reading (`selfcheck.json` shows them too).
+The files hold raw figures. Ratios, rates and verdicts are computed from them whenever a file is read.
 """
 
-import reprlib
 from pathlib import Path
 from typing import ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bench_lib.core.errors import InputError
+from bench_lib.core.errors import InputError, refusal
 from bench_lib.core.files import read_text, write_text
-from bench_lib.core.grid import Grid
 from bench_lib.core.machine import Machine
 from bench_lib.core.record import other_version
 from bench_lib.core.record_v1 import upgraded_result
-from bench_lib.results.run_folder import identity
 
 
 class ResultFile(BaseModel):
-    """A `file` beside a run's records that a `command` writes: what is shown beside raw figures is not read back."""
+    """One of these files: its name in a run's folder is `file`, and `command` is the command that writes it.
+
+    Some files also show figures computed from the raw ones, for a person who opens them. Reading ignores those, like
+    every other key that the class does not name.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     file: ClassVar[str]
@@ -30,14 +31,14 @@ class ResultFile(BaseModel):
 
 
 def check_complete(case: BaseModel, *names: str) -> None:
-    """Raise `ValueError` unless a case has all figures of these names, or in `failed` the reason why it has none."""
+    """Raise `ValueError` if a case that has not failed lacks one of the figures of these names."""
     missing = [name for name in names if getattr(case, name) in (None, [], {})]
     if case.failed is None and missing:
         raise ValueError(f"without {', '.join(missing)}, and nothing in failed says why")
 
 
 def write_result(check: ResultFile, folder: Path) -> Path:
-    """Write the check into the run's folder; a later one replaces it."""
+    """Write the file into the run's folder in place of an earlier one, and return its path."""
     path = folder / check.file
     write_text(path, check.model_dump_json(indent=1) + "\n")
     return path
@@ -47,7 +48,10 @@ Kind = TypeVar("Kind", bound=ResultFile)
 
 
 def read_result(kind: type[Kind], folder: str | Path) -> Kind | None:
-    """The run's file of this kind, None if there is none; raise `InputError` if it is broken."""
+    """The file of this kind in a run's folder; None if there is none.
+
+    Raise `InputError`, with what to do, if it cannot be read, is broken or is of another version.
+    """
     path = Path(folder) / kind.file
     if not path.exists():
         return None
@@ -57,16 +61,6 @@ def read_result(kind: type[Kind], folder: str | Path) -> Kind | None:
         return kind.model_validate_json(upgraded_result(text))
     except ValidationError as error:
         first = error.errors()[0]
-        where = reprlib.repr(".".join(map(str, first["loc"])))[1:-1]
-        fault = f"{where}: {first['msg']}"
-        if where == "schema_version" and first["type"] == "literal_error":
-            fault = other_version(first["input"])
-        raise InputError(f"{path}: not a check ({fault}); {remedy}") from None
-
-
-def read_begun(kind: type[Kind], grid: Grid, on: dict, folder: Path) -> Kind | None:
-    """What the folder holds of the same grid on the same machine, to go on with; None if it holds nothing of it."""
-    before = read_result(kind, folder)
-    if before is None or before.grid != grid or identity(before.machine) != identity(on):
-        return None
-    return before
+        if first["loc"] == ("schema_version",) and first["type"] == "literal_error":
+            raise InputError(f"{path}: {other_version(first['input'])}; {remedy}") from None
+        raise InputError(f"{path}: {refusal(error, 'check', remedy)}") from None

@@ -16,7 +16,10 @@ from bench_lib.core.record import Record, read_record
 
 
 def identity(data: dict[str, Any]) -> dict[str, Any]:
-    """What makes two grids or machines the same: a virtual machine's memory may grow, a report has any language."""
+    """What two grids, or two machines, must have in common to be the same, as plain data.
+
+    The memory's size does not count, because a virtual machine's may change, nor does the language of the report.
+    """
     return {key: value for key, value in data.items() if key not in ("memory_bytes", "lang")}
 
 
@@ -25,7 +28,10 @@ def _written(grid: Grid) -> dict[str, Any]:
 
 
 def digests(grid: Grid) -> dict[str, str]:
-    """SHA-256 of the grid's ONNX file or file of weights, so that a run does not go on with another of that name."""
+    """SHA-256 of the grid's ONNX file and file of weights, by path, as far as there are any.
+
+    A run keeps them, so that it does not go on with another file of the same name.
+    """
     named = [grid.weights, grid.model if model_kind(grid.model) == "onnx" else ""]
     found = {}
     for path in filter(os.path.isfile, named):
@@ -91,7 +97,7 @@ class Run:
             raise InputError(f"{self.folder}: is another machine's run ({', '.join(differs)}); {remedy}")
 
     def differs(self, machine: dict[str, Any]) -> list[str]:
-        """Names of what differs between a machine and the one that this run is claimed for; none if it is for none."""
+        """Names of what differs between a machine and this run's; none if the run has no machine yet."""
         claimed, given = identity(self.machine()), identity(machine)
         if not claimed:
             return []
@@ -130,7 +136,10 @@ class Run:
         return validated(Grid, text, str(self.grid_path))
 
     def finished(self, case: Case) -> Record | None:
-        """The case's record if it is there, complete and of this very case, otherwise None."""
+        """The case's record; None if there is none yet.
+
+        Raise `InputError` if the file is broken or holds the record of another case.
+        """
         path = self.record_path(case)
         if not path.is_file():
             return None

@@ -1,4 +1,4 @@
-"""What `bench scale` found: `scaling.json`, several streams or processes on one device, and what follows from it."""
+"""`scaling.json`, which `bench scale` writes: a case several times at once on one device."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -35,11 +35,12 @@ class ScalingGrid(LoadGrid):
 
 
 class Crowd(BaseModel):
-    """So many workers at once: images a second of each, latency over all, and what they used together.
+    """What `workers` of a case did at once, as processes or as threads of one process.
 
-    `busy` is the GPU's utilisation (NVML), or the share of all cores' time on a CPU; `device_bytes` is added to the
-    GPU's memory, `host_bytes` what the processes hold for themselves alone (unique set size); `cores` are those of each
-    worker on a CPU.
+    `each_ips` are the images a second of each worker, `p50_ms` and `p99_ms` latencies over the calls of all. `busy` is
+    the GPU's utilisation (NVML) or, on a CPU, the share of all cores' time. `device_bytes` is what they added to the
+    GPU's memory, `host_bytes` the memory that the processes share with no other (unique set size). `cores` is how many
+    cores each worker may use on a CPU.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,24 +62,24 @@ class Crowd(BaseModel):
 
     @property
     def ips(self) -> float:
-        """Images a second of all together."""
+        """Images a second of all workers together."""
         return sum(self.each_ips)
 
 
 class Scaled(BaseModel):
-    """One case in company."""
+    """One case, and the crowds of it that were measured."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     case: Case
     crowds: list[Crowd]
 
     def measured(self, way: Way) -> list[Crowd]:
-        """Its points of one way that have figures, fewest workers first."""
+        """Its crowds of one way (processes or threads) that have figures, the fewest workers first."""
         return sorted((c for c in self.crowds if c.way == way and c.each_ips), key=lambda crowd: crowd.workers)
 
 
 class Scaling(ResultFile):
-    """`scaling.json`: each case alone and in company."""
+    """`scaling.json`: each case alone and several at once."""
 
     file, command = "scaling.json", "bench scale params/load/scaling.yaml"
     grid: ScalingGrid
@@ -86,18 +87,23 @@ class Scaling(ResultFile):
 
 
 def largest_crowd(crowds: Sequence[Crowd]) -> Crowd:
-    """The crowd of the largest throughput."""
+    """The crowd of the largest throughput, of one or more crowds."""
     return max(crowds, key=lambda crowd: crowd.ips)
 
 
 def saturation_crowd(crowds: Sequence[Crowd]) -> Crowd:
-    """The fewest workers that reach `SATURATED` of the largest throughput."""
+    """The first crowd, of those ordered by workers, that reaches the share `SATURATED` of the largest throughput."""
     most = largest_crowd(crowds)
     return next(crowd for crowd in crowds if crowd.ips >= SATURATED * most.ips)
 
 
 def added_bytes(crowds: Sequence[Crowd], name: str) -> float | None:
-    """What each worker after the first adds of `device_bytes` or `host_bytes`; None where that is not known."""
-    first, last = (getattr(crowd, name) for crowd in (crowds[0], crowds[-1]))
-    more = crowds[-1].workers - crowds[0].workers
-    return None if None in (first, last) or not more else (last - first) / more
+    """Bytes that each worker adds between the first of the crowds, which has the fewest workers, and the last.
+
+    `name` is `device_bytes` or `host_bytes`. None where either crowd has no such figure, or both are equally large.
+    """
+    few, many = crowds[0], crowds[-1]
+    before, after = getattr(few, name), getattr(many, name)
+    if before is None or after is None or few.workers == many.workers:
+        return None
+    return (after - before) / (many.workers - few.workers)

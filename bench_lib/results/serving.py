@@ -1,4 +1,4 @@
-"""What `bench serve` found: `serving.json` in a run's folder, latency under load, and what follows from it."""
+"""`serving.json`, which `bench serve` writes: latency under load, and the highest rate that keeps a limit."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from bench_lib.results.result_file import ResultFile, check_complete
 
 HELD_LIMITS = 20
 QUEUE_P99_MS = 10.0  # the limit of the queue itself, before an engine that does nothing
-WITHIN = 0.02  # how far LoadGen's figures and ours may be apart
+WITHIN = 0.02  # the share by which LoadGen's figures and ours may differ
 
 
 class ServingGrid(LoadGrid):
@@ -31,14 +31,15 @@ class ServingGrid(LoadGrid):
 
     @property
     def held_s(self) -> float:
-        """How long a rate is held: at least `HELD_LIMITS` limits, so that an overload by 1/`HELD_LIMITS` breaks it.
+        """How many seconds a rate is held: `point_s`, or `HELD_LIMITS` times the limit of p99 if that is longer.
 
-        What is not answered queues up: after t seconds of an overload by the share x, requests wait for x · t.
+        A rate that is too high by the share x lets the queue grow: after t seconds, requests wait for x · t seconds. So
+        an overload by 1/`HELD_LIMITS` breaks the limit within that time.
         """
         return max(self.point_s, HELD_LIMITS * self.p99_ms / 1e3)
 
     def groups(self) -> list[list[Case]]:
-        """The cases of each queue: all batch sizes of one engine, precision and image size, smallest batch first."""
+        """The cases of each queue: one engine, precision and image size at all batch sizes, the smallest first."""
         found: dict[str, list[Case]] = {}
         for case in sorted(self.cases(), key=lambda case: case.batch_size):
             found.setdefault(case.model_copy(update={"batch_size": 1}).id, []).append(case)
@@ -46,7 +47,7 @@ class ServingGrid(LoadGrid):
 
 
 class Tally(BaseModel):
-    """What one clock counted: half and 99 % of requests were answered within so long, and so many a second."""
+    """What one clock counted at one rate: median and 99th percentile of latency (ms), and answers a second (`ips`)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     p50_ms: Milliseconds
@@ -55,9 +56,10 @@ class Tally(BaseModel):
 
 
 class Point(BaseModel):
-    """Poisson arrivals at the rate `offered_ips`, an image a request, answered in so many `calls` of the engines.
+    """One rate: `requests` of one image each came at random (Poisson), `offered_ips` a second in the mean.
 
-    Both counts are from when a request was due: one that LoadGen sent late has waited longer.
+    The engines answered them in so many `calls`. Both clocks count latency from when a request was due, so one that
+    LoadGen sent late has waited longer.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,20 +71,21 @@ class Point(BaseModel):
 
     @property
     def apart(self) -> float:
-        """The largest share by which ours and LoadGen's differ, over the three figures."""
+        """The largest relative difference between our count and LoadGen's, over the three figures."""
         pairs = ((getattr(self.ours, name), getattr(self.loadgen, name)) for name in Tally.model_fields)
         return max(abs(ours / theirs - 1) for ours, theirs in pairs)
 
     @property
     def batch(self) -> float:
-        """How many requests a call answered, in the mean."""
+        """The mean number of requests that one call answered."""
         return self.requests / self.calls
 
 
 class Served(BaseModel):
-    """One engine at one precision and image size behind a queue: `call_ms` of each batch size it is built for.
+    """One engine at one precision and image size behind a queue, with a point for each rate that was tried.
 
-    `device_bytes` is what all its builds together added to the GPU's memory; `failed` is why there are no points.
+    `call_ms` is the time of a call, back to back, for each batch size that the engine is built for. `device_bytes` is
+    what all these builds together added to the GPU's memory. `failed` tells why there are no points.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -99,7 +102,7 @@ class Served(BaseModel):
 
     @property
     def ceiling_ips(self) -> float:
-        """Images a second of the best batch size, calls back to back."""
+        """Images a second without a queue: those of the best batch size, calls back to back."""
         return best_throughput(self.call_ms)
 
 
@@ -114,22 +117,22 @@ class Serving(ResultFile):
 
     @property
     def kept(self) -> list[tuple[Point, Served]]:
-        """The highest rate that kept the limit, of each case that has one."""
+        """For each case that kept the limit at some rate: the point of the highest such rate, and the case."""
         return [(point, one) for one in self.cases if (point := best_point(one.points, self.grid.p99_ms))]
 
 
 def best_throughput(call_ms: dict[int, float]) -> float:
-    """Images a second of the batch size that answers most of them."""
+    """Images a second of the batch size that answers the most, from the milliseconds of a call by batch size."""
     return max(1e3 * size / ms for size, ms in call_ms.items())
 
 
 def best_point(points: Sequence[Point], p99_ms: float) -> Point | None:
-    """The point of the highest offered rate that kept the limit, by LoadGen's count; None where none did."""
+    """The point of the highest rate whose p99, as LoadGen counted it, is at most `p99_ms`; None if there is none."""
     return max((p for p in points if p.loadgen.p99_ms <= p99_ms), key=lambda p: p.offered_ips, default=None)
 
 
 def first_broken(points: Sequence[Point], p99_ms: float) -> Point | None:
-    """The lowest rate above the best that broke the limit; None where none did."""
+    """The point of the lowest rate that broke the limit and is above the `best_point`; None if there is none."""
     kept = best_point(points, p99_ms)
     above = [p for p in points if p.loadgen.p99_ms > p99_ms and (kept is None or p.offered_ips > kept.offered_ips)]
     return min(above, key=lambda p: p.offered_ips, default=None)

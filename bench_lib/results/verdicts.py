@@ -1,4 +1,4 @@
-"""`selfcheck.json`: how often the verdicts are wrong, as `bench selfcheck` measured it."""
+"""`selfcheck.json`, which `bench selfcheck` writes: how often the verdicts are wrong."""
 
 import math
 import statistics as stdlib
@@ -22,10 +22,10 @@ Medians = Annotated[list[Milliseconds], Field(min_length=2)]
 class SelfCheck(ResultFile):
     """`selfcheck.json`: a case compared with itself, and with itself slowed down by the share `slowdown`.
 
-    `plain_ms` and `slowed_ms` are the processes' median latencies; the records are beside, in `selfcheck/`. Of `pairs`
-    of groups of `repeats` processes each, `false_alarms` counts those of plain ones that were called different, `found`
-    those of a slowed and a plain group where the slowed one was called slower. `host_paced` tells whether launches set
-    the case's pace, None where the file is from before it was asked.
+    `plain_ms` and `slowed_ms` are the processes' median latencies; their records are in `selfcheck/`, beside the file.
+    `pairs` pairs of groups of `repeats` processes were compared. `false_alarms` counts the pairs of two plain groups
+    that were called different, `found` the pairs of a slowed and a plain group where the slowed one was called slower.
+    `host_paced` is what the function of that name says of the case, None in files from before it was asked.
     """
 
     file, command = "selfcheck.json", "bench selfcheck"
@@ -50,19 +50,19 @@ class SelfCheck(ResultFile):
     @computed_field
     @property
     def false_alarm_rate(self) -> Interval:
-        """The share of pairs of the same that were called different."""
+        """The share of pairs of plain groups that were called different, though they are the same case."""
         return wilson(self.false_alarms, self.pairs)
 
     @computed_field
     @property
     def power(self) -> Interval:
-        """The share of pairs where the slowdown was found."""
+        """The share of pairs of a slowed and a plain group in which the slowed one was called slower."""
         return wilson(self.found, self.pairs)
 
     @computed_field
     @property
     def process_sd(self) -> float:
-        """The relative standard deviation from process to process, of the median latency."""
+        """How much the median latency varies from process to process: its relative standard deviation."""
         return relative_sd(self.plain_ms)
 
     @computed_field
@@ -72,12 +72,12 @@ class SelfCheck(ResultFile):
         return self.false_alarm_rate.value <= FALSE_ALARMS and self.power.value >= POWER
 
 
-def wilson(count: int, of: int, confidence: float = 0.95) -> Interval:
-    """A share with its interval (Wilson's score interval, 1927), right near 0 and 1 too, for independent trials."""
-    z = stdlib.NormalDist().inv_cdf((1 + confidence) / 2)
-    middle, scale = (count + z**2 / 2) / of, 1 + z**2 / of
-    half = z / of * math.sqrt(count * (of - count) / of + z**2 / 4)
-    return Interval(count / of, max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale))
+def wilson(count: int, of: int) -> Interval:
+    """The share `count / of` of independent trials, with Wilson's score interval (1927), right near 0 and 1 too."""
+    from scipy.stats import binomtest  # not above: it takes long to import, and measuring needs none of it
+
+    found = binomtest(count, of).proportion_ci(0.95, method="wilson")
+    return Interval(count / of, float(found.low), float(found.high))
 
 
 def relative_sd(values: list[float]) -> float:
@@ -94,7 +94,10 @@ HOST_PACED = 0.5  # enqueue time as a share of latency: from here on launches, a
 
 
 def host_paced(records: Sequence[Record]) -> bool:
-    """Whether the host's launches rather than the device set the pace of a case, in half of its processes or more."""
+    """Whether a case waits for the host, which sends the GPU's work, rather than for the GPU.
+
+    That is so if sending takes the share `HOST_PACED` of the latency or more, in the median over its processes.
+    """
     timings = [record.timing for record in records if record.timing and record.timing.enqueue_ms]
     shares = [intervals.median(timing.enqueue_ms) / intervals.median(timing.latency_ms) for timing in timings]
     return bool(shares) and intervals.median(shares) >= HOST_PACED

@@ -1,4 +1,4 @@
-"""Dynamic batching: a queue of requests of one image, and engines built for several batch sizes that answer them.
+"""Dynamic batching: requests of one image each wait in a queue, and engines of several batch sizes answer them.
 
 The rule is that of NVIDIA Triton's dynamic batcher with a maximum queue delay: a batch is sent when it is full or when
 its oldest request has waited for so long, whichever comes first; what waits while the device is busy goes together into
@@ -21,14 +21,18 @@ END = None  # in the queue: no request comes after it
 
 @dataclass(frozen=True)
 class Request:
-    """A request: LoadGen's number of it, and when it came into the queue (seconds)."""
+    """One request: the number that LoadGen gave it, and the clock's time (seconds) when it came into the queue."""
 
     number: int
     came_s: float
 
 
 def gather(requests: queue.SimpleQueue, most: int, max_wait_s: float, clock: Clock) -> list[Request]:
-    """The next batch, of at most `most` requests, the oldest first; empty when no more come. Waits for the first."""
+    """Take the next batch out of the queue: at most `most` requests, the oldest first.
+
+    Wait for the first one as long as it takes, then for others until the first has waited for `max_wait_s`. An empty
+    list means that no more requests come.
+    """
     first = requests.get()
     if first is END:
         return []
@@ -53,10 +57,11 @@ def serve(
     complete: Callable[[list[int]], float],
     clock: Clock = time.perf_counter,
 ) -> list[tuple[list[Request], float]]:
-    """Answer all requests until the end of the queue; return each batch, and when it was done (seconds).
+    """Answer all requests until the queue ends; return each batch with the clock's time (seconds) when it was done.
 
-    `engines` are by batch size; `complete` is told the numbers of a batch that is done, and tells when. What an engine
-    raises is raised at the end: every request is completed first.
+    `engines` are by batch size, and the smallest that holds a batch runs it. `complete` gets the numbers of a batch's
+    requests when it is done, and returns the time. If an engine raises, the requests that are left are completed
+    without running anything, since LoadGen waits for them, and the exception is raised after that.
     """
     sizes, done, faults = sorted(engines), [], []
     while batch := gather(requests, sizes[-1], max_wait_s, clock):
@@ -76,31 +81,26 @@ def serve(
 def under_load(
     engines: Mapping[int, Engine], rate_ips: float, requests: int, max_wait_s: float, p99_ms: float
 ) -> tuple[Point, str]:
-    """LoadGen's Server scenario at a rate, one image a query, and LoadGen's own summary of it.
+    """Run LoadGen's Server scenario, one image a request, at `rate_ips` in the mean; return what came, and its summary.
 
-    The intervals that LoadGen draws have a mean that is not quite the one asked for, so it is asked for the rate at
-    which these requests come at `rate_ips` in the mean.
-    LoadGen sends from a thread of its own, and the engines run in this one, which has built them: streams, CUDA graphs
-    and pools of threads belong to a thread. What the engines raise is raised here, after LoadGen has ended its test.
+    `engines` are by batch size. LoadGen sends from a thread of its own, and the engines run in this one, which built
+    them: streams, CUDA graphs and pools of threads belong to a thread. What they raise is raised after LoadGen's end.
     """
     waiting: queue.SimpleQueue = queue.SimpleQueue()
     found, faults, due_s = [], [], loadgen.due_s(1.0, requests)
-    asked_ips = rate_ips * due_s[-1] / (requests - 1)
+    asked_ips = rate_ips * due_s[-1] / (requests - 1)  # the intervals it draws have not quite the mean asked for
 
     def issue(samples: list) -> None:
         now = time.perf_counter()
         for sample in samples:
             waiting.put(Request(sample.id, now))
 
-    settings = {
-        "server_target_qps": asked_ips, "server_target_latency_ns": round(1e6 * p99_ms),
-        "server_target_latency_percentile": 0.99, "min_duration_ms": 0, "min_query_count": requests,
-        "max_query_count": requests,
-    }  # fmt: skip
+    def load(_samples: list) -> None:
+        """Load nothing: the images are there."""
 
     def send() -> None:
         try:
-            found.append(loadgen.run_loadgen(issue, lambda _: None, "Server", settings))
+            found.append(loadgen.run_loadgen(issue, load, "Server", server_settings(asked_ips, requests, p99_ms)))
         except BaseException as error:  # raised below, where it is seen
             faults.append(error)
         finally:
@@ -116,19 +116,33 @@ def under_load(
     if faults:
         raise faults[0]
     ((results, summary),) = found
-    theirs = Tally(p50_ms=results["result_50.00_percentile_latency_ns"] / 1e6,
-                   p99_ms=results["result_99.00_percentile_latency_ns"] / 1e6,
-                   ips=results["result_completed_samples_per_sec"])  # fmt: skip
-    ours = tally(done, due_s / asked_ips)
+    theirs, ours = loadgen_tally(results), tally(done, due_s / asked_ips)
     return Point(offered_ips=rate_ips, requests=requests, calls=len(done), loadgen=theirs, ours=ours), summary
 
 
-def tally(done: list[tuple[list[Request], float]], due_s: Sequence[float]) -> Tally:
-    """Our own count of what was served, from when each request was due: percentiles and rate as LoadGen takes them.
+def server_settings(rate_ips: float, requests: int, p99_ms: float) -> dict[str, float]:
+    """LoadGen's settings for so many requests at a rate, with a limit that 99 % of them are to keep."""
+    return {
+        "server_target_qps": rate_ips, "server_target_latency_ns": round(1e6 * p99_ms),
+        "server_target_latency_percentile": 0.99, "min_duration_ms": 0, "min_query_count": requests,
+        "max_query_count": requests,
+    }  # fmt: skip
 
-    A request that is sent late has waited from when it was due. The first is due at once, so the one that came least
-    late tells when LoadGen began. LoadGen's percentile is the value that the share of all lies below, none in between
-    (`ProcessLatencies` in its loadgen.cc); n answers span n − 1 intervals.
+
+def loadgen_tally(results: Mapping[str, float]) -> Tally:
+    """What LoadGen counted, from its results by key."""
+    return Tally(p50_ms=results["result_50.00_percentile_latency_ns"] / 1e6,
+                 p99_ms=results["result_99.00_percentile_latency_ns"] / 1e6,
+                 ips=results["result_completed_samples_per_sec"])  # fmt: skip
+
+
+def tally(done: list[tuple[list[Request], float]], due_s: Sequence[float]) -> Tally:
+    """Our own count of what was served, to compare with LoadGen's: median and 99th percentile of latency, and rate.
+
+    `done` is what `serve` returned, `due_s` when each request was due, in seconds after LoadGen began. Latency counts
+    from when a request was due, however late it was sent. LoadGen does not tell when it began: the request that was
+    sent least late tells it. Percentiles are taken as in `ProcessLatencies` of LoadGen's loadgen.cc, one of the values
+    and nothing in between, and the rate counts the n − 1 intervals between n answers.
     """
     came_s = [request.came_s for batch, _ in done for request in batch]
     end_s = [end for batch, end in done for _ in batch]

@@ -1,4 +1,4 @@
-"""Whether our clock is right: the same built engine, timed by our loop and by others' in turn, in one process."""
+"""`bench selfcheck --clock`: one built engine is timed by our loop and by other clocks in turn, in one process."""
 
 import logging
 import math
@@ -27,7 +27,10 @@ from bench_lib.scenarios.worker import build_for_thread, run_in_process
 
 @dataclass
 class Subject:
-    """What is timed: an engine, about how long a call takes (ms), and LoadGen's summaries of it."""
+    """What the clocks time: an engine, the grid's limits, and about how long a call takes (ms).
+
+    `log` collects the summaries that LoadGen writes about it.
+    """
 
     engine: Engine
     limits: Limits
@@ -36,12 +39,12 @@ class Subject:
 
     @property
     def calls(self) -> int:
-        """How many calls a clock makes for a figure."""
+        """How many calls each clock makes for one figure: `min_count` or more, and `min_s` seconds or more."""
         return max(self.limits.min_count, math.ceil(1e3 * self.limits.min_s / self.call_ms))
 
     @property
     def seconds(self) -> float:
-        """About how long they take."""
+        """About how many seconds these calls take."""
         return self.calls * self.call_ms / 1e3
 
 
@@ -51,7 +54,7 @@ def time_ours(subject: Subject) -> dict[str, float]:
 
 
 def time_torch_timer(subject: Subject) -> dict[str, float]:
-    """The same by `torch.utils.benchmark.Timer`, which itself waits for the GPU before and after each block."""
+    """Milliseconds per batch by `torch.utils.benchmark.Timer`, which waits for the GPU before and after each block."""
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns where there is no GPU
     from torch.utils import benchmark
 
@@ -63,13 +66,16 @@ def time_torch_timer(subject: Subject) -> dict[str, float]:
 
 
 def time_cuda_events(subject: Subject) -> dict[str, float]:
-    """The same by the GPU's own clock: events around each call, and around all calls sent back to back."""
+    """Milliseconds per batch by the GPU's own clock: events around each call, and around all calls back to back."""
     single = [between_events(subject.engine, 1) for _ in range(subject.calls)]
     return {"latency": median(single), "throughput": between_events(subject.engine, subject.calls) / subject.calls}
 
 
 def between_events(engine: Engine, calls: int) -> float:
-    """Milliseconds on the current stream from before the first of the calls until after the last."""
+    """Send so many calls, wait for them, and return the milliseconds between an event before and an event after them.
+
+    The events are on the current CUDA stream.
+    """
     begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     begin.record()
     for _ in range(calls):
@@ -80,7 +86,7 @@ def between_events(engine: Engine, calls: int) -> float:
 
 
 def time_mlperf(subject: Subject) -> dict[str, float]:
-    """The same by MLPerf's LoadGen: SingleStream and Offline."""
+    """Milliseconds per batch by MLPerf's LoadGen: latency from SingleStream, throughput from Offline."""
     latency, single_stream = loadgen.single_stream(subject.engine, subject.calls, subject.call_ms)
     throughput, offline = loadgen.offline(subject.engine, subject.calls)
     subject.log += [single_stream, offline]
@@ -98,9 +104,10 @@ NEEDS = {EVENTS: check_gpu, LOADGEN: loadgen.check_loadgen}
 
 
 def check_clock(grid: Grid, folder: Path, rounds: int = 12) -> Clock:
-    """Time each case of the grid by every clock; write `clock.json`, and LoadGen's summaries beside it.
+    """Time each case of the grid `rounds` times by every clock; write `clock.json` into the folder, and return it.
 
-    Raise `InputError` if the rounds are too few for an interval.
+    LoadGen's summaries are written beside it, into `loadgen.txt`. Raise `InputError` if there are too few rounds for an
+    interval.
     """
     if rounds < LEAST_ROUNDS:
         raise InputError(f"rounds is {rounds}; a 95 % interval needs at least {LEAST_ROUNDS}")
@@ -116,19 +123,19 @@ def check_clock(grid: Grid, folder: Path, rounds: int = 12) -> Clock:
 
 
 def clock_case(case: Case, grid: Grid, rounds: int) -> tuple[CaseClock, str]:
-    """Time the case by every clock in a fresh process; return what they say, and LoadGen's own summaries.
+    """Time the case by every clock in a fresh process; return the figures, and LoadGen's own summaries as text.
 
-    What goes wrong with the case is kept in it.
+    An error of the case is not raised: it is kept as the reason in `failed`, and the text is empty.
     """
     found = run_in_process(time_case, case, grid.limits, grid.seed, rounds)
     return (CaseClock(case=case, failed=found), "") if isinstance(found, Reason) else found
 
 
 def time_case(case: Case, limits: Limits, seed: int, rounds: int) -> tuple[CaseClock, str]:
-    """Build the engine, and time it by every clock in each round, in an order drawn anew.
+    """Build the engine and time it `rounds` times by every clock; each round draws the order of the clocks anew.
 
-    On a CPU the engine leaves a core free: LoadGen writes its log in a thread that wakes a hundred times a second, and
-    where every core computes this slows the engine by a percent or two, which is no fault of either clock.
+    On a CPU the engine leaves one core free. LoadGen has a thread that wakes a hundred times a second to write its log;
+    if all cores computed, that thread would slow the engine by a percent or two, which is no error of a clock.
     """
     engine = build_for_thread(case, seed, max(1, torch.get_num_threads() - 1))
     subject = Subject(engine, limits, batch_times_ms(engine, limits)["latency"])
@@ -145,7 +152,7 @@ def time_case(case: Case, limits: Limits, seed: int, rounds: int) -> tuple[CaseC
 
 
 def absent_clocks() -> dict[str, Reason]:
-    """The clocks that cannot be used here, and why."""
+    """Why a clock cannot be used on this machine, by the clock's name; a clock that can be used is not in it."""
     absent = {}
     for name, check in NEEDS.items():
         try:

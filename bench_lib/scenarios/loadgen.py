@@ -17,7 +17,7 @@ import numpy as np
 from bench_lib.core.engine import Engine, Unavailable
 
 COMMAND = "pip install -c constraints.txt mlcommons-loadgen"
-WARM_UP = 1  # untimed calls while samples are loaded: what came in between has cooled caches and let threads sleep
+WARM_UP = 1  # untimed calls before a test: since the last one, caches have cooled and threads have gone to sleep
 
 
 def check_loadgen() -> None:
@@ -53,15 +53,19 @@ def offline(engine: Engine, calls: int) -> tuple[float, str]:
 
 
 def run_test(engine: Engine, scenario: str, **settings: Any) -> tuple[dict[str, Any], str]:
-    """Run one performance test; return LoadGen's results by their keys, and its summary. Raise what the engine raises.
+    """Run one performance test of a scenario; return LoadGen's results by their keys, and its summary as text.
 
-    The summary calls a SingleStream test invalid that has fewer queries than MLPerf's rules ask for (11 for a median).
+    `settings` are fields of LoadGen's `TestSettings`. What the engine raises is raised here, once LoadGen has ended its
+    test. The summary calls a SingleStream test invalid if it has fewer queries than MLPerf's rules ask for (11 for a
+    median), which does not matter here.
     """
     faults: list[BaseException] = []
 
     def call(times: int) -> None:
+        if faults:
+            return
         try:
-            for _ in range(0 if faults else times):
+            for _ in range(times):
                 engine.run()
             engine.synchronize()
         except BaseException as error:  # raised below: LoadGen must end its test first
@@ -78,8 +82,9 @@ def run_test(engine: Engine, scenario: str, **settings: Any) -> tuple[dict[str, 
 
 
 def due_s(rate_ips: float, count: int, seed: int = 0) -> np.ndarray:
-    """When the Server scenario's queries are due, seconds after the first, `[count]`: LoadGen's own draws.
+    """When each of `count` queries of the Server scenario is due, `[count]`, in seconds after the first.
 
+    They are LoadGen's own random numbers, drawn again here.
     `schedule_rng_seed` (0 by default) starts a Mersenne Twister, from which `std::exponential_distribution` takes two
     words an interval (`GenerateQueries` and `ScheduleDistribution` in LoadGen's loadgen.cc, as GCC's library computes).
     """
@@ -101,10 +106,10 @@ def complete_queries(queries: list[int]) -> float:
 def run_loadgen(
     issue: Callable[[list], None], load: Callable[[list], None], scenario: str, settings: dict[str, Any]
 ) -> tuple[dict[str, Any], str]:
-    """LoadGen's results by their keys, and its summary, of a performance test.
+    """Run a performance test of LoadGen; return its results by their keys, and its summary as text.
 
-    LoadGen calls `load` once before it begins, and `issue` with the samples of each query, in this thread; the test
-    ends when `complete` was told all of them, from whatever thread.
+    In this thread LoadGen calls `load` once before it begins, and `issue` with the samples of each query. The test ends
+    when all of them have been completed by `complete_queries`, in whatever thread.
     """
     import mlperf_loadgen as loadgen
 

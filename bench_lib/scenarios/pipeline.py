@@ -1,4 +1,4 @@
-"""Measure a case from JPEG files to answers: each stage alone, then all together."""
+"""`bench pipeline`: a case from JPEG files to answers. Each stage is timed alone, then all of them together."""
 
 import contextlib
 import tempfile
@@ -9,16 +9,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
-from tqdm import tqdm
 
 from bench_lib.core.case import Case
 from bench_lib.core.engine import Engine, compute_device, data_type
 from bench_lib.core.reason import Reason
-from bench_lib.core.record import now
 from bench_lib.core.timing import Clock, batch_times_ms
 from bench_lib.measure import system
 from bench_lib.results.pipeline import Pipeline, Pipelined, PipelineGrid
-from bench_lib.results.result_file import read_begun, write_result
+from bench_lib.scenarios.resume import measure_left
 from bench_lib.scenarios.worker import build_for_thread, check_answers, run_in_process
 from bench_lib.workload.images import check_folder, image_paths, imagenet_transform
 
@@ -27,40 +25,41 @@ GRAIN = 8  # pixels: made photographs vary over about so many, and take about a 
 
 
 class Photos(Dataset):
-    """Image files, over and over, each decoded and preprocessed as `real_images.standard` does, in a data type."""
+    """An endless data set: the image files over and over, decoded and preprocessed by `imagenet_transform`."""
 
     def __init__(self, paths: Sequence[Path], image_size: int, dtype: torch.dtype) -> None:
         self._paths, self._prepare, self._dtype = list(paths), imagenet_transform(image_size), dtype
 
     def __len__(self) -> int:
-        """More than anyone waits for."""
+        """A number that no measurement reaches: the files are taken over and over."""
         return 10**12
 
     def __getitem__(self, number: int) -> torch.Tensor:
-        """`[3, image_size, image_size]`."""
+        """The image of this number as a tensor, `[3, image_size, image_size]`."""
         from torchvision.datasets.folder import default_loader
 
         return self._prepare(default_loader(self._paths[number % len(self._paths)])).to(self._dtype)
 
 
 def measure_pipeline(grid: PipelineGrid, folder: Path) -> Pipeline:
-    """Measure each case from files on; write `pipeline.json` after each.
+    """Measure each case of the grid from files to answers, and write `pipeline.json` into the folder after each.
 
-    What the file holds already of the same grid on this machine is kept.
+    Cases that the file holds already, of the same grid on this machine, are kept. Raise `InputError` if the grid's
+    folder of images is absent or has none.
     """
-    on = system.describe()
-    workers = grid.workers or on["cores"]
-    written = read_begun(Pipeline, grid, on, folder)
-    found = list(written.cases) if written else []
-    done = {one.case.id for one in found}
+    machine = system.describe()
+    workers = grid.workers or machine["cores"]
     with photographs(grid) as paths:
         size = round(sum(path.stat().st_size for path in paths) / len(paths))
-        for case in tqdm([case for case in grid.cases() if case.id not in done], unit="case", dynamic_ncols=True):
-            found.append(measure_pipeline_case(case, grid, paths, workers))
-            written = Pipeline(schema_version=2, started_at=now(), machine=on, grid=grid, images=len(paths),
-                               image_bytes=size, cases=found)  # fmt: skip
-            write_result(written, folder)
-    return written
+
+        def add_case(kept: list[Pipelined], case: Case) -> list[Pipelined]:
+            return [*kept, measure_pipeline_case(case, grid, paths, workers)]
+
+        def facts(_begun: Pipeline | None) -> dict[str, int]:
+            return {"images": len(paths), "image_bytes": size}
+
+        parts = {case.id: case for case in grid.cases()}
+        return measure_left(Pipeline, grid, machine, folder, parts, add_case, facts=facts, unit="case")
 
 
 @contextlib.contextmanager
@@ -85,13 +84,16 @@ def write_photo(path: Path, seed: int, grid: PipelineGrid) -> Path:
 
 
 def measure_pipeline_case(case: Case, grid: PipelineGrid, paths: Sequence[Path], workers: int) -> Pipelined:
-    """The case in a fresh process; what goes wrong is kept in it."""
+    """Measure the case in a fresh process. What goes wrong is not raised but kept as the reason in `failed`."""
     found = run_in_process(pipeline_rates, case, grid, paths, workers)
     return Pipelined(case=case, failed=found) if isinstance(found, Reason) else found
 
 
 def pipeline_rates(case: Case, grid: PipelineGrid, paths: Sequence[Path], workers: int) -> Pipelined:
-    """Build the engine; time decoding, copying and inference alone, and then the whole; check the engine's output."""
+    """Build the engine, time each stage alone and then all together, and check the engine's output.
+
+    Raise `Unavailable` if the case cannot run here, and `Inexact` if the output is wrong.
+    """
     engine = build_for_thread(case, grid.seed)
     infer_ips = 1e3 * case.batch_size / batch_times_ms(engine, grid.limits)["throughput"]
     loader = DataLoader(
@@ -112,7 +114,7 @@ def pipeline_rates(case: Case, grid: PipelineGrid, paths: Sequence[Path], worker
 
 
 def copy_step(engine: Engine, batch: torch.Tensor) -> Callable[[], None]:
-    """Bringing this batch to where the engine reads it, waited for."""
+    """A function that copies this batch to where the engine reads its input, and waits until it is there."""
 
     def copy() -> None:
         engine.fill(batch)
@@ -122,7 +124,10 @@ def copy_step(engine: Engine, batch: torch.Tensor) -> Callable[[], None]:
 
 
 def fill_and_infer(engine: Engine, batch: torch.Tensor) -> None:
-    """Bring the batch to where the engine reads it, and infer; both are waited for, as a runtime may use streams."""
+    """Copy the batch to where the engine reads its input, wait, infer, and wait for that.
+
+    The copy is waited for by itself, since a runtime may infer on another stream than the one that copies.
+    """
     copy_step(engine, batch)()
     engine.run()
     engine.synchronize()
@@ -131,9 +136,10 @@ def fill_and_infer(engine: Engine, batch: torch.Tensor) -> None:
 def images_per_second(
     step: Callable[[], object], images: int, seconds: float, ahead: int, clock: Clock = time.perf_counter
 ) -> float:
-    """Images a second of steps of so many images, for so long; the first `ahead` are not counted.
+    """Repeat `step`, which handles so many `images`, for so many `seconds`; return images a second.
 
-    So many batches have been prepared while nobody took any: they come at once, and tell nothing of the rate.
+    The first `ahead` steps are not counted: the workers prepared that many batches while nobody took any, so those come
+    at once and say nothing about the rate.
     """
     for _ in range(ahead):
         step()

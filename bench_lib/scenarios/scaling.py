@@ -1,4 +1,4 @@
-"""Measure a case several times at once on one device: as processes, and as threads of one process."""
+"""`bench scale`: a case runs several times at once on one device, in as many processes or in threads of one process."""
 
 import multiprocessing
 import os
@@ -7,29 +7,31 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import psutil
-from tqdm import tqdm
 
 from bench_lib.core import intervals
 from bench_lib.core.case import Case
 from bench_lib.core.engine import Engine
 from bench_lib.core.errors import error_text
 from bench_lib.core.reason import Reason, because
-from bench_lib.core.record import now
 from bench_lib.core.timing import call_ms, warm_up
 from bench_lib.measure import memory, system
 from bench_lib.measure.measure_case import failure_reason
-from bench_lib.results.result_file import read_begun, write_result
 from bench_lib.results.scaling import Crowd, Scaled, Scaling, ScalingGrid, Way
+from bench_lib.scenarios.resume import measure_left
 from bench_lib.scenarios.worker import build_for_thread, check_answers
 
 
 @dataclass(frozen=True)
 class WorkerTimes:
-    """What one process did in the window: the latencies (ms) of each of its threads, their seconds, and CPU seconds."""
+    """What one process did: for each of its threads the latencies (ms) and how many seconds it inferred.
+
+    `cpu_s` is the CPU time (seconds) of all its threads together.
+    """
 
     latency_ms: list[list[float]]
     seconds: list[float]
@@ -37,44 +39,47 @@ class WorkerTimes:
 
 
 def measure_scaling(grid: ScalingGrid, folder: Path) -> Scaling:
-    """Measure each case alone and in company; write `scaling.json` after each crowd.
+    """Measure each case alone and several at once; write `scaling.json` into the folder after each measurement.
 
-    What the file holds already of the same grid on this machine is kept.
+    What the file holds already, of the same grid on this machine, is kept.
     """
-    on, cases = system.describe(), grid.cases()
-    found = read_begun(Scaling, grid, on, folder)
-    crowds = {scaled.case.id: list(scaled.crowds) for scaled in found.cases} if found else {}
-    points = [(case, way, count) for case in cases for way in grid.ways for count in grid.workers]
-    done = {(case, one.way, one.workers) for case, members in crowds.items() for one in members}
-    left = [(case, way, count) for case, way, count in points if (case.id, way, count) not in done]
-    for case, way, count in tqdm(left, unit="crowd", dynamic_ncols=True):
-        crowds.setdefault(case.id, []).append(measure_crowd(case, way, count, grid, on["cores"]))
-        scaled = [Scaled(case=one, crowds=crowds[one.id]) for one in cases if one.id in crowds]
-        found = Scaling(schema_version=2, started_at=now(), machine=on, grid=grid, cases=scaled)
-        write_result(found, folder)
-    return found
+    machine, order = system.describe(), [case.id for case in grid.cases()]
+
+    def add_crowd(kept: list[Scaled], point: tuple[Case, Way, int]) -> list[Scaled]:
+        case, way, workers = point
+        found = {scaled.case.id: scaled for scaled in kept}
+        crowds = found[case.id].crowds if case.id in found else []
+        crowd = measure_crowd(case, way, workers, grid, machine["cores"])
+        found[case.id] = Scaled(case=case, crowds=[*crowds, crowd])
+        return sorted(found.values(), key=lambda scaled: order.index(scaled.case.id))
+
+    points = [(case, way, workers) for case in grid.cases() for way in grid.ways for workers in grid.workers]
+    parts = {(case.id, way, workers): (case, way, workers) for case, way, workers in points}
+    return measure_left(Scaling, grid, machine, folder, parts, add_crowd, measured=measured_crowds, unit="crowd")
+
+
+def measured_crowds(cases: list[Scaled]) -> set[tuple[str, Way, int]]:
+    """Each crowd that a file holds: its case's id, its way and its number of workers."""
+    return {(scaled.case.id, crowd.way, crowd.workers) for scaled in cases for crowd in scaled.crowds}
 
 
 def measure_crowd(case: Case, way: Way, workers: int, grid: ScalingGrid, cores: int) -> Crowd:
-    """The case so many times at once, in fresh processes; what goes wrong is kept in it.
+    """Run the case `workers` times at once, in fresh processes or in threads of one, and return what they did together.
 
-    On a CPU the workers share the cores evenly; none has less than one.
+    On a CPU the workers share the `cores` evenly, and each has at least one. What goes wrong is kept as the crowd's
+    `failed`, never raised.
     """
     idle, each = memory.device_bytes(), max(1, cores // workers)
     processes, threads = (workers, 1) if way == "processes" else (1, workers)
-    started, links = [], []
-    context = multiprocessing.get_context("spawn")
+    started: list[BaseProcess] = []
+    links: list[Connection] = []
 
     def answers() -> list[Any]:
         return [hear_worker(link, grid.limits.case_timeout_s) for link in links]
 
     try:
         for _ in range(processes):
-            link, theirs = context.Pipe()
-            started.append(context.Process(target=run_worker, args=(theirs, case, grid, threads, each)))
-            started[-1].start()
-            theirs.close()  # the worker's end: so that its death is seen here
-            links.append(link)
+            start_worker(started, links, case, grid, threads, each)
         gathered = answers()
         if not (failed := first_absent(gathered)):
             tell_workers(links, "go")
@@ -99,13 +104,30 @@ def measure_crowd(case: Case, way: Way, workers: int, grid: ScalingGrid, cores: 
                  device_bytes=None if used is None else max(0, used - idle), host_bytes=host)  # fmt: skip
 
 
+def start_worker(
+    started: list[BaseProcess], links: list[Connection], case: Case, grid: ScalingGrid, threads: int, cores: int
+) -> None:
+    """Start a fresh process that runs `run_worker`; append it to `started`, and the pipe to talk to it to `links`."""
+    context = multiprocessing.get_context("spawn")
+    link, theirs = context.Pipe()
+    process = context.Process(target=run_worker, args=(theirs, case, grid, threads, cores))
+    process.start()
+    started.append(process)
+    theirs.close()  # this process's copy of the worker's end: with it open, the worker's death would not be seen
+    links.append(link)
+
+
 def first_absent(answers: list[Any]) -> Reason | None:
-    """The first of the answers that says why there are no figures."""
+    """The first answer that is a reason why there are no figures; None if every worker answered with figures."""
     return next((answer for answer in answers if isinstance(answer, Reason)), None)
 
 
 def crowd_figures(works: list[WorkerTimes], batch_size: int, shares: list[float] | None, cores: int) -> dict[str, Any]:
-    """A crowd's figures from what its processes did, and from what `machine.watch_gpu` saw: its later half counts."""
+    """The figures of a `Crowd`, by name, from what its processes did.
+
+    `shares` are the GPU's utilisation as `system.watch_gpu` saw it (None without a GPU). Their later half counts, when
+    all workers were busy; without a GPU `busy` is the share of the CPU time of all `cores`.
+    """
     latencies = [ms for work in works for ms in work.latency_ms]
     seconds = [s for work in works for s in work.seconds]
     tail = intervals.percentiles([ms for one in latencies for ms in one])
@@ -125,7 +147,7 @@ def tell_workers(links: list[Connection], word: str) -> None:
 
 
 def hear_worker(link: Connection, timeout_s: float) -> Any:
-    """What a worker sends; a `Reason` if it says nothing in time or has died."""
+    """The next thing that a worker sends; the reason (`Reason`) if it sends nothing within `timeout_s`, or has died."""
     try:
         if link.poll(timeout_s):
             return link.recv()
@@ -135,10 +157,10 @@ def hear_worker(link: Connection, timeout_s: float) -> Any:
 
 
 def run_worker(link: Connection, case: Case, grid: ScalingGrid, threads: int, cores: int) -> None:
-    """In a fresh process: build in each thread and say that it is ready; when told, infer and send what was done.
+    """What a fresh process does: it builds an engine in each of its threads, and talks to its parent in three steps.
 
-    When told again, since the parent looks at the memory first, check each engine's output and send None. Where
-    something goes wrong, a `Reason` is sent instead, and nothing after it.
+    It sends "ready". At a word it infers for `grid.window_s` seconds and sends `WorkerTimes`, and the parent looks at
+    the memory. At another it checks the engines' outputs and sends None. What goes wrong ends it: it sends a `Reason`.
     """
     step, go, check = threading.Semaphore(0), threading.Event(), threading.Event()
     one_at_a_time, works, faults = threading.Lock(), [], []
@@ -160,22 +182,26 @@ def run_worker(link: Connection, case: Case, grid: ScalingGrid, threads: int, co
         step.release()
 
     def told(answer: Callable[[], Any]) -> bool:
-        """Once all threads have come a step further, send the answer, or what went wrong; then wait for a word."""
-        for _ in running:
+        """Wait for all threads, send the answer or what went wrong, wait for a word; tell whether to go on."""
+        for _ in range(threads):
             step.acquire()
         link.send(failure_reason(faults[0]) if faults else answer())
         link.recv()
         return not faults
 
-    running = [threading.Thread(target=worker, daemon=True) for _ in range(threads)]
-    for thread in running:
-        thread.start()
+    start_threads(worker, threads)
     if told(lambda: "ready"):
         before_s = cpu_s()
         go.set()
         if told(lambda: WorkerTimes([ms for ms, _ in works], [seconds for _, seconds in works], cpu_s() - before_s)):
             check.set()
             told(lambda: None)
+
+
+def start_threads(function: Callable[[], None], count: int) -> None:
+    """Start so many threads that run the function; they end with this process."""
+    for _ in range(count):
+        threading.Thread(target=function, daemon=True).start()
 
 
 def cpu_s() -> float:

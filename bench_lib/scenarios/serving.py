@@ -1,8 +1,9 @@
-"""Measure engines under load: the highest request rate that keeps p99 under a limit, and the curve up to it."""
+"""`bench serve`: the highest request rate at which an engine behind a queue keeps p99 under a limit."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -12,10 +13,8 @@ from bench_lib.core.engine import Engine, Unavailable, build_engine
 from bench_lib.core.errors import InputError
 from bench_lib.core.files import write_text
 from bench_lib.core.reason import Reason, because
-from bench_lib.core.record import now
 from bench_lib.core.timing import NoOpEngine, batch_times_ms
 from bench_lib.measure import memory, system
-from bench_lib.results.result_file import read_begun, write_result
 from bench_lib.results.serving import (
     QUEUE_P99_MS,
     Point,
@@ -27,6 +26,7 @@ from bench_lib.results.serving import (
     first_broken,
 )
 from bench_lib.scenarios import batching, loadgen
+from bench_lib.scenarios.resume import measure_left
 from bench_lib.scenarios.worker import check_answers, prepare_thread, run_in_process
 from bench_lib.workload.images import synthetic_images
 from bench_lib.workload.network import load_network
@@ -41,47 +41,45 @@ Measure = Callable[[float], Point]
 
 
 def measure_serving(grid: ServingGrid, folder: Path) -> Serving:
-    """Measure each engine, precision and image size under load; write `serving.json`, and LoadGen's logs beside it.
+    """Measure each engine, precision and image size under load; write `serving.json` after each.
 
-    What the file holds already of the same grid on this machine is kept. Raise `InputError` if LoadGen is not there.
+    LoadGen's summaries are written beside it. What the file holds already, of the same grid on this machine, is kept:
+    its cases, and its measurement of the queue alone. Raise `InputError` if LoadGen is not installed.
     """
     try:
         loadgen.check_loadgen()
     except Unavailable as error:
         raise InputError(str(error)) from None
-    on, groups = system.describe(), grid.groups()
-    kept, log = serving_begun(grid, on, folder)
-    queue = queue_alone(grid)
-    for cases in groups:
-        if cases[-1].id not in {served.case.id for served in kept}:
-            served, words = serve_case(cases, grid)
-            kept.append(served)
-            log += words
-            write_text(folder / LOADGEN_LOG, log)
-        found = Serving(schema_version=2, started_at=now(), machine=on, grid=grid, loadgen=loadgen.version(),
-                        queue=queue, cases=kept)  # fmt: skip
-        write_result(found, folder)
-    return found
+    log = folder / LOADGEN_LOG
 
+    def serve(kept: list[Served], cases: list[Case]) -> list[Served]:
+        served, summaries = serve_case(cases, grid)
+        before = log.read_text(encoding="utf-8") if kept and log.exists() else ""
+        write_text(log, before + summaries)
+        return [*kept, served]
 
-def serving_begun(grid: ServingGrid, on: dict, folder: Path) -> tuple[list[Served], str]:
-    """What the folder holds of the same grid on the same machine, and LoadGen's logs of it."""
-    before = read_begun(Serving, grid, on, folder)
-    if before is None:
-        return [], ""
-    return list(before.cases), (folder / LOADGEN_LOG).read_text(encoding="utf-8") if (
-        folder / LOADGEN_LOG
-    ).exists() else ""
+    def facts(begun: Serving | None) -> dict[str, Any]:
+        return {"loadgen": loadgen.version(), "queue": begun.queue if begun else queue_alone(grid)}
+
+    parts = {cases[-1].id: cases for cases in grid.groups()}
+    return measure_left(Serving, grid, system.describe(), folder, parts, serve, facts=facts)
 
 
 def serve_case(cases: list[Case], grid: ServingGrid) -> tuple[Served, str]:
-    """Serve the engine in a fresh process; return its curve, and LoadGen's summaries. What goes wrong is kept in it."""
+    """Measure one queue in a fresh process: its engine at each batch size; return the curve and LoadGen's summaries.
+
+    `cases` are those of `ServingGrid.groups`. What goes wrong is not raised but kept as the reason in `failed`.
+    """
     found = run_in_process(serving_curve, cases, grid)
     return (Served(case=cases[-1], failed=found), "") if isinstance(found, Reason) else found
 
 
 def serving_curve(cases: list[Case], grid: ServingGrid) -> tuple[Served, str]:
-    """Build the engine for each batch size, load the queue before it at one rate after the other, check its output."""
+    """Build the engine for each batch size, try one request rate after another, and check the engines' outputs.
+
+    Return the curve, and LoadGen's summaries of all rates. If even a call without a queue takes longer than the limit,
+    no rate is tried. Raise `Unavailable` if the case cannot run here, and `Inexact` if an output is wrong.
+    """
     idle = memory.device_bytes()
     built = build_engines(cases, grid.seed)
     call_ms = {size: batch_times_ms(engine, grid.limits)["throughput"] for size, engine in built.items()}
@@ -106,14 +104,14 @@ def serving_curve(cases: list[Case], grid: ServingGrid) -> tuple[Served, str]:
 
 
 def limit_too_small(least_ms: float, p99_ms: float) -> Reason:
-    """Why no rate is tried."""
+    """The reason why no rate is tried: the fastest call takes `least_ms`, and the limit is `p99_ms`."""
     return because("limit_too_small", p99_ms=p99_ms, least_ms=least_ms)
 
 
 def build_engines(cases: list[Case], seed: int) -> dict[int, Engine]:
-    """The engine built for each batch size, by it; raise `Unavailable` where it cannot run.
+    """The engine built for the batch size of each case, by batch size; raise `Unavailable` where it cannot run.
 
-    On a CPU it leaves a core free, as in `bench selfcheck --clock`: LoadGen sends from a thread of its own.
+    On a CPU it leaves one core free, because LoadGen sends requests from a thread of its own.
     """
     device = prepare_thread(cases[0], max(1, torch.get_num_threads() - 1))
     model = load_network(cases[0].model, seed, cases[0].weights)
@@ -121,13 +119,21 @@ def build_engines(cases: list[Case], seed: int) -> dict[int, Engine]:
 
 
 def at_rate(built: Mapping[int, Engine], rate_ips: float, grid: ServingGrid) -> tuple[Point, str]:
-    """The queue in front of the engines under one rate, and LoadGen's summary."""
+    """Send requests at one rate (images a second) to the queue in front of the engines; return LoadGen's summary too.
+
+    The rate is held for the grid's `held_s` seconds, and at least for `least_requests` requests.
+    """
     requests = max(grid.least_requests, math.ceil(rate_ips * grid.held_s))
     return batching.under_load(built, rate_ips, requests, grid.max_wait_ms / 1e3, grid.p99_ms)
 
 
 def search_rates(measure: Measure, ceiling_ips: float, p99_ms: float, closeness: float) -> Iterator[Point]:
-    """Points at shares of the ceiling, then at the rates between the best that keeps the limit and the next above."""
+    """Measure rates and give each point as it comes, until the highest rate that keeps the limit is known closely.
+
+    First come the `SHARES` of the ceiling, without those above a rate whose p99 was hopeless; then rates between the
+    highest that kept the limit and the lowest above it that broke it, until they differ by at most `closeness`. Where
+    nothing breaks the limit, higher rates are tried, up to twice the ceiling.
+    """
     points: list[Point] = []
     for share in SHARES:
         points.append(measure(share * ceiling_ips))
@@ -140,7 +146,7 @@ def search_rates(measure: Measure, ceiling_ips: float, p99_ms: float, closeness:
 
 
 def next_rate(points: list[Point], p99_ms: float, closeness: float) -> float | None:
-    """The rate to try next; None where the limit is enclosed closely enough, or no rate keeps it."""
+    """The rate to try next (images a second); None if the limit is known closely enough, or no rate keeps it."""
     kept, above = best_point(points, p99_ms), first_broken(points, p99_ms)
     if kept is None:
         return None
@@ -152,9 +158,9 @@ def next_rate(points: list[Point], p99_ms: float, closeness: float) -> float | N
 
 
 def queue_alone(grid: ServingGrid) -> list[Point]:
-    """The queue before an engine that does nothing, at rates doubled until two in a row break `QUEUE_P99_MS`.
+    """Measure what the queue itself can do, in front of an engine that does nothing; return a point for each rate.
 
-    A single one that does so may be a pause of the machine.
+    The rate is doubled until two in a row have a p99 above `QUEUE_P99_MS`: a single one may be a pause of the machine.
     """
     points, idle = [], {max(grid.batch_sizes): NoOpEngine()}
     while len(points) < 2 or best_point(points[-2:], QUEUE_P99_MS):

@@ -1,4 +1,7 @@
-"""How often a difference is called that is none, and how often one of a known size is found."""
+"""`bench selfcheck`: how often the verdicts see a difference where there is none, and how often they find a real one.
+
+A case is measured many times as it is, and many times slowed down by a known share.
+"""
 
 import random
 from collections.abc import Sequence
@@ -20,12 +23,12 @@ SLOWED_BY = 0.05
 
 
 def check_verdicts(grid: Grid, folder: Path, processes: int = 40, pairs: int = 200) -> SelfCheck:
-    """Measure the grid's one case, plain and slowed down, in `processes` fresh processes each, and compare groups.
+    """Measure the grid's one case in `processes` fresh processes as it is, and in as many slowed down; compare them.
 
-    Write `selfcheck.json`.
-    Groups are of the grid's `repeats` processes. The records are kept in `folder / "selfcheck"`; those that are there
-    already are not measured again. Raise `InputError` if the grid has several cases, the processes do not suffice for
-    two groups, or one of them fails.
+    Groups of the grid's `repeats` processes are compared, `pairs` times. The result is written to `selfcheck.json` in
+    the folder and returned. The records are kept in `folder / "selfcheck"`, and those that are there already are not
+    measured again. Raise `InputError` if the grid has several cases, if there are too few processes for two groups, or
+    if one of them fails.
     """
     case, *others = [case for case in grid.cases() if case.repeat == 1]
     if others:
@@ -56,13 +59,19 @@ def check_verdicts(grid: Grid, folder: Path, processes: int = 40, pairs: int = 2
 
 
 def interleaved(plain: Sequence[Case], slowed: Sequence[Case], seed: int) -> list[Case]:
-    """One of each kind by turns, which of them first drawn from the seed, so that a drift hits both kinds alike."""
+    """The cases in the order of measuring: pairs of a plain and a slowed one, so that a drift hits both kinds alike.
+
+    Which of a pair comes first is drawn from the seed.
+    """
     order = random.Random(seed)
     return [case for couple in zip(plain, slowed, strict=True) for case in order.sample(couple, 2)]
 
 
 def measure_process(case: Case, grid: Grid, run: Run, fork: bool) -> Record:
-    """The case's record, measured now if there is none; raise `InputError` if it failed."""
+    """The case's record, measured now if there is none.
+
+    Raise `InputError` if the case did not run; its record is set aside, so that the next call measures it again.
+    """
     record = read_or_measure(case, grid, run, fork)
     if record.status != "ok":
         run.set_aside(case)
@@ -73,10 +82,12 @@ def measure_process(case: Case, grid: Grid, run: Run, fork: bool) -> Record:
 def compare_groups(
     plain: Sequence[Record], slowed: Sequence[Record], repeats: int, pairs: int, seed: int
 ) -> tuple[int, int]:
-    """Of `pairs` drawn pairs of groups: how many of plain ones are called different, in how many slowed is slower.
+    """Draw `pairs` pairs of groups and count two things: false alarms, and slowdowns found.
 
-    A group is of `repeats` processes, and the n-th of one group was measured beside the n-th of the other, as in a
-    round of a sweep. The groups of a pair have no process in common; the pairs have, so they are not independent.
+    A false alarm is a pair of plain groups that the verdict calls faster or slower; a slowdown is found where a slowed
+    group is called slower than a plain one. A group has `repeats` processes, and the n-th of one group was measured
+    next to the n-th of the other, as in a round of a sweep. The two groups of a pair share no process, but different
+    pairs do, so the pairs are not independent.
     """
     draw, extra_sd = random.Random(seed), 0.0
     if repeats == 1:
@@ -91,12 +102,12 @@ def compare_groups(
 
 
 def groups_verdict(one: Sequence[Record], other: Sequence[Record], extra_sd: float) -> intervals.Verdict:
-    """The verdict on two groups of processes, as the report would give it."""
+    """The verdict on whether one group of processes is faster than the other, as the report would give it."""
     return intervals.verdict(*intervals.within_rounds(process_times(one), process_times(other), extra_sd), extra_sd)
 
 
 def process_times(records: Sequence[Record]) -> list[float]:
-    """What a verdict is computed from (ms): the processes' medians, or the only one's groups of samples."""
+    """What a verdict is computed from (ms): a median for each process or, of one process, for each group of calls."""
     if len(records) == 1:
         return intervals.groups(records[0].timing.latency_ms)
     return list(map(median_latency_ms, records))

@@ -1,4 +1,4 @@
-"""A case in a fresh process or thread of its own, outside a sweep: built and checked there, or why there is nothing."""
+"""What the scenarios share: a function run in a fresh process, and an engine built and checked for a thread."""
 
 import multiprocessing
 from collections.abc import Callable
@@ -18,11 +18,14 @@ from bench_lib.workload.network import load_network
 
 
 class Inexact(ReasonedError):
-    """An engine answers something else than PyTorch's reference."""
+    """An engine's output is not what PyTorch's reference allows."""
 
 
 def run_in_process(function: Callable, *given: Any) -> Any:
-    """What the function returns, called in a fresh process; a `Reason` if it raises or the process dies."""
+    """Call the function in a fresh process and return what it returns.
+
+    If it raises or the process dies, a `Reason` is returned. Function, arguments and result are pickled.
+    """
     try:
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
             return pool.submit(attempt, function, *given).result()
@@ -31,7 +34,10 @@ def run_in_process(function: Callable, *given: Any) -> Any:
 
 
 def attempt(function: Callable, *given: Any) -> Any:
-    """In the fresh process: what the function returns, or a `Reason`; a runtime may raise what cannot be sent."""
+    """Call the function, in the fresh process; return its result or, if it raises, a `Reason`.
+
+    The exception itself stays there: one that a runtime raises may be impossible to pickle.
+    """
     try:
         return function(*given)
     except Exception as error:
@@ -39,10 +45,10 @@ def attempt(function: Callable, *given: Any) -> Any:
 
 
 def prepare_thread(case: Case, cores: int | None = None) -> torch.device:
-    """The device that this thread is to build the case's engine on; raise `Unavailable` where it cannot run.
+    """Make this thread ready to build the case's engine, and return the device for it.
 
-    On a GPU the thread gets a stream of its own, as a measured case does; on a CPU PyTorch, and the runtimes that ask
-    it, take so many `cores` (None: as many as now).
+    On a GPU the thread gets a CUDA stream of its own, as in a sweep. On a CPU PyTorch, and the runtimes that ask it for
+    its threads, use so many `cores` (None: as many as now). Raise `Unavailable` if the engine cannot run here.
     """
     load_builder(case.engine).check_support(case.precision)
     device = compute_device()
@@ -54,13 +60,16 @@ def prepare_thread(case: Case, cores: int | None = None) -> torch.device:
 
 
 def build_for_thread(case: Case, seed: int, cores: int | None = None) -> Engine:
-    """The case's engine, built for this thread after `begin`."""
+    """The case's engine with synthetic images, built by this thread after `prepare_thread`."""
     device = prepare_thread(case, cores)
     return build_engine(case, load_network(case.model, seed, case.weights), synthetic_images(case, seed, device))
 
 
 def check_answers(engine: Engine, case: Case, seed: int) -> None:
-    """Infer the case's own images once more; raise `Inexact` if the output is not what its precision allows."""
+    """Let the engine infer the case's synthetic images again, and compare with the reference.
+
+    Raise `Inexact` if the error is larger than the case's precision allows.
+    """
     device = compute_device()
     model, images = load_network(case.model, seed, case.weights), synthetic_images(case, seed, device)
     output = accuracy.answers(engine, images, case.batch_size)

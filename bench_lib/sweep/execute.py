@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import papermill
 from nbformat import NotebookNode
@@ -24,13 +25,16 @@ def execute_notebook(
 
     It is written to `output` before and after each cell, unless that is None.
     """
-    manager = {"kernel_manager_class": fork_server.ForkedKernelManager} if fork else {}
+    given: dict[str, Any] = {"output_path": None if output is None else str(output)}
+    given["cwd"] = None if cwd is None else str(cwd)
+    given["execution_timeout"] = None if timeout_s is None else round(timeout_s)
+    if fork:
+        given["kernel_manager_class"] = fork_server.ForkedKernelManager
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # papermill's and nbclient's own deprecations
         return papermill.execute_notebook(
-            str(notebook), output and str(output), parameters, kernel_name="python3", progress_bar=False,
-            log_output=False, cwd=cwd and str(cwd), execution_timeout=timeout_s and round(timeout_s),
+            str(notebook), parameters=parameters, kernel_name="python3", progress_bar=False, log_output=False,
             shutdown_kernel="immediate",
             extra_arguments=["--log-level=ERROR"],  # the kernel warns on every start of its unencrypted local socket
-            **manager,
+            **given,
         )  # fmt: skip

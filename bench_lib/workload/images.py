@@ -1,5 +1,6 @@
 """Images of a folder: decoded and preprocessed before anything is timed, and what that costs beside inference."""
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +22,6 @@ from bench_lib.workload.onnx_file import CHANNELS
 
 CHECKED = 64  # images that an output is compared on, at least, where the folder has so many; whole batches
 COPIES = 20  # to the GPU, timed
-MEAN, SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's channels, as torchvision's weights take them
 RESIZED = 256 / 224  # the shorter side, to that of the square cut from its middle
 
 
@@ -78,7 +78,7 @@ def read_images(case: Case, device: torch.device, clock: Clock = time.perf_count
 
     check_folder(case.data)
     paths = sorted(image_paths(case.data))
-    chosen = spread_out(paths, case.batch_size * -(-CHECKED // case.batch_size))
+    chosen = spread_out(paths, case.batch_size * math.ceil(CHECKED / case.batch_size))
     check_fits(max(len(chosen), case.batch_size), case, device)
     preprocess, times, pixels = imagenet_transform(case.image_size), [], []
     for path in chosen:
@@ -95,13 +95,14 @@ def read_images(case: Case, device: torch.device, clock: Clock = time.perf_count
 
 
 def imagenet_transform(image_size: int) -> Callable[[Any], torch.Tensor]:
-    """What torchvision does for its ImageNet classifiers, to squares of this side (pixels); PIL image → `[3, H, W]`."""
-    from torchvision.transforms import v2
+    """What torchvision's ImageNet classifiers want of a PIL image: a float32 tensor, `[3, image_size, image_size]`.
 
-    return v2.Compose([
-        v2.Resize(round(image_size * RESIZED)), v2.CenterCrop(image_size), v2.PILToTensor(),
-        v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, SD),
-    ])  # fmt: skip
+    The shorter side is resized to `RESIZED` times `image_size` pixels, a square is cut from the middle, and from each
+    channel ImageNet's mean is taken and it is divided by ImageNet's standard deviation.
+    """
+    from torchvision.transforms._presets import ImageClassification  # what `weights.transforms()` makes
+
+    return ImageClassification(crop_size=image_size, resize_size=round(image_size * RESIZED))
 
 
 def copy_times_ms(batch: torch.Tensor, precision: str, device: torch.device, clock: Clock) -> list[float] | None:
@@ -137,7 +138,7 @@ def synthetic_images(case: Case, seed: int, device: torch.device) -> torch.Tenso
 
 def batches(images: torch.Tensor, batch_size: int) -> list[torch.Tensor]:
     """Copies of the images in whole batches; the last one is filled up with the first images again."""
-    padded = batch_size * -(-len(images) // batch_size)
+    padded = batch_size * math.ceil(len(images) / batch_size)
     return list(images[torch.arange(padded) % len(images)].split(batch_size))
 
 

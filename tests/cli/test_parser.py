@@ -117,5 +117,9 @@ def test_verdicts_are_coloured_on_a_terminal_alone():
     assert re.sub(r"\033\[\d+m", "", shown).replace("\r", "") == plain.stdout
 
 
-def test_help_is_plain_in_a_pipe():
-    assert "\033" not in bench("--help").stdout
+def test_help_is_plain_in_a_pipe_and_names_where_the_rest_is_told():
+    shown = bench("--help").stdout
+    assert "\033" not in shown
+    assert "README.md and docs/ tell the rest." in " ".join(shown.split())
+    assert (ROOT / "README.md").is_file()
+    assert (ROOT / "docs").is_dir()

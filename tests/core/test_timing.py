@@ -6,7 +6,7 @@ import pytest
 from helpers.made import FakeClock, NoOpEngine
 
 from bench_lib.core.case import Limits
-from bench_lib.core.intervals import throughput_ips
+from bench_lib.core.intervals import median, window_ips
 from bench_lib.core.timing import is_stable, sample_latency, sample_throughput, time_engine, warm_up
 
 LIMITS = Limits(warmup_min_count=2, warmup_min_s=0.1, warmup_max_s=5.0, min_count=4, min_s=1.0, max_s=3.0)
@@ -51,7 +51,7 @@ def test_throughput_waits_once_a_window_so_it_exceeds_what_latency_gives():
     assert {window.calls for window in windows} == {2}  # 1 s over 4 windows, by a latency of 0.1 s
     assert windows[0].seconds == pytest.approx(2 * 0.010 + 0.090)
     assert sum(window.seconds for window in windows) >= LIMITS.min_s
-    assert throughput_ips(windows, batch_size=33) == pytest.approx(33 * 2 / 0.110)
+    assert median(window_ips(windows, batch_size=33)) == pytest.approx(33 * 2 / 0.110)
     assert engine.synchronized == len(windows)
 
 

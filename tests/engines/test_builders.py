@@ -2,7 +2,9 @@
 
 import contextlib
 import copy
+import gc
 import inspect
+import weakref
 from types import SimpleNamespace
 from typing import get_args
 
@@ -144,6 +146,42 @@ def test_the_installed_torch_tensorrt_takes_our_options():
         set(options) - set(torch_tensorrt.accepted_settings(installed.dynamo.compile, options))
         <= torch_tensorrt.DROPPED
     )
+
+
+class Graphs:
+    """Replays a module's launches, as `torch_tensorrt.runtime.enable_cudagraphs` does, until it is closed or gone."""
+
+    made = []  # weak, so that only an engine keeps one
+
+    def __init__(self, module):
+        self.module, self.closed = module, False
+        self.made.append(weakref.ref(self))
+
+    def __enter__(self):
+        return self.module
+
+    def __exit__(self, *_):
+        self.closed = True
+
+
+def test_torch_tensorrt_keeps_its_cuda_graphs_as_long_as_the_engine(monkeypatch):
+    fake = SimpleNamespace(
+        runtime=SimpleNamespace(enable_cudagraphs=Graphs),
+        dynamo=SimpleNamespace(compile=lambda program, **_: program.module()),
+    )
+    for name, made in (("runtime", lambda: fake), ("compute_device", lambda: torch.device("cpu")),
+                       ("accepted_settings", lambda *_: {}), ("supports_this_gpu", lambda _: True),
+                       ("tensorrt_version", lambda: "1")):  # fmt: skip
+        monkeypatch.setattr(torch_tensorrt, name, made)
+    engine = torch_tensorrt.build(torch.nn.Flatten(), torch.ones(2, 3, 2, 2), "fp32", cuda_graphs=True)
+    gc.collect()
+    (graphs,) = Graphs.made
+    assert not graphs().closed
+    engine.run()
+    assert engine.output().shape == (2, 12)
+    del engine
+    gc.collect()
+    assert graphs() is None
 
 
 def test_operations_left_in_pytorch_are_counted():

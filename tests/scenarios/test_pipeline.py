@@ -130,7 +130,7 @@ def in_this_process(photos, batch_size, **_):
 
 
 def test_an_engine_that_answers_something_else_is_a_row_with_its_reason(tmp_path, monkeypatch):
-    monkeypatch.setattr(worker, "run_in_process", attempt)
+    monkeypatch.setattr(pipeline_module, "run_in_process", attempt)
     monkeypatch.setattr(pipeline_module, "DataLoader", in_this_process)
     monkeypatch.setattr(PyTorchEngine, "output", lambda _: torch.ones(2, 1000))
     failed = measure_pipeline_case(GRID.cases()[0], GRID, write(tmp_path, 2), 1).failed
@@ -178,7 +178,7 @@ def test_a_folder_without_images_is_one_sentence(tmp_path, capsys):
 
 
 def test_the_pipeline_in_params_is_valid():
-    assert read_grid(PARAMS / "pipeline.yaml", PipelineGrid).batch_sizes == [1, 8, 64]
+    assert read_grid(PARAMS / "load" / "pipeline.yaml", PipelineGrid).batch_sizes == [1, 8, 64]
 
 
 def test_without_a_measurement_one_line_says_how_to_make_it(tmp_path):

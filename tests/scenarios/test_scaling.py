@@ -162,7 +162,7 @@ def test_a_wrong_load_is_one_sentence(tmp_path, capsys, line, words):
 
 
 def test_the_load_in_params_is_valid():
-    assert read_grid(PARAMS / "scaling.yaml", ScalingGrid).workers == [1, 2, 4, 8]
+    assert read_grid(PARAMS / "load" / "scaling.yaml", ScalingGrid).workers == [1, 2, 4, 8]
 
 
 def test_the_gpu_is_watched_for_as_long_as_asked_or_waited_for_without_one(monkeypatch):

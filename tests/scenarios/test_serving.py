@@ -109,7 +109,7 @@ def test_without_loadgen_the_command_says_what_to_install(tmp_path, monkeypatch)
 
 
 def test_the_published_load_is_valid_and_has_a_limit_of_10_ms():
-    grid = read_grid(PARAMS / "serving.yaml", ServingGrid)
+    grid = read_grid(PARAMS / "load" / "serving.yaml", ServingGrid)
     assert grid.p99_ms == 10
     assert len(grid.groups()) == 6
 
@@ -143,7 +143,7 @@ def test_a_real_engine_is_served_and_what_is_measured_is_kept(tmp_path, capsys, 
     monkeypatch.setattr(serving, "SHARES", (0.5, 0.9))
     monkeypatch.setattr(serving, "HOPELESS", 1e9)  # however slow this machine is now
     monkeypatch.setattr(serving, "FURTHER", 10)  # no more rates
-    monkeypatch.setattr(worker, "run_in_process", attempt)
+    monkeypatch.setattr(serving, "run_in_process", attempt)
     monkeypatch.setattr(ServingGrid, "held_s", 0.2)
     command = ["serve", str(tmp_path / "load.yaml"), "--output", str(tmp_path / "run")]
     assert main.main(command) == 0
@@ -167,7 +167,7 @@ def test_a_real_engine_is_served_and_what_is_measured_is_kept(tmp_path, capsys, 
 
 def test_a_limit_below_a_single_call_is_told_and_no_rate_is_tried(monkeypatch):
     monkeypatch.setattr(serving, "build_engines", lambda *_: {1: None, 4: None})
-    monkeypatch.setattr(serving, "figures", lambda *_: {"throughput": 12.5})
+    monkeypatch.setattr(serving, "batch_times_ms", lambda *_: {"throughput": 12.5})
     monkeypatch.setattr(serving, "search_rates", lambda *_: pytest.fail("a rate was tried"))
     grid = ServingGrid(**GRID)
     found, _ = serving.serving_curve(grid.cases(), grid)

@@ -177,7 +177,7 @@ class Measuring:
 @pytest.fixture
 def measuring(monkeypatch):
     monkeypatch.setattr(system, "describe", lambda: MACHINE)
-    monkeypatch.setattr(verdicts, "can_fork", lambda: False)
+    monkeypatch.setattr(verdicts, "check_fork", lambda: False)
     made = Measuring()
     monkeypatch.setattr(execute, "execute_notebook", made)
     return made

@@ -7,11 +7,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
+import numpy as np
 import pytest
 import torch
 from helpers import pictures
 from helpers.made import GPU, FakeClock, NoOpEngine, TickingClock, record, report
 from PIL import Image
+from torchvision.transforms import v2
 
 from bench_lib.cli import main
 from bench_lib.core import engine as engine_module
@@ -35,7 +37,7 @@ from bench_lib.results.run_folder import Run
 from bench_lib.sweep.execute import NOTEBOOKS, execute_notebook
 from bench_lib.text.language import NBSP
 from bench_lib.workload import images as images_module
-from bench_lib.workload.images import COPIES, batches, copy_times_ms, read_images
+from bench_lib.workload.images import COPIES, batches, copy_times_ms, imagenet_transform, read_images
 from bench_lib.workload.network import load_network
 
 CPU = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
@@ -56,6 +58,18 @@ def test_preprocessing_is_torchvision_s_own_for_imagenet(tmp_path, kind):
     theirs = ResNet18_Weights.IMAGENET1K_V1.transforms()(Image.open(path))
     read = read_images(case(tmp_path, image_size=224), HERE)
     assert torch.allclose(read.pixels[0], theirs, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(500, 375), (375, 500), (40, 33), (224, 224)])
+@pytest.mark.parametrize("side", [32, 224, 299])
+def test_preprocessing_is_resizing_with_antialiasing_cutting_and_normalizing(size, side):
+    mean, sd = torch.tensor([[[0.485]], [[0.456]], [[0.406]]]), torch.tensor([[[0.229]], [[0.224]], [[0.225]]])
+    picture = Image.fromarray(np.random.default_rng(side).integers(0, 256, (*reversed(size), 3), np.uint8))
+    cut = v2.Compose([v2.Resize(round(side * 256 / 224)), v2.CenterCrop(side), v2.PILToTensor()])(picture)
+    found = imagenet_transform(side)(picture)
+    assert (found.dtype, found.shape) == (torch.float32, (3, side, side))
+    assert torch.equal((255 * (found * sd + mean)).round().to(torch.uint8), cut)  # each pixel is the same
+    assert torch.allclose(found, (cut / 255 - mean) / sd, atol=1e-6)
 
 
 @pytest.mark.parametrize(

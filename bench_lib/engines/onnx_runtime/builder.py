@@ -62,7 +62,7 @@ class OnnxRuntimeEngine:
         self._options = onnxruntime.RunOptions()
         if images.is_cuda:  # `run` returns before the GPU is done, as it does in the other engines
             self._options.add_run_config_entry("disable_synchronize_execution_providers", "1")
-        self.ran = ran
+        self.ran = ran | {"device": str(images.device), "dtype": str(images.dtype).removeprefix("torch.")}
 
     def run(self) -> None:
         """Send one batch; on a GPU this returns before it is done."""
@@ -100,52 +100,78 @@ def build(
     `provider` is CUDA by default on a GPU and may be TensorRT or TensorRT-RTX there. `cudnn_conv_algo_search`,
     `prefer_nhwc` and `fuse_conv_bias` are the CUDA provider's own, see ONNX Runtime's documentation of it. `cuda_graph`
     records the launches in the first calls and replays them. `intra_op_threads` are those of the CPU provider, 0 for as
-    many as PyTorch uses. For int8 the model is quantized after training, see `onnx_model.quantized` and, for TensorRT,
-    `onnx_model.quantized_for_tensorrt`. Raise `Unavailable` where a provider or what an option needs is missing, and
-    `RuntimeError` if the session reports another provider than the one asked for.
+    many as PyTorch uses. For int8 the model is quantized after training, see `export_model`. Raise `Unavailable` where
+    a provider or what an option needs is missing, and `RuntimeError` if the session reports another provider.
     """
-    import onnxruntime
-
     kind = providers.choose_provider(provider, precision)
     if cuda_graph and kind == "cpu":
         raise Unavailable("option_needs_gpu", options="cuda_graph")
     cuda = {"cudnn_conv_algo_search": cudnn_conv_algo_search, "prefer_nhwc": str(int(prefer_nhwc)),
             "fuse_conv_bias": str(int(fuse_conv_bias))}  # fmt: skip
     given = providers.provider_settings(kind, precision, cuda_graph, cuda)
+    proto, exported = export_model(model, images, precision, kind, calibration)
+    session, ran = open_counted(proto, kind, given, intra_op_threads or torch.get_num_threads(), precision)
+    engine = OnnxRuntimeEngine(session, images.to(compute_device(), data_type(precision)), exported | ran)
+    if cuda_graph:
+        for _ in range(GRAPH_CALLS):
+            engine.run()
+    return engine
+
+
+def export_model(
+    model: Network, images: torch.Tensor, precision: str, kind: str, calibration: torch.Tensor | None
+) -> tuple[Any, dict[str, Any]]:
+    """The model as ONNX for the images' shape, and how it was made: seconds, ONNX's version, nodes, quantization.
+
+    For int8 it is quantized after training on the `calibration` images: by `quantize_qdq` for the CPU's provider, by
+    `quantize_qdq_for_tensorrt` for TensorRT's.
+    """
     images = images.to(data_type(precision))
     start = time.perf_counter()
     proto = export_onnx(model, images)
-    export_s = time.perf_counter() - start
-    quantization: dict[str, Any] = {}
+    export_s, quantization = time.perf_counter() - start, {}
     if precision == "int8":
         quantize = quantize_qdq if kind == "cpu" else quantize_qdq_for_tensorrt
         proto, quantization = quantize(proto, images, calibration)
-    images = images.to(compute_device())
+    facts = {"export_s": export_s, "opset": onnx_opset(proto), "exported_nodes": len(proto.graph.node)}
+    return proto, facts | quantization
+
+
+def open_counted(
+    proto: Any, kind: str, given: dict[str, str], threads: int, precision: str
+) -> tuple[Any, dict[str, Any]]:
+    """A session of the model on the provider `kind`, and what runs in it, as the session tells.
+
+    For int8, `kernels` says how many convolutions and matrix products compute in which precision. The CPU's session is
+    asked for its optimized graph; what TensorRT compiles cannot be written, so there those of the model are counted.
+    """
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = intra_op_threads or torch.get_num_threads()
+    options.intra_op_num_threads = threads
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    kernels: dict[str, int] = {}
     with tempfile.TemporaryDirectory() as folder:
-        if quantization and kind == "cpu":  # what TensorRT compiles cannot be written to a file
+        if precision == "int8" and kind == "cpu":
             options.optimized_model_filepath = str(Path(folder) / "optimized.onnx")
         session = providers.open_session(proto.SerializeToString(), kind, given, options)
-        kernels = int8_kernels(options.optimized_model_filepath) if options.optimized_model_filepath else {}
-    if quantization and kind != "cpu":
-        kernels = count_int8_products(proto)
+        if precision == "int8":
+            kernels = int8_kernels(options.optimized_model_filepath) if kind == "cpu" else count_int8_products(proto)
+    return session, session_facts(session) | {"threads": threads, "kernels": kernels}
+
+
+def session_facts(session: Any) -> dict[str, Any]:
+    """What the session tells of itself: its provider with that one's options, and where the nodes run."""
+    import onnxruntime
+
     name = session.get_providers()[0]
     told = session.get_provider_options().get(name, {})
-    engine = OnnxRuntimeEngine(session, images, {
-        "device": str(images.device), "dtype": str(images.dtype).removeprefix("torch."), "provider": name,
+    return {
+        "provider": name, "provider_options": told, "nodes_by_provider": nodes_by_provider(session),
         "version": onnxruntime.__version__,
-        "nodes_by_provider": nodes_by_provider(session),
-        "provider_options": told, "export_s": export_s,
-        "opset": onnx_opset(proto), "exported_nodes": len(proto.graph.node),
-        "threads": options.intra_op_num_threads, "kernels": kernels, **quantization,
         "cuda_graph": told.get("enable_cuda_graph", told.get("trt_cuda_graph_enable")),  # None: it does not tell
-    })  # fmt: skip
-    for _ in range(GRAPH_CALLS if cuda_graph else 0):
-        engine.run()
-    return engine
+    }  # fmt: skip
 
 
 def onnx_opset(proto) -> int:

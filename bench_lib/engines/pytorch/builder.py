@@ -1,4 +1,11 @@
-"""PyTorch itself: eager, the baseline that the speedup is counted from; with options, the ways to make it faster."""
+"""PyTorch itself: eager, the baseline that the speedup is counted from; with options, the ways to make it faster.
+
+`channels_last` keeps tensors as NHWC; `cudnn_benchmark` lets cuDNN choose kernels by timing them; `fold_batch_norm`,
+`first_conv` and `fuse_conv_relu` (a GPU's) are in `rewrites.py`; `compile` is a mode of `torch.compile`, with
+`freezing` and other settings of `inductor`, see `compile.py`; `cuda_graph` (a GPU's) records one pass, `graph_parts`
+and `graph_streams` cut it, see `cuda_graph.py`. For int8 the model is quantized after training, see `quantize.py`, and
+always compiled, with freezing.
+"""
 
 import copy
 from collections.abc import Callable
@@ -35,10 +42,14 @@ def check_support(precision: str) -> None:
         check_torchao()
 
 
-def allow_tf32(allowed: bool) -> None:
-    """Switch TF32 for convolutions and matrix products, both: by default PyTorch computes convolutions in TF32."""
-    torch.backends.cudnn.allow_tf32 = allowed
-    torch.backends.cuda.matmul.allow_tf32 = allowed
+def choose_arithmetic(tf32: bool, cudnn_benchmark: bool) -> None:
+    """Switch TF32 for convolutions and matrix products, both, and whether cuDNN chooses kernels by timing them.
+
+    By default PyTorch computes convolutions in TF32.
+    """
+    torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+    torch.backends.cudnn.benchmark = cudnn_benchmark
 
 
 class PyTorchEngine:
@@ -89,51 +100,79 @@ def build(
     graph_parts: Count = 1,
     graph_streams: Count = 1,
 ) -> PyTorchEngine:
-    """Put a copy of the model on the device in the precision asked for, rewritten, compiled and recorded as told.
+    """Put a copy of the model on the device, made faster by the options that the head of this module explains.
 
-    `channels_last` keeps tensors as NHWC; `cudnn_benchmark` lets cuDNN choose kernels by timing them;
-    `fold_batch_norm`, `first_conv` and `fuse_conv_relu` (a GPU's) are in `rewrites.py`; `compile` is a mode of
-    `torch.compile`, with `freezing` and other settings of `inductor`, see `compile.py`; `cuda_graph` (a GPU's) records
-    one pass, `graph_parts` and `graph_streams` cut it, see `cuda_graph.py`. For int8 the model is quantized after
-    training, see `quantize.py`, and always compiled, with freezing. Raise `InputError` for options that contradict each
-    other, and `Unavailable` for those that cannot be had on this machine or with this network.
+    Raise `InputError` for options that contradict each other, and `Unavailable` for those that cannot be had here.
     """
     check_options(compile, freezing, inductor, cuda_graph, graph_parts, graph_streams)
     check_gpu_options({"fuse_conv_relu": fuse_conv_relu, "cuda_graph": cuda_graph,
                        f"compile: {compile}": compile in RECORDS_GRAPHS})  # fmt: skip
-    allow_tf32(precision == "tf32")
-    torch.backends.cudnn.benchmark = cudnn_benchmark
-    own, arranged = model, partial(rewrites.arranged_images, model, how=first_conv)
+    arranged = partial(rewrites.arranged_images, model, how=first_conv)
     batches = map(arranged, calibration_batches(images.shape, calibration))
-    if first_conv:
-        own, images = rewrites.first_convolution(own, images, first_conv)
-    if fuse_conv_relu or fold_batch_norm:
-        own = (rewrites.fuse_conv_relu if fuse_conv_relu else rewrites.fold_batch_norm)(own)
-    layout = torch.channels_last if channels_last else torch.contiguous_format
-    own = copy.deepcopy(model) if own is model else own
+    own, images = rewrite_network(model, images, first_conv, fold_batch_norm, fuse_conv_relu)
     if precision == "int8":
         own, compile, freezing = quantize_pt2e(own, images, batches), compile or "default", True
-    placed = own.to(compute_device(), data_type(precision), memory_format=layout)
-    images = images.to(compute_device(), data_type(precision), memory_format=layout)
-    ran = network_facts(placed, images)
-    network, pieces = placed, cut_batch(images, graph_parts)
+    network, images = place_network(own, images, precision, channels_last, cudnn_benchmark)
+    ran, pieces = network_facts(network, images), cut_batch(images, graph_parts)
     if compile:
-        network = compile_lazily(placed, compile)
-        with cold_caches(freezing, inductor) as seen:
-            run_first_calls(network, pieces, compile)
-        steps = seen.pop("steps", [])
-        ran["compiled"] = {"mode": compile, **seen}
+        network, ran["compiled"], steps = compile_network(network, pieces, compile, freezing, inductor)
     if precision == "int8":
-        ran |= QUANTIZATION | {
-            "kernels": count_kernels(steps), "calibration": f"histogram, {calibration_kind(calibration)} images",
-            "calibration_images": calibration_count(images.shape, calibration),
-        }  # fmt: skip
+        ran |= quantization_facts(steps, images.shape, calibration)
+    call = partial(network, images)
     if cuda_graph:
-        with torch.inference_mode():
-            replay = capture_graph(network, pieces, graph_streams)
-        ran["cuda_graph"] = {"parts": len(pieces), "streams": graph_streams}
-        return PyTorchEngine(replay, images, ran, arranged)
-    return PyTorchEngine(partial(network, images), images, ran, arranged)
+        call, ran["cuda_graph"] = record_graph(network, pieces, graph_streams)
+    return PyTorchEngine(call, images, ran, arranged)
+
+
+def record_graph(
+    network: nn.Module, pieces: tuple[torch.Tensor, ...], streams: int
+) -> tuple[Callable[[], torch.Tensor], dict[str, int]]:
+    """What replays a CUDA graph of one pass over the pieces, and how it was cut."""
+    with torch.inference_mode():
+        return capture_graph(network, pieces, streams), {"parts": len(pieces), "streams": streams}
+
+
+def rewrite_network(
+    model: nn.Module, images: torch.Tensor, first_conv: str | None, fold_batch_norm: bool, fuse_conv_relu: bool
+) -> tuple[nn.Module, torch.Tensor]:
+    """A copy of the model, rewritten as told (see `rewrites.py`), and the images as its first layer takes them."""
+    own = model
+    if first_conv:
+        own, images = rewrites.first_convolution(own, images, first_conv)
+    if fuse_conv_relu:
+        own = rewrites.fuse_conv_relu(own)  # which folds BatchNorm too
+    elif fold_batch_norm:
+        own = rewrites.fold_batch_norm(own)
+    return copy.deepcopy(model) if own is model else own, images
+
+
+def place_network(
+    network: nn.Module, images: torch.Tensor, precision: str, channels_last: bool, cudnn_benchmark: bool
+) -> tuple[nn.Module, torch.Tensor]:
+    """The network and the images on the device, in the precision's data type and the layout; its arithmetic chosen."""
+    choose_arithmetic(precision == "tf32", cudnn_benchmark)
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    device, dtype = compute_device(), data_type(precision)
+    return network.to(device, dtype, memory_format=layout), images.to(device, dtype, memory_format=layout)
+
+
+def compile_network(
+    network: nn.Module, pieces: tuple[torch.Tensor, ...], mode: Mode, freezing: bool, inductor: str
+) -> tuple[nn.Module, dict[str, Any], list[str]]:
+    """The network compiled for the pieces' shapes, what `cold_caches` saw of it, and the names of its functions."""
+    compiled = compile_lazily(network, mode)
+    with cold_caches(freezing, inductor) as seen:
+        run_first_calls(compiled, pieces, mode)
+    steps = seen.pop("steps", [])
+    return compiled, {"mode": mode, **seen}, steps
+
+
+def quantization_facts(steps: list[str], shape: torch.Size, calibration: torch.Tensor | None) -> dict[str, Any]:
+    """How the network was quantized to int8: its kernels by precision, and what it was calibrated on."""
+    return QUANTIZATION | {
+        "kernels": count_kernels(steps), "calibration": f"histogram, {calibration_kind(calibration)} images",
+        "calibration_images": calibration_count(shape, calibration),
+    }  # fmt: skip
 
 
 def check_options(

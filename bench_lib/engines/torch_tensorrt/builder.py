@@ -1,5 +1,6 @@
 """Torch-TensorRT, both flavours: stock `torch-tensorrt`, and `torch-tensorrt-rtx` built on TensorRT-RTX."""
 
+import contextlib
 import copy
 import inspect
 import logging
@@ -84,10 +85,15 @@ def supports_this_gpu(name: str) -> bool:
 
 
 class TorchTensorRTEngine:
-    """A compiled module and its input on the GPU."""
+    """A compiled module and its input on the GPU.
 
-    def __init__(self, module: nn.Module, images: torch.Tensor, ran: dict) -> None:
-        self._module, self._images, self.ran = module, images, ran
+    `graphs` holds what the module needs open to replay CUDA graphs; it lives as long as the engine, and is not closed.
+    """
+
+    def __init__(
+        self, module: nn.Module, images: torch.Tensor, ran: dict, graphs: contextlib.ExitStack | None = None
+    ) -> None:
+        self._module, self._images, self.ran, self._graphs = module, images, ran, graphs
         self._output = torch.empty(0)
 
     @torch.inference_mode()
@@ -168,7 +174,7 @@ def build(
     `optimization_level` is TensorRT's, from 0 to 5: how long it looks for the fastest kernels. For int8 the model is
     quantized after training, see `quantize.py`; `unquantized` is the type of what that leaves as it is.
     """
-    torch_tensorrt = runtime()
+    torch_tensorrt, graphs = runtime(), contextlib.ExitStack()
     images = images.to(compute_device(), data_type(precision))
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as cache, torch.no_grad():
         warnings.simplefilter("ignore")
@@ -179,7 +185,7 @@ def build(
         module = compile_program(torch_tensorrt, program, images, precision, options)
         left = left_in_pytorch(module)
         if cuda_graphs:
-            module = torch_tensorrt.runtime.enable_cudagraphs(module).__enter__()
+            module = graphs.enter_context(torch_tensorrt.runtime.enable_cudagraphs(module))
     name, version = flavour()
     options["timing_cache_path"] = "fresh"
     return TorchTensorRTEngine(module, images, {
@@ -187,7 +193,7 @@ def build(
         "flavour_version": version, "tensorrt_version": tensorrt_version(),
         "documented_support": supports_this_gpu(name), "left_in_pytorch": left,
         "cuda_graphs": cuda_graphs, "compile_options": options, **quantization,
-    })  # fmt: skip
+    }, graphs)  # fmt: skip
 
 
 def export_program(
