@@ -1,6 +1,6 @@
 """What a report is made of: a run's table of cases, what else was measured into its folder, and where figures go."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from bench_lib.analysis.case_table import CaseTable
@@ -24,7 +24,8 @@ class Report(CaseTable):
     @classmethod
     def of(cls, table: CaseTable, folder: str | Path | None = None, suffix: str = "") -> "Report":
         """A report of a table that was already read or made."""
-        return cls(**vars(table), folder=None if folder is None else Path(folder), suffix=suffix)
+        known = {field.name: getattr(table, field.name) for field in fields(CaseTable)}
+        return cls(**known, folder=None if folder is None else Path(folder), suffix=suffix)
 
     @classmethod
     def read(cls, folder: str | Path, suffix: str = "") -> "Report":
