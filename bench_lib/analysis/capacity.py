@@ -58,7 +58,7 @@ class Device:
 
 @dataclass(frozen=True)
 class Option:
-    """So many devices that serve the rate: the load of each, and the 99th percentile of an answer.
+    """A number of like devices that serve the rate: the requests a second of each, and the 99th percentile of an answer.
 
     `kept_ips` is the rate at which one was measured to keep the limit; NaN where the rule computed the percentile.
     """
@@ -191,7 +191,7 @@ def known_devices(report: CaseTable, image_size: int | None) -> list[Device]:
 
 
 def comma_list(values: Sequence[int]) -> str:
-    """Numbers with commas."""
+    """Numbers in a sentence, with commas between them."""
     return ", ".join(map(str, values))
 
 
@@ -209,10 +209,10 @@ def device_of(row: pd.Series, records: Sequence[Record]) -> Device:
 
 
 def served_devices(found: Serving, known: Sequence[Device]) -> list[tuple[Served, Device]]:
-    """The curves of `bench serve` that are of an engine, precision and image size among the devices, with its device.
+    """What `bench serve` measured, each case with the known device of its engine, precision and image size.
 
-    That is the engine at the largest batch measured that a queue's mean batch fills, for its power; its throughput
-    and memory are the queue's own.
+    Cases without such a device are left out. The device's power is that at the largest batch that the queue's mean
+    batch filled; its throughput and memory are those that `bench serve` measured.
     """
     pairs = []
     for served in found.cases:
@@ -233,7 +233,7 @@ def device_is_of(device: Device, case: Case) -> bool:
 
 
 def why_impossible(known, measured, rate_ips: float, p99_ms: float) -> str:
-    """Why no number of devices keeps the limit: the shortest answer that any gives."""
+    """A sentence on why no number of devices keeps the limit: the shortest answer that any device gives."""
     answers = [(min(p.loadgen.p99_ms for p in served.points), device, "measured under load")
                for served, device in measured]  # fmt: skip
     for device in known:

@@ -89,7 +89,7 @@ def least_ms(work: Work, known: Peaks, precision: str) -> float:
 def impossible_speed(
     work: Work, timing: Timing, precision: str, gpu: Mapping[str, Any] | None, batch_size: int
 ) -> tuple[str, str]:
-    """Say in Russian and in English that a figure is above what the GPU can do; both are empty if none is."""
+    """A sentence, in Russian and in English, that a figure is above what the GPU can do; both empty where none is."""
     known = gpu_peaks(gpu)
     if known is None:
         return "", ""
