@@ -58,7 +58,7 @@ class Device:
 
 @dataclass(frozen=True)
 class Option:
-    """A number of like devices that serve the rate: the requests a second of each, and the 99th percentile of an answer.
+    """A number of like devices that serve the rate: each one's share of the rate, and the 99th percentile of an answer.
 
     `kept_ips` is the rate at which one was measured to keep the limit; NaN where the rule computed the percentile.
     """

@@ -6,7 +6,7 @@ from typing import Any
 from bench_lib.analysis import anomalies, roofline
 from bench_lib.core import intervals
 from bench_lib.core.case import AUTO, engine_label
-from bench_lib.core.record import Memory, RealData, Record
+from bench_lib.core.record import Memory, RealData, Record, Timing
 from bench_lib.text.language import mark, told, tr
 
 MIB = 2**20
@@ -84,9 +84,7 @@ def measured_figures(records: Sequence[Record], extra_sd: float) -> dict[str, An
         "trouble": list(dict.fromkeys(kind for samples in latencies for kind in anomalies.find_anomalies(samples))),
     }  # fmt: skip
     if all(timing.enqueue_ms and timing.device_ms for timing in timings):
-        found["enqueue_ms"] = intervals.median([intervals.median(timing.enqueue_ms) for timing in timings])
-        found["device_ms"] = intervals.median([intervals.median(timing.device_ms) for timing in timings])
-        found["launch_bound"] = found["enqueue_ms"] >= LAUNCH_BOUND * latency.value
+        found |= launch_figures(timings, latency.value)
     if all(record.energy for record in records):
         found["joules"] = intervals.median([record.energy.joules / record.energy.images for record in records])
     if all(record.import_s for record in records):
@@ -96,6 +94,15 @@ def measured_figures(records: Sequence[Record], extra_sd: float) -> dict[str, An
     if top:
         found |= {"roofline": top.ms * fps.value / (1e3 * case.batch_size), "bound": top.bound}
     return found
+
+
+def launch_figures(timings: Sequence[Timing], latency_ms: float) -> dict[str, Any]:
+    """The times (ms) to send a call and to compute it, medians over the processes, and whether sending sets the pace."""
+    enqueue_ms = intervals.median([intervals.median(timing.enqueue_ms) for timing in timings])
+    device_ms = intervals.median([intervals.median(timing.device_ms) for timing in timings])
+    return {
+        "enqueue_ms": enqueue_ms, "device_ms": device_ms, "launch_bound": enqueue_ms >= LAUNCH_BOUND * latency_ms,
+    }  # fmt: skip
 
 
 def preparation_figures(data: Sequence[RealData]) -> dict[str, float]:
