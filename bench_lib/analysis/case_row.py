@@ -97,7 +97,7 @@ def measured_figures(records: Sequence[Record], extra_sd: float) -> dict[str, An
 
 
 def launch_figures(timings: Sequence[Timing], latency_ms: float) -> dict[str, Any]:
-    """The times (ms) to send a call and to compute it, medians over the processes, and whether sending sets the pace."""
+    """The times (ms) to send and to compute a call, medians over the processes, and whether sending sets the pace."""
     enqueue_ms = intervals.median([intervals.median(timing.enqueue_ms) for timing in timings])
     device_ms = intervals.median([intervals.median(timing.device_ms) for timing in timings])
     return {
