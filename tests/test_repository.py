@@ -11,7 +11,7 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
-from bench_lib.analysis.case_table import CaseTable
+from bench_lib.report.report import Report
 from bench_lib.report.sections.results import results_table
 
 ROOT = Path(__file__).parents[1]
@@ -110,7 +110,7 @@ def rows_of(html):
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_published_run_is_whole_and_its_report_shows_its_records(name):
     folder = ROOT / "outputs" / name
-    report = CaseTable.read(folder)
+    report = Report.read(folder)
     assert len(report.records) == len(report.grid.cases())
     assert (folder / "report.pdf").read_bytes().startswith(b"%PDF")
     published = rows_of((folder / "report.html").read_text(encoding="utf-8"))

@@ -24,7 +24,7 @@ import pandas as pd
 
 from bench_lib.analysis.case_row import MIB
 from bench_lib.analysis.case_table import CaseTable, records_by_case
-from bench_lib.core.case import Case, engine_and_precision
+from bench_lib.core.case import Case
 from bench_lib.core.errors import InputError
 from bench_lib.core.intervals import median
 from bench_lib.core.record import Record
@@ -41,7 +41,7 @@ class Device:
     """One device at one engine, precision, image size and batch, as measured.
 
     `busy_w` is the device's power in calls back to back, `idle_w` that before anything ran, `samples` how many
-    latencies the 99th percentile is of; what is not known is NaN.
+    latencies the 99th percentile is of; what is not known is NaN. `asked` are the engine, variant and precision.
     """
 
     name: str
@@ -53,11 +53,12 @@ class Device:
     busy_w: float = math.nan
     idle_w: float = math.nan
     samples: int = 0
+    asked: tuple[str, str, str] = ("", "", "")
 
 
 @dataclass(frozen=True)
 class Option:
-    """So many devices that serve the rate: the load of each, and the 99th percentile of an answer.
+    """A number of like devices that serve the rate: each one's share of the rate, and the 99th percentile of an answer.
 
     `kept_ips` is the rate at which one was measured to keep the limit; NaN where the rule computed the percentile.
     """
@@ -190,12 +191,12 @@ def known_devices(report: CaseTable, image_size: int | None) -> list[Device]:
 
 
 def comma_list(values: Sequence[int]) -> str:
-    """Numbers with commas."""
+    """Numbers in a sentence, with commas between them."""
     return ", ".join(map(str, values))
 
 
 def device_of(row: pd.Series, records: Sequence[Record]) -> Device:
-    """A device from a row of `Summary.cases` and the measured records that it is of."""
+    """A device from a row of `CaseTable.cases` and the measured records that it is of."""
     idle = [r.gpu_idle["power_w"] for r in records if r.gpu_idle and r.gpu_idle.get("power_w") is not None]
     busy = [r.energy.joules / r.energy.seconds for r in records if r.energy]
     samples = sum(len(record.timing.latency_ms) for record in records)
@@ -203,14 +204,15 @@ def device_of(row: pd.Series, records: Sequence[Record]) -> Device:
         name=row["name"], image_size=int(row.image_size), batch=int(row.batch_size), fps=float(row.fps),
         p99_ms=float(row.p99_ms), memory_mib=float(row.memory_mib), samples=samples,
         busy_w=median(busy) if busy else math.nan, idle_w=min(idle, default=math.nan),
+        asked=(row.engine, row.variant, row.precision),
     )  # fmt: skip
 
 
 def served_devices(found: Serving, known: Sequence[Device]) -> list[tuple[Served, Device]]:
-    """The curves of `bench serve` that are of an engine, precision and image size among the devices, with its device.
+    """What `bench serve` measured, each case with the known device of its engine, precision and image size.
 
-    That is the engine at the largest batch measured that a queue's mean batch fills, for its power; its throughput
-    and memory are the queue's own.
+    Cases without such a device are left out. The device's power is that at the largest batch that the queue's mean
+    batch filled; its throughput and memory are those that `bench serve` measured.
     """
     pairs = []
     for served in found.cases:
@@ -226,13 +228,12 @@ def served_devices(found: Serving, known: Sequence[Device]) -> list[tuple[Served
 
 
 def device_is_of(device: Device, case: Case) -> bool:
-    """Whether a device is of the case's engine and precision; its name may end with the one it got in brackets."""
-    name = engine_and_precision(case)
-    return device.name == name or device.name.startswith(f"{name} (")
+    """Whether a device is of the case's engine, variant and precision asked for, whatever it really computed in."""
+    return device.asked == (case.engine, case.variant, case.precision)
 
 
 def why_impossible(known, measured, rate_ips: float, p99_ms: float) -> str:
-    """Why no number of devices keeps the limit: the shortest answer that any gives."""
+    """A sentence on why no number of devices keeps the limit: the shortest answer that any device gives."""
     answers = [(min(p.loadgen.p99_ms for p in served.points), device, "measured under load")
                for served, device in measured]  # fmt: skip
     for device in known:

@@ -1,4 +1,4 @@
-"""One case's processes → its figures: medians, their intervals, what is in the time, and what is wrong with it."""
+"""The records of one case's processes → one row of the table: medians, their intervals, and flags on the samples."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from bench_lib.analysis import anomalies, roofline
 from bench_lib.core import intervals
 from bench_lib.core.case import AUTO, engine_label
 from bench_lib.core.reason import say
-from bench_lib.core.record import Memory, RealData, Record
+from bench_lib.core.record import Memory, RealData, Record, Timing
 from bench_lib.text.language import mark, tr
 
 MIB = 2**20
@@ -32,18 +32,11 @@ def case_row(records: Sequence[Record], process_sd: float) -> dict[str, Any]:
     shown = (measured or records)[0]
     case = shown.case
     actual = shown.accuracy.actual_precision if shown.accuracy else case.precision
-    precision = (
-        case.precision
-        if actual == case.precision
-        else tr("{precision} (actual: {actual})", precision=case.precision, actual=actual.upper())
-    )
-    if case.precision == AUTO and shown.accuracy:
-        precision = f"{AUTO}: {actual}"
-    label = engine_label(case.engine, case.variant)
+    label, in_words = engine_label(case.engine, case.variant), precision_words(case.precision, actual)
     base = {
         "case": case.first.id,
         "engine": case.engine, "variant": case.variant, "label": label, "precision": case.precision,
-        "precision_label": precision, "name": f"{label} {precision}",
+        "actual_precision": actual, "precision_label": in_words, "name": f"{label} {in_words}",
         "image_size": case.image_size, "batch_size": case.batch_size,
         "status": shown.status, "reason": record_reason(shown), "processes": len(measured),
         "extra_sd": process_sd if len(measured) == 1 else 0.0,
@@ -61,8 +54,20 @@ def record_reason(record: Record) -> str:
     return f"{reason} ({'; '.join(f'{trial.precision}: {say(trial.reason)}' for trial in record.trials)})"
 
 
+def precision_words(asked: str, actual: str) -> str:
+    """The precision that was asked for, and the one that was computed in where that is another."""
+    if actual == asked:
+        return asked
+    if asked == AUTO:
+        return f"{AUTO}: {actual}"
+    return tr("{precision} (actual: {actual})", precision=asked, actual=actual.upper())
+
+
 def measured_figures(records: Sequence[Record], extra_sd: float) -> dict[str, Any]:
-    """The figures of a measured case: over its processes, medians of what each measured."""
+    """The figures of a case from the records of the processes that measured it: medians over the processes.
+
+    `extra_sd` is the relative sd from process to process that the intervals allow for.
+    """
     case, timings = records[0].case, [record.timing for record in records]
     latencies = [timing.latency_ms for timing in timings]
     rates = [intervals.window_ips(timing.throughput, case.batch_size) for timing in timings]
@@ -88,9 +93,7 @@ def measured_figures(records: Sequence[Record], extra_sd: float) -> dict[str, An
         "trouble": list(dict.fromkeys(kind for samples in latencies for kind in anomalies.find_anomalies(samples))),
     }  # fmt: skip
     if all(timing.enqueue_ms and timing.device_ms for timing in timings):
-        found["enqueue_ms"] = intervals.median([intervals.median(timing.enqueue_ms) for timing in timings])
-        found["device_ms"] = intervals.median([intervals.median(timing.device_ms) for timing in timings])
-        found["launch_bound"] = found["enqueue_ms"] >= LAUNCH_BOUND * latency.value
+        found |= launch_figures(timings, latency.value)
     if all(record.energy for record in records):
         found["joules"] = intervals.median([record.energy.joules / record.energy.images for record in records])
     if all(record.import_s for record in records):
@@ -102,16 +105,31 @@ def measured_figures(records: Sequence[Record], extra_sd: float) -> dict[str, An
     return found
 
 
-def preparation_figures(data: Sequence[RealData]) -> dict[str, float]:
-    """What decoding and preprocessing take an image, and copying to the GPU a batch: medians over the processes."""
-    figures = ("decode_ms", "preprocess_ms") + ("copy_ms",) * all(one.copy_ms for one in data)
+def launch_figures(timings: Sequence[Timing], latency_ms: float) -> dict[str, Any]:
+    """The times (ms) to send and to compute a call, medians over the processes, and whether sending sets the pace."""
+    enqueue_ms = intervals.median([intervals.median(timing.enqueue_ms) for timing in timings])
+    device_ms = intervals.median([intervals.median(timing.device_ms) for timing in timings])
     return {
-        name: intervals.median([intervals.median(getattr(one, name)) for one in data]) for name in figures
+        "enqueue_ms": enqueue_ms, "device_ms": device_ms, "launch_bound": enqueue_ms >= LAUNCH_BOUND * latency_ms,
     }  # fmt: skip
 
 
+def preparation_figures(data: Sequence[RealData]) -> dict[str, float]:
+    """The time (ms) to decode an image, to preprocess it, and to copy a batch to the GPU: medians over the processes.
+
+    Without a GPU nothing is copied, and `copy_ms` is left out.
+    """
+    figures = ["decode_ms", "preprocess_ms"]
+    if all(one.copy_ms for one in data):
+        figures.append("copy_ms")
+    return {name: intervals.median([intervals.median(getattr(one, name)) for one in data]) for name in figures}
+
+
 def replicates(processes: Sequence[Sequence[float]]) -> list[float]:
-    """What a figure's uncertainty is taken from: medians of processes, or of groups of the samples of a single one."""
+    """The values that a figure's interval is computed from: the median of each process's samples.
+
+    Of a single process, the medians of groups of its samples.
+    """
     if len(processes) == 1:
         return intervals.groups(processes[0])
     return [intervals.median(samples) for samples in processes]
@@ -120,7 +138,10 @@ def replicates(processes: Sequence[Sequence[float]]) -> list[float]:
 def figure_interval(
     processes: Sequence[Sequence[float]], values: Sequence[float], extra_sd: float
 ) -> intervals.Interval:
-    """The figure and its 95 % interval: of one process its median, of several the geometric mean of their medians."""
+    """A figure with its 95 % interval: of one process its median, of several the geometric mean of their medians.
+
+    `processes` are the samples of each process, `values` what `replicates` makes of them.
+    """
     interval = intervals.interval(values, extra_sd=extra_sd)
     value = intervals.median(processes[0]) if len(processes) == 1 else interval.value
     scale = value / interval.value
@@ -137,7 +158,7 @@ THROTTLING = {
 
 
 def disturbances(record: Record) -> list[str]:
-    """What disturbed the GPU while the case was measured: throttling, or other processes there before it began."""
+    """What disturbed the GPU, in words: throttling during the measurement, or other processes there before it."""
     names = (record.gpu_busy or {}).get("throttling") or []
     found = [tr(THROTTLING.get(name, mark("another cause"))) for name in names]
     others = (record.gpu_idle or {}).get("processes")
@@ -145,9 +166,10 @@ def disturbances(record: Record) -> list[str]:
 
 
 def own_memory_bytes(memory: Memory) -> int:
-    """What the case added at its peak: on a GPU to the device's memory, otherwise to its process's before the build.
+    """The memory (bytes) that the case took at its peak, beyond what was in use before it.
 
-    What Python and its libraries take before that is the same for all, and not the same in a forked process.
+    With a GPU that is the GPU's memory since before any work; without one, the process's since before the build: what
+    Python and its libraries take is no property of the case, and differs in a forked process.
     """
     if memory.device_peak_bytes is not None:
         return memory.device_peak_bytes - memory.device_idle_bytes

@@ -1,9 +1,11 @@
-"""Records → a tidy table: one row a case, the seed report's figures, and a few more."""
+"""A run's records → a table with one row a case, the speedups over PyTorch fp32, and who is fastest."""
 
-from collections.abc import Mapping
+import functools
+import operator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
@@ -22,6 +24,7 @@ from bench_lib.text.language import mark, tr
 STATUS = {"ok": mark("measured"), "skipped": mark("skipped"), "failed": mark("failed")}
 VERDICTS = {"faster": mark("FASTER"), "slower": mark("SLOWER"), "same": mark("SAME"), "undecided": mark("UNDECIDED")}
 BASELINE_NAME = f"{LABELS['pytorch']} fp32"
+APPROACH = ["engine", "variant", "precision", "actual_precision"]  # the columns that tell approaches apart
 MOST_NAMES = 12  # more cannot be told apart in a figure or a list
 
 
@@ -30,12 +33,13 @@ class CaseTable:
     """One run, read: its grid, machine, records, and `cases`, a table with one row a case, over all its repeats.
 
     `bench_lib.analysis.columns` tells what each column of `cases` holds; `lost` holds records here. Unknown figures are
-    NaN. A ceiling is a rate, and a latency holds waiting as well, so `roofline` is of throughput.
+    NaN. `roofline` compares throughput, not latency, with the ceiling: a ceiling is a rate, and a latency contains
+    waiting as well.
 
-    `check` is what `bench selfcheck` found there, if it ran. The relative sd from process to process that `extra_sd` is
-    taken from is the one that it measured, in cases like the one it measured it in, else `ASSUMED_SD`: `checked` says
-    whether those are all, only those that the host paces or that the device does
-    (see `bench_lib.results.verdicts.host_paced`), or none.
+    `check` is what `bench selfcheck` found in the run's folder, None if it did not run. It measured how much processes
+    differ in one case; `checked` says for which cases of this run that value is used as `extra_sd`: all, only those
+    whose pace the host sets, only those whose pace the device sets (see `bench_lib.results.verdicts.host_paced`), or
+    none. The other cases take `ASSUMED_SD`.
     """
 
     grid: Grid
@@ -54,14 +58,14 @@ class CaseTable:
 
     @property
     def measured(self) -> pd.DataFrame:
-        """The cases with figures."""
+        """The rows of the cases that were measured."""
         return self.cases[self.cases.status == "ok"]
 
 
 def tabulate(grid: Grid, records: list[Record], check: verdicts.SelfCheck | None = None) -> CaseTable:
-    """Tables of the records, judged by `roofline.judged`; all are from one machine.
+    """The table of a run's records, at least one, each judged by `roofline.judged`.
 
-    Raise `InputError` if they do not tell which.
+    Raise `InputError` if they do not say which machine they are from.
     """
     if not records[0].machine:
         raise InputError("the records do not tell what machine they are from; measure again with `bench sweep`")
@@ -81,19 +85,61 @@ def tabulate(grid: Grid, records: list[Record], check: verdicts.SelfCheck | None
 
 
 def checked_paces(check: verdicts.SelfCheck | None, paces: Mapping[str, bool]) -> str:
-    """Of which cases the check tells, where `paces` are whether the host paces each; one as `Summary.checked` has."""
+    """For which cases the check's spread between processes can be used: a value of `CaseTable.checked`.
+
+    `paces` tells of each case, by id, whether the host sets its pace.
+    """
     if check is None:
         return "none"
     pace = check.host_paced
     if pace is None:
         pace = paces.get(check.case.id, None if check.machine["gpu"] else False)
-    if pace not in paces.values():  # unknown too: a file from before the check told it, of a case that is not here
+    if pace not in paces.values():  # also where it is unknown: an old file does not tell it, and the case is not here
         return "none"
     return "all" if set(paces.values()) == {pace} else "host" if pace else "device"
 
 
+class Approach(NamedTuple):
+    """One way to run inference: what a line of the plots is of. `name` is what the report calls it."""
+
+    engine: str
+    variant: str
+    precision: str
+    actual_precision: str
+    name: str
+
+
+def approach_of(row: Mapping[str, Any] | pd.Series) -> Approach:
+    """The approach of a row of `cases`."""
+    return Approach(*(row[column] for column in (*APPROACH, "name")))
+
+
+def by_approach(cases: pd.DataFrame) -> Iterator[tuple[Approach, pd.DataFrame]]:
+    """Each approach with its rows, in the order in which they first appear."""
+    for _, rows in cases.groupby(APPROACH, sort=False):
+        yield approach_of(rows.iloc[0]), rows
+
+
+def is_of(rows: Mapping[str, Any] | pd.Series | pd.DataFrame, approach: Approach) -> Any:
+    """Whether a row of `cases` is of the approach; for a table, a truth value for each of its rows."""
+    return functools.reduce(operator.and_, (rows[column] == getattr(approach, column) for column in APPROACH))
+
+
+BASELINE = Approach("pytorch", "", "fp32", "fp32", BASELINE_NAME)
+
+
+def is_baseline(rows: Mapping[str, Any] | pd.Series | pd.DataFrame) -> Any:
+    """As `is_of`, of PyTorch fp32 with its default options: speedups are relative to it."""
+    return is_of(rows, BASELINE)
+
+
+def computed_in(cases: pd.DataFrame, precision: str) -> pd.DataFrame:
+    """The cases that were asked to compute in this precision, and did."""
+    return cases[(cases.precision == precision) & (cases.actual_precision == precision)]
+
+
 def records_by_case(records: list[Record]) -> dict[str, list[Record]]:
-    """The records of each case, over its repeats, by the id that `cases` has for it."""
+    """The records of each case, all its repeats, by the id that the column `case` holds."""
     found: dict[str, list[Record]] = {}
     for record in records:
         found.setdefault(record.case.first.id, []).append(record)
@@ -101,13 +147,13 @@ def records_by_case(records: list[Record]) -> dict[str, list[Record]]:
 
 
 def place_in_block(rows: list[dict[str, Any]]) -> None:
-    """Add to the rows of one image size and batch size: their speedups over PyTorch fp32, verdicts, and who leads."""
+    """Add `speedup` with its interval, `verdict` and `leads` to the rows of one image size and batch size."""
     measured = [row for row in rows if row["status"] == "ok"]
-    baseline = next((row for row in measured if row["name"] == BASELINE_NAME), None)
+    baseline = next((row for row in measured if is_baseline(row)), None)
     best = min(measured, key=lambda row: row["latency_ms"], default=None)
     for row in rows:
         is_measured = row["status"] == "ok"
-        as_asked = is_measured and row["precision"] in (row["precision_label"], AUTO)
+        as_asked = is_measured and row["precision"] in (row["actual_precision"], AUTO)
         row["leads"] = is_measured and (row is best or compare_rows(row, best) != "slower")
         row |= dict.fromkeys(("speedup", "speedup_low", "speedup_high"), float("nan")) | {"verdict": ""}
         if baseline and as_asked:
@@ -115,7 +161,7 @@ def place_in_block(rows: list[dict[str, Any]]) -> None:
 
 
 def speedup_figures(row: dict[str, Any], baseline: dict[str, Any]) -> dict[str, Any]:
-    """The speedup over the baseline, the ends of its interval, and the verdict."""
+    """The columns on the speedup of a row over the baseline's; for the baseline itself, the speedup alone."""
     value = baseline["latency_ms"] / row["latency_ms"]
     if row is baseline:
         return {"speedup": value}
@@ -128,23 +174,24 @@ def speedup_figures(row: dict[str, Any], baseline: dict[str, Any]) -> dict[str, 
 
 
 def compare_rows(row, other, figure: str = "latency") -> intervals.Verdict:
-    """Whether a row of `cases` is faster than another by `latency` or by `fps`."""
+    """The verdict on the first row of `cases` against the second, by `latency` or by `fps`: whether it is faster."""
     ours, theirs = row[f"{figure}_values"], other[f"{figure}_values"]
     pair, sd = (ours, theirs) if figure == "latency" else (theirs, ours), max(row["extra_sd"], other["extra_sd"])
     return intervals.verdict(*intervals.within_rounds(*pair, sd), extra_sd=sd)
 
 
 def main_names(cases: pd.DataFrame) -> pd.DataFrame:
-    """The cases that a reader can keep apart: all, if they have at most `MOST_NAMES` names.
+    """The cases that a figure or a list has room for: all, where there are at most `MOST_NAMES` approaches.
 
     Of more, those without a variant, and of each engine and precision the variant that is most often its fastest.
     """
     if cases["name"].nunique() <= MOST_NAMES:
         return cases
-    tuned = cases[cases.variant != ""]
-    fastest = tuned.loc[tuned.groupby(["engine", "precision_label", "image_size", "batch_size"]).fps.idxmax()]
-    most_often = fastest.groupby(["engine", "precision_label"])["name"].agg(lambda names: names.value_counts().index[0])
-    return cases[(cases.variant == "") | cases["name"].isin(most_often)]
+    tuned, kind = cases[cases.variant != ""], ["engine", "precision", "actual_precision"]
+    fastest = tuned.loc[tuned.groupby([*kind, "image_size", "batch_size"]).fps.idxmax()]
+    most_often = fastest.groupby(kind).variant.agg(lambda variants: variants.value_counts().index[0])
+    of_kind = pd.MultiIndex.from_frame(cases[[*kind, "variant"]])
+    return cases[(cases.variant == "") | of_kind.isin([(*key, variant) for key, variant in most_often.items()])]
 
 
 def status_counts(report: CaseTable) -> str:

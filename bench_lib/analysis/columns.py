@@ -1,4 +1,4 @@
-"""The data dictionary: what each column of `Summary.cases` holds, and in what unit. The one place that tells it."""
+"""The data dictionary: what each column of `CaseTable.cases` holds, and in what unit. The one place that tells it."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -31,7 +31,9 @@ COLUMNS = {
     "variant": Column("text", "", "the name of the engine's options in the grid; empty for its defaults"),
     "label": Column("text", "", "engine and variant as the report calls them"),
     "precision": Column("text", "", "the precision that was asked for"),
-    "precision_label": Column("text", "", "the same, with the one that was computed in where it is another, in "
+    "actual_precision": Column("text", "", "the precision that was computed in; the one asked for where that is not "
+                               "known"),
+    "precision_label": Column("text", "", "precision, with the one that was computed in where it is another, in "
                               "the report's language"),
     "name": Column("text", "", "label and precision_label"),
     "image_size": Column("count", "pixels", "side of the square images"),

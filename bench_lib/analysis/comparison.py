@@ -1,4 +1,4 @@
-"""Two runs → what differs: the same cases beside each other, with verdicts."""
+"""Two runs compared: the cases that both have beside each other, with verdicts, and how the machines differ."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,7 @@ def run_names(folders: tuple[Path, Path]) -> tuple[str, str]:
 def row_difference(both: dict) -> dict:
     """The ratio of the second's latency to the first's, its interval, and the verdict on the second."""
     a, b = ({key.removesuffix(end): both[key] for key in both if key.endswith(end)} for end in ("_a", "_b"))
-    if (a["status"], b["status"]) != ("ok", "ok") or a["precision_label"] != b["precision_label"]:
+    if (a["status"], b["status"]) != ("ok", "ok") or a["actual_precision"] != b["actual_precision"]:
         return dict.fromkeys(("ratio", "ratio_low", "ratio_high"), float("nan")) | {"verdict": ""}
     value, sd = b["latency_ms"] / a["latency_ms"], max(a["extra_sd"], b["extra_sd"])
     interval = intervals.ratio(b["latency_values"], a["latency_values"], extra_sd=sd)
@@ -73,7 +73,7 @@ def verdict_counts(found: Comparison) -> dict[str, int]:
 
 
 def differing(found: Comparison) -> dict[str, tuple[str, str]]:
-    """What of the two machines and their versions differs: its name, and how it reads in either."""
+    """What differs between the two machines and their versions: its name, and its value in run `a` and in run `b`."""
     flat = [flattened(run.machine) for run in (found.a, found.b)]
     return {
         name: (flat[0].get(name, "—"), flat[1].get(name, "—"))
@@ -82,7 +82,7 @@ def differing(found: Comparison) -> dict[str, tuple[str, str]]:
 
 
 def flattened(machine: dict) -> dict[str, str]:
-    """The machine's facts by name, those of its GPU and of packages among them."""
+    """All that is known of a machine, as one dictionary of texts: itself, its GPU, versions of packages."""
     gpu = {f"gpu {key}": str(value) for key, value in (machine.get("gpu") or {}).items()}
     plain = {key: str(value) for key, value in machine.items() if key not in ("gpu", "versions")}
     return plain | gpu | machine.get("versions", {})

@@ -1,13 +1,24 @@
-"""The tidy table → findings: who leads, how figures follow an axis, where they saturate."""
+"""What follows from the table of cases: who is fastest, how throughput changes with a size, where it stops growing."""
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from bench_lib.analysis.case_table import BASELINE_NAME, CaseTable, compare_rows, records_by_case
+from bench_lib.analysis.case_table import (
+    APPROACH,
+    Approach,
+    CaseTable,
+    approach_of,
+    compare_rows,
+    computed_in,
+    is_baseline,
+    is_of,
+    records_by_case,
+)
 from bench_lib.core import intervals
 from bench_lib.core.record import Record
 
@@ -17,43 +28,44 @@ SATURATED_WITHIN = 0.05  # of the best FPS
 
 @dataclass(frozen=True)
 class Block:
-    """Cases of one image and batch size: `leaders` are the fastest, and those not told from it, the fastest first."""
+    """The `measured` cases of one image size and batch size, counted, and who is fastest there.
+
+    `leaders` are the approach with the least time per batch and those that the data do not tell from it, fastest first.
+    """
 
     image_size: int
     batch_size: int
-    leaders: tuple[str, ...]
+    leaders: tuple[Approach, ...]
     measured: int
 
 
 def blocks(cases: pd.DataFrame) -> list[Block]:
-    """Who has the least time per batch at each image size and batch size, for all of them that hold a figure."""
-    ordered = cases.sort_values([*AXES, "latency_ms"])
-    columns = (ordered[column].tolist() for column in (*AXES, "name", "leads"))
+    """Who has the least time per batch at each image size and batch size that measured cases have, in their order."""
+    ordered = cases.sort_values([*AXES, "latency_ms"])[[*AXES, *APPROACH, "name", "leads"]].to_dict("records")
     found = []
-    for (size, batch), rows in itertools.groupby(zip(*columns, strict=True), key=lambda row: row[:2]):
-        names, leads = list(zip(*rows, strict=True))[2:]
-        found.append(Block(size, batch, tuple(itertools.compress(names, leads)), len(names)))
+    for (size, batch), block in itertools.groupby(ordered, key=lambda row: (row["image_size"], row["batch_size"])):
+        rows = list(block)
+        found.append(Block(size, batch, tuple(approach_of(row) for row in rows if row["leads"]), len(rows)))
     return found
 
 
-def wins(contests: list[Block]) -> dict[str, int]:
-    """How many blocks each name leads alone, most first."""
-    alone = pd.Series([block.leaders[0] for block in contests if len(block.leaders) == 1], dtype=object)
-    return alone.value_counts().to_dict()
+def wins(contests: list[Block]) -> dict[Approach, int]:
+    """In how many blocks each approach is certainly the fastest, most often first; without those that never are."""
+    return dict(Counter(block.leaders[0] for block in contests if len(block.leaders) == 1).most_common())
 
 
-def speedup_trend(cases: pd.DataFrame, name: str) -> str:
-    """Whether the speedup over the baseline is "higher" or "lower" at the largest batch than at the least.
+def speedup_trend(cases: pd.DataFrame, approach: Approach) -> str:
+    """Whether an approach's speedup over the baseline is "higher" or "lower" at its largest batch than at its least.
 
-    Nothing unless that is decided, and alike, for each image size that has both.
+    An empty text unless the data decide that, and alike, for each image size at which all four were measured.
     """
-    batches = cases[cases["name"] == name].batch_size
-    small, large = batches.min(), batches.max()
-    compared_with = cases[cases["name"].isin([name, BASELINE_NAME]) & cases.batch_size.isin([small, large])]
-    places = {(row.name, row.image_size, row.batch_size): row for row in compared_with.itertuples()}
+    ours = cases[is_of(cases, approach)]
+    small, large = ours.batch_size.min(), ours.batch_size.max()
+    usual, tried = ({(row.image_size, row.batch_size): row for row in rows.itertuples()}
+                    for rows in (cases[is_baseline(cases)], ours))  # fmt: skip
     verdicts = set()
     for size in cases.image_size.unique():
-        four = [places.get((who, size, batch)) for who in (BASELINE_NAME, name) for batch in (small, large)]
+        four = [places.get((size, batch)) for places in (usual, tried) for batch in (small, large)]
         if small < large and all(four):
             (base_small, base_large, our_small, our_large) = (row.latency_values for row in four)
             sd = max(row.extra_sd for row in four)
@@ -62,20 +74,20 @@ def speedup_trend(cases: pd.DataFrame, name: str) -> str:
 
 
 def failed_cases(report: CaseTable, why: Callable[[Record], object]) -> pd.DataFrame:
-    """The cases that failed and whose first record `why` holds for."""
+    """The failed cases for whose first record `why` is true; a record, unlike the table, is in no language."""
     first = {name: records[0] for name, records in records_by_case(report.records).items()}
     cases = report.cases[report.cases.status == "failed"]
     return cases.loc[[bool(why(first[name])) for name in cases.case]]
 
 
 def axis_ends(cases: pd.DataFrame, axis: str) -> pd.DataFrame:
-    """FPS at the least and the largest value of `axis` for each line of the plots that has both.
+    """FPS at the least and at the largest value of `axis`, a row for each line of the plots that has both.
 
-    Columns: name, label, precision_label, the other axis, `first`, `last` (FPS), `ratio` (last over first), `verdict`
-    (on the last against the first), `rows` (both, of the columns that verdicts are taken from).
+    Columns: those of `APPROACH`, name, label, the other axis, `first` and `last` (FPS), `ratio` (last over first),
+    `verdict` (on the last against the first), `rows` (the two, as `compare_rows` and `compare_changes` take them).
     """
     other = next(name for name in AXES if name != axis)
-    keys, lines, found = ["name", "label", "precision_label", other], {}, []
+    keys, lines, found = [*APPROACH, "name", "label", other], {}, []
     for row in cases[[*keys, axis, "fps", "fps_values", "extra_sd"]].to_dict("records"):
         lines.setdefault(tuple(row[key] for key in keys), []).append(row)
     for key, line in lines.items():
@@ -87,7 +99,10 @@ def axis_ends(cases: pd.DataFrame, axis: str) -> pd.DataFrame:
 
 
 def compare_changes(one: Sequence, other: Sequence) -> intervals.Verdict:
-    """Whether FPS changes for the better ("faster") from the first to the last of `one` than of `other` (rows each)."""
+    """The verdict on how FPS changes from the first to the last of `one`, against `other`: "faster" if for the better.
+
+    Both are pairs of rows, as the column `rows` of `axis_ends` holds them.
+    """
     (first, last), (other_first, other_last) = one, other
     sd = max(row["extra_sd"] for row in (first, last, other_first, other_last))
     over, under = (first, other_last), (last, other_first)
@@ -96,7 +111,11 @@ def compare_changes(one: Sequence, other: Sequence) -> intervals.Verdict:
 
 @dataclass(frozen=True)
 class Saturation:
-    """The least batch whose FPS is within `SATURATED_WITHIN` of its line's best; None where the last still grows."""
+    """Where the FPS of one approach at one image size stops growing.
+
+    `batch_size` is the least batch whose FPS is within `SATURATED_WITHIN` of the best; None where only the largest
+    batch reaches that. `best_fps` is the highest FPS, at the batch `best_batch`.
+    """
 
     name: str
     image_size: int
@@ -106,9 +125,9 @@ class Saturation:
 
 
 def saturations(cases: pd.DataFrame) -> list[Saturation]:
-    """Where FPS stops growing, for each line of at least three batch sizes."""
+    """Where FPS stops growing, for each approach and image size with three batch sizes or more, ordered by name."""
     found = []
-    for (name, size), line in cases.groupby(["name", "image_size"]):
+    for (name, *_, size), line in cases.groupby(["name", *APPROACH, "image_size"]):
         if len(line) < 3:
             continue
         line = line.sort_values("batch_size")
@@ -120,23 +139,29 @@ def saturations(cases: pd.DataFrame) -> list[Saturation]:
 
 
 def pixel_rates(cases: pd.DataFrame) -> pd.DataFrame:
-    """The row of the most pixels a second for each image size, with `rate` (Mpixel/s) and `tied` with the best size."""
+    """For each image size, the row with the most pixels a second.
+
+    Two columns are added: `rate` (Mpixel/s), and `tied`: whether the data do not tell it from the best of the sizes.
+    """
     megapixels = cases.image_size**2 / 1e6
     cases = cases.assign(rate=cases.fps * megapixels)
     best = cases.loc[cases.groupby("image_size").rate.idxmax()]
     pixels = [np.array(values) * size**2 for values, size in zip(best.fps_values, best.image_size, strict=True)]
     top, sds = int(np.argmax(best.rate)), best.extra_sd.tolist()
-    # More pixels a second is faster, so the rates change sides.
+    # A verdict is on times, and less is faster; of rates more is, so the two change sides.
     verdicts = [intervals.verdict(pixels[top], one, max(sd, sds[top])) for one, sd in zip(pixels, sds, strict=True)]
     return best.assign(tied=[verdict != "slower" for verdict in verdicts])
 
 
 def pick_engine(cases: pd.DataFrame, engine: str, precision: str) -> pd.DataFrame:
-    """The rows of an engine as it is, at a precision that it really computed in, indexed by image and batch size."""
-    chosen = cases[(cases.engine == engine) & (cases.variant == "") & (cases.precision_label == precision)]
-    return chosen.set_index(AXES).sort_index()
+    """The rows of an engine with its default options that computed in the precision asked for.
+
+    They are indexed by image size and batch size.
+    """
+    chosen = computed_in(cases, precision)
+    return chosen[(chosen.engine == engine) & (chosen.variant == "")].set_index(AXES).sort_index()
 
 
 def ratio_to(a: pd.DataFrame, b: pd.DataFrame, column: str) -> pd.Series:
-    """`a[column] / b[column]` at the image and batch sizes that both have, both indexed as `pick` does."""
+    """`a[column] / b[column]` at the image and batch sizes that both have; `pick_engine` makes such tables."""
     return (a[column] / b[column]).dropna()

@@ -1,18 +1,18 @@
-"""Each runtime's default beside its best options, and the ladder of options from the baseline to the fastest."""
+"""What an engine's options gain: its defaults beside its best variant, and step by step from PyTorch fp32 on."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from bench_lib.analysis.case_table import BASELINE_NAME, VERDICTS, CaseTable, compare_rows
+from bench_lib.analysis.case_table import VERDICTS, CaseTable, compare_rows, is_baseline
 from bench_lib.analysis.findings import AXES
 from bench_lib.text.language import tr
 
 
 @dataclass(frozen=True)
 class Pair:
-    """An engine at one precision, image size and batch size, as it comes and with its best options: rows of `cases`.
+    """Two rows of `cases` of one engine, precision, image size and batch size: with default and with the best options.
 
     `default` is None where only variants were measured; `best` is the default itself where no variant is faster.
     """
@@ -22,17 +22,17 @@ class Pair:
 
     @property
     def gain(self) -> float:
-        """How many times less the best's latency is; NaN without a default."""
+        """The default's latency over the best's; NaN without a default."""
         return float("nan") if self.default is None else self.default.latency_ms / self.best.latency_ms
 
     @property
     def outcome(self) -> str:
-        """Whether the best is faster than the default: a key of `VERDICTS`, or nothing where there is no such pair."""
+        """The verdict on the best against the default, a key of `VERDICTS`; empty where they are not two."""
         return "" if self.default is None or self.best.variant == "" else compare_rows(self.best, self.default)
 
     @property
     def verdict(self) -> str:
-        """The same in the report's words."""
+        """The outcome as the report calls it; a dash where there is none."""
         return tr(VERDICTS[self.outcome]) if self.outcome else "—"
 
 
@@ -42,9 +42,9 @@ def has_variants(report: CaseTable) -> bool:
 
 
 def default_and_best(cases: pd.DataFrame) -> list[Pair]:
-    """A pair for each engine, precision, image size and batch size, the fastest of a place first."""
+    """A pair for each engine, precision, image size and batch size, in the order of the sizes, then fastest first."""
     found = []
-    for _, rows in cases.groupby(["engine", "precision_label", *AXES], sort=False):
+    for _, rows in cases.groupby(["engine", "precision", "actual_precision", *AXES], sort=False):
         plain = rows[rows.variant == ""]
         default = plain.iloc[0] if len(plain) else None
         found.append(Pair(default, rows.loc[rows.latency_ms.idxmin()]))
@@ -53,17 +53,21 @@ def default_and_best(cases: pd.DataFrame) -> list[Pair]:
 
 @dataclass(frozen=True)
 class Step:
-    """A rung of the ladder: what it adds (words), and the row of `cases` that has it."""
+    """One step towards the fastest: the options that it adds, in words, and the row of `cases` with them."""
 
     added: str
     row: Any
 
 
 def ladder(report: CaseTable, best: Any) -> list[Step]:
-    """From PyTorch fp32 to a row, by the longest chain of measured variants whose options each hold the last one's."""
-    cases = report.measured
+    """The steps from PyTorch fp32 to a row of `cases`, at the same image size and batch size.
+
+    Between them stand measured variants of its engine and precision, each with all options of the one before and more:
+    of all such chains the longest.
+    """
+    cases, kind = report.measured, ["engine", "precision", "actual_precision"]
     here = cases[(cases[AXES] == best[AXES]).all(axis=1)]
-    same = here[(here.engine == best.engine) & (here.precision_label == best.precision_label)]
+    same = here[(here[kind] == best[kind]).all(axis=1)]
     options = {row.case: set(report.grid.variant(row.variant).options.items()) if row.variant else set()
                for row in same.itertuples()}  # fmt: skip
     below = [row for _, row in same.iterrows() if options[row.case] <= options[best.case]]
@@ -71,7 +75,7 @@ def ladder(report: CaseTable, best: Any) -> list[Step]:
     for row in sorted(below, key=lambda row: len(options[row.case])):
         shorter = [chain for case, chain in chains.items() if options[case] < options[row.case]]
         chains[row.case] = [*max(shorter, key=len, default=[]), row]
-    start = here[here["name"] == BASELINE_NAME]
+    start = here[is_baseline(here)]
     rows = [*(row for _, row in start.iterrows() if row.case != chains[best.case][0].case), *chains[best.case]]
     steps, had = [], set()
     for row in rows:

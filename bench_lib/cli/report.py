@@ -99,11 +99,10 @@ def run_compare(first: Path, second: Path, common: bool, fail_on: str | None, fo
 
 def run_export(folder: Path, output: Path | None) -> None:
     """Write the run's table and figures as files for other tools, into `output` or RUN/export; print their paths."""
-    from bench_lib.analysis.case_table import CaseTable
     from bench_lib.report.data_files import write_data_files
+    from bench_lib.report.report import open_report
 
-    language.use(Run(folder).grid().lang)
-    print(*write_data_files(CaseTable.read(folder), folder, output or folder / "export"), sep="\n")
+    print(*write_data_files(open_report(folder), output or folder / "export"), sep="\n")
 
 
 def write_report(

@@ -1,4 +1,4 @@
-"""A run's tidy table and figures → files for other tools: CSV, Parquet, JSON lines, SVG and PNG."""
+"""A run's table and figures as files for other tools: CSV, Parquet, JSON lines, SVG and PNG."""
 
 import csv
 import dataclasses
@@ -9,31 +9,32 @@ from pathlib import Path
 from typing import Any
 
 from bench_lib.analysis.case_row import record_reason
-from bench_lib.analysis.case_table import CaseTable
 from bench_lib.analysis.columns import COLUMNS, Column
 from bench_lib.core.files import write_text
 from bench_lib.core.record import Record
-from bench_lib.report.sections import pipeline, scaling, serving, tuning
+from bench_lib.report.report import Report
 from bench_lib.report.sections.charts import fps_vs_batch, fps_vs_image_size, latency_vs_throughput, speedup_map
+from bench_lib.report.sections.pipeline import pipeline_figure
+from bench_lib.report.sections.scaling import scaling_figure
+from bench_lib.report.sections.serving import serving_figure
+from bench_lib.report.sections.tuning import waterfall_figure
 
-FIGURES = {  # of the table
+FIGURES = {  # by the names of their files
     "fps_vs_image_size": fps_vs_image_size,
     "fps_vs_batch": fps_vs_batch,
     "latency_vs_throughput": latency_vs_throughput,
     "speedup_map": speedup_map,
-    "waterfall": tuning.waterfall_figure,
-}
-LOADS = {  # of what else was measured into the run's folder
-    "under_load": serving.serving_figure,
-    "neighbours": scaling.scaling_figure,
-    "pipelines": pipeline.pipeline_figure,
+    "waterfall": waterfall_figure,
+    "serving": serving_figure,
+    "scaling": scaling_figure,
+    "pipeline": pipeline_figure,
 }
 
 
-def write_data_files(report: CaseTable, run: Path, folder: Path) -> list[Path]:
-    """Write the run's cases.csv, .jsonl and .parquet, their dictionary columns.csv, and the figures; return the paths.
+def write_data_files(report: Report, folder: Path) -> list[Path]:
+    """Write cases.csv, .jsonl and .parquet, their dictionary columns.csv, and the figures; return the paths.
 
-    An unknown figure is empty in the CSV and null in the others; a list is JSON in the CSV. A figure that the run has
+    An unknown value is empty in the CSV and null in the others; a list is JSON in the CSV. A figure that the run has
     too few points for is not written.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -46,16 +47,16 @@ def write_data_files(report: CaseTable, run: Path, folder: Path) -> list[Path]:
     for name, text in texts.items():
         write_text(folder / name, text)
     write_parquet(rows, folder / "cases.parquet")
-    return [folder / name for name in (*texts, "cases.parquet")] + draw_figures(report, run, folder)
+    return [folder / name for name in (*texts, "cases.parquet")] + draw_figures(report, folder)
 
 
-def tidy_rows(report: CaseTable) -> list[dict[str, Any]]:
-    """The rows of `Summary.cases` as plain values, columns in the dictionary's order; unknown ones are None."""
+def tidy_rows(report: Report) -> list[dict[str, Any]]:
+    """The rows of `cases` as values that JSON knows, in the order of `COLUMNS`; unknown ones are None."""
     return [{name: plain_value(row[name]) for name in COLUMNS} for row in report.cases.to_dict("records")]
 
 
 def plain_value(value: Any) -> Any:
-    """A cell as JSON knows it; a lost record as its repeat and reason."""
+    """A cell as JSON knows it; a record, which the column `lost` holds, as its repeat and reason."""
     if isinstance(value, list):
         return [plain_value(item) for item in value]
     if isinstance(value, Record):
@@ -64,7 +65,7 @@ def plain_value(value: Any) -> Any:
 
 
 def column_rows() -> list[dict[str, str]]:
-    """A row for each column: its name, kind, unit and meaning."""
+    """The rows of columns.csv: each column's name, kind, unit and meaning."""
     return [{"column": name} | dataclasses.asdict(column) for name, column in COLUMNS.items()]
 
 
@@ -97,15 +98,13 @@ def write_parquet(rows: list[dict[str, Any]], path: Path) -> None:
     parquet.write_table(pyarrow.Table.from_pylist(rows, schema), path)
 
 
-def draw_figures(report: CaseTable, run: Path, folder: Path) -> list[Path]:
-    """Write each figure that the run has points for as PNG and SVG; return their paths."""
-    drawers = {name: (figure, report) for name, figure in FIGURES.items()}
-    drawers |= {name: (figure, run) for name, figure in LOADS.items()}
-    found = []
-    for name, (figure, data) in drawers.items():
+def draw_figures(report: Report, folder: Path) -> list[Path]:
+    """Write each figure that the run has points for as PNG and SVG into the folder; return their paths."""
+    drawn, found = dataclasses.replace(report, figures_folder=folder, suffix=""), []
+    for name, draw in FIGURES.items():
         files = [folder / f"{name}.png", folder / f"{name}.svg"]
         for file in files:
             file.unlink(missing_ok=True)  # of an earlier export
-        figure(data, files[0])
+        draw(drawn)
         found += [file for file in files if file.exists()]
     return found

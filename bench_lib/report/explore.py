@@ -1,76 +1,24 @@
-"""The plot of explore.ipynb: a canvas that tells of clicks, the lines on it, and which point a click means."""
+"""explore.ipynb: widgets that choose what of which runs is drawn, and that show every call of a clicked point."""
 
 import functools
-import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
 import ipywidgets as widgets
-import matplotlib
-import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.backend_bases import MouseEvent
-from matplotlib.figure import Figure
+from matplotlib.backend_bases import PickEvent
 
 from bench_lib.analysis import columns
-from bench_lib.analysis.case_table import MOST_NAMES, CaseTable, records_by_case
+from bench_lib.analysis.case_table import CaseTable, records_by_case
 from bench_lib.core.errors import InputError
 from bench_lib.core.record import Record
 from bench_lib.report import plots
+from bench_lib.report.explore_plot import draw_lines, name_lines, new_canvas, picked_row
 from bench_lib.report.phrases import row_title
-from bench_lib.report.plots import Line, draw_legend
 from bench_lib.report.tables import COLUMNS
 from bench_lib.text.language import mark, number, tr, tr_n
 from bench_lib.text.markup import quoted
 from bench_lib.text.numbers import span
-
-REACH_PX = 12  # a click this far from a point still means it
-FILLS = ["full", "left", "right", "top", "bottom"]  # of markers: one a run
-
-
-def new_canvas() -> widgets.DOMWidget:
-    """A canvas with an empty figure that JupyterLab shows and tells clicks of."""
-    backend = matplotlib.get_backend(auto_select=False) or "agg"
-    from ipympl.backend_nbagg import Canvas, FigureManager  # which makes itself the backend of every figure
-
-    matplotlib.use(backend)
-    canvas = Canvas(Figure(figsize=(9, 5), layout="constrained"))
-    canvas.header_visible, canvas.footer_visible = False, False
-    canvas.toolbar_visible, canvas.toolbar_position = "visible", "bottom"
-    FigureManager(canvas, 0)
-    return canvas
-
-
-def draw_lines(axes: Axes, table: pd.DataFrame, x: str, y: str, lines: dict[str, Line]) -> None:
-    """A line for each run, variant and image size over its batches (over image sizes: for each batch)."""
-    along, held = ("image_size", "batch_size") if x == "image_size" else ("batch_size", "image_size")
-    fills = dict(zip(dict.fromkeys(table.run), itertools.cycle(FILLS), strict=False))
-    for (run, name, _), rows in table.sort_values(along).groupby(["run", "name", held]):
-        label = f"{name} · {run}" if len(fills) > 1 else name
-        label = label.replace("$", r"\$")  # no formula
-        axes.plot(
-            rows[x], rows[y], label=label, fillstyle=fills[run], markerfacecoloralt="lightgrey", **lines[name].style
-        )
-
-
-def name_lines(axes: Axes) -> None:
-    """A legend, unless it would take the place of the plot; a click tells whose a point is too."""
-    names = set(axes.get_legend_handles_labels()[1])
-    if len(names) > MOST_NAMES:
-        axes.set_title(tr("Too many lines for a legend: click a point to see whose it is"), fontsize=9)
-    elif names:
-        draw_legend(axes.figure, [axes])
-
-
-def nearest_point(event: MouseEvent, points: pd.DataFrame) -> int | None:
-    """The number of the point that was clicked, if one is within `REACH_PX`; the columns of `points` are x and y."""
-    if event.inaxes is None or points.empty:
-        return None
-    pixels = event.inaxes.transData.transform(points.astype(float))
-    distances = np.hypot(*(pixels - (event.x, event.y)).T)
-    return int(distances.argmin()) if distances.min() <= REACH_PX else None
-
 
 AXES = {name: COLUMNS[name] for name in ("latency_ms", "per_image_ms", "fps", "speedup", "memory_mib")} | {
     "batch_size": mark("Batch (images)"),
@@ -97,8 +45,8 @@ UNCHOSEN = mark("click a point in the plot or choose it here")
 class Explorer:
     """The widgets of explore.ipynb: their values are all the state there is.
 
-    `filters` choose rows, by column. A value of `runs` is a folder; that of `point` is a row's index in `chosen`, the
-    run's name and the case's id, or "".
+    `filters` choose rows, by column. A value of `runs` is a folder. The value of `point` is the index of a row of
+    `chosen_rows`, which is the run's name and the case's id, or "" where no point is chosen.
     """
 
     runs: widgets.SelectMultiple
@@ -112,7 +60,7 @@ class Explorer:
     samples: widgets.HTML
 
     def _repr_mimebundle_(self, **options) -> dict:
-        """As Jupyter shows it: the choices above the plot, the clicked point's calls below."""
+        """What Jupyter shows: the choices above the plot, the clicked point's calls below."""
         rows = [
             [self.runs, *self.filters.values()],
             [self.x, self.log_x, self.y, self.log_y], [self.canvas], [self.point], [self.samples],
@@ -145,23 +93,23 @@ def explore_runs(folder: str | Path) -> Explorer:
         widget.observe(lambda _: draw_points(made), "value")
     for react in (draw_points, show_calls):
         made.point.observe(lambda _, react=react: react(made), "value")
-    canvas.mpl_connect("button_press_event", lambda event: choose_clicked(made, event))
+    canvas.mpl_connect("pick_event", lambda event: choose_picked(made, event))
     made.runs.value = tuple(runs.values())[:1]
     return made
 
 
 def choose_several(words: str, width: str, options: dict | tuple = ()) -> widgets.SelectMultiple:
-    """A list to choose any number from."""
+    """A list to choose any number of `options` from; `words` stand beside it."""
     return widgets.SelectMultiple(description=words, options=options, rows=8, layout={"width": width})
 
 
 def choose_one(words: str, value: str) -> widgets.Dropdown:
-    """A list of `AXES` to choose one from."""
+    """A list to choose one of `AXES` from; `words` stand beside it, `value` is chosen at first."""
     return widgets.Dropdown(description=words, options={tr(text): name for name, text in AXES.items()}, value=value)
 
 
 def scale_box(words: str) -> widgets.Checkbox:
-    """Whether an axis is logarithmic."""
+    """A box to tick for a logarithmic axis."""
     return widgets.Checkbox(description=words, indent=False, layout={"width": "11rem"})
 
 
@@ -182,7 +130,7 @@ def chosen_runs(made: Explorer) -> pd.DataFrame:
 
 
 def offer_choices(made: Explorer) -> None:
-    """Offer, and choose, all that the chosen runs have measured; leave runs that cannot be read, and say why."""
+    """Offer, and choose, all that the chosen runs have measured; if one cannot be read, choose none and say why."""
     try:
         table = chosen_runs(made)
     except InputError as error:
@@ -196,7 +144,7 @@ def offer_choices(made: Explorer) -> None:
 
 
 def chosen_rows(made: Explorer) -> pd.DataFrame:
-    """The rows to draw: of the chosen runs, variants and sizes, those that have both figures."""
+    """The rows to draw: those of the chosen runs, variants and sizes whose x and y are known."""
     table = chosen_runs(made)
     for column, widget in made.filters.items():
         table = table[table[column].isin(widget.value)]
@@ -229,12 +177,10 @@ def point_title(row: pd.Series) -> str:
     return f"{row_title(row)} · {row.run}"
 
 
-def choose_clicked(made: Explorer, event) -> None:
-    """Choose the point that was clicked, if there is one."""
-    table = chosen_rows(made)
-    clicked = nearest_point(event, table[[made.x.value, made.y.value]])
-    if clicked is not None:
-        made.point.value = table.index[clicked]
+def choose_picked(made: Explorer, event: PickEvent) -> None:
+    """Choose the point that was clicked; turning the wheel over it picks it as well, and means nothing."""
+    if event.mouseevent.name == "button_press_event":
+        made.point.value = chosen_rows(made).index[picked_row(event)]
 
 
 def show_calls(made: Explorer) -> None:

@@ -1,4 +1,4 @@
-"""Tables of thousands of rows: a page is made without them; the HTML gets them back, the PDF says where they are."""
+"""Tables of many rows: most are set aside while a page is made; then the HTML gets them back, and the PDF a note."""
 
 import re
 from copy import deepcopy
@@ -34,7 +34,7 @@ def set_aside(nb: NotebookNode) -> tuple[NotebookNode, dict[str, str]]:
 
 
 def with_numbers(rows: str) -> str:
-    """Give cells without letters the class `number`, as `export` does to the cells that it parses."""
+    """Give cells without letters the class `number`, as the exporter does for cells that are in the page it parses."""
 
     def mend(cell: re.Match) -> str:
         return cell[0] if any(map(str.isalpha, unescape(cell[2]))) else f'<td class="{cell[1]} number">{cell[2]}</td>'
@@ -43,7 +43,7 @@ def with_numbers(rows: str) -> str:
 
 
 def left_out(rows: str) -> str:
-    """A row in place of `rows` that says how many they are and where."""
+    """The row that stands in the PDF for those set aside: how many they are, and that the HTML has them."""
     cells, count = rows[: rows.index("</tr>")].count("<td"), rows.count("<tr")
     words = tr(
         "These are the table's first {shown} rows; the HTML version of the report (report.html) has {more} more.",

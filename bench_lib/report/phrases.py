@@ -1,4 +1,4 @@
-"""Tables → sentences: why this was measured, and words that the other chapters share."""
+"""Sentences and words that several sections share: headings, lists, names of cases, devices and memory."""
 
 from collections.abc import Callable, Sequence
 
@@ -21,7 +21,7 @@ MOST_SENTENCES = 12
 
 
 def bullets(sentences: list[str]) -> Markdown:
-    """A list, one sentence or two an item."""
+    """The sentences as a list; an item may be several sentences."""
     return Markdown("\n".join(f"- {sentence}" for sentence in sentences))
 
 
@@ -31,7 +31,7 @@ def heading(message: str) -> Markdown:
 
 
 def not_measured(words: str, command: str) -> Markdown:
-    """That the run's folder does not hold this, and the command that makes it."""
+    """That something was not measured (`words`), and the command that does it."""
     told = tr(
         "{words}; to have that, run `{command} --output RUN`, where RUN is this report's folder.",
         words=words, command=command,
@@ -40,7 +40,7 @@ def not_measured(words: str, command: str) -> Markdown:
 
 
 def unfinished(names: Sequence[str], command: str) -> list[str]:
-    """Which of a load's cases are still to be measured, and the command that goes on; nothing where all are."""
+    """Which cases are still to be measured, and the command that goes on; nothing where there are no `names`."""
     if not names:
         return []
     told = listed_few(list(map(quoted, names)))
@@ -48,7 +48,7 @@ def unfinished(names: Sequence[str], command: str) -> list[str]:
 
 
 def top1_sentence(top1: float) -> str:
-    """How many images have the first class that the reference says, from their share."""
+    """For how many images the first class is the reference's; `top1` is their share."""
     if top1 == 1:
         return tr("the first class agrees for all images")
     return tr("the first class agrees for {share} of images", share=percent(top1))
@@ -79,7 +79,7 @@ def device_name(report: CaseTable) -> str:
 
 
 def engines_of(grid: Grid) -> list[str]:
-    """The grid's engines as the report calls them; of the variants of one, how many there are."""
+    """The grid's engines as the report calls them, each with its variants in brackets."""
     found: dict[str, list[str]] = {}
     for name in grid.engines:
         found.setdefault(grid.variant(name).engine, []).append(name)
@@ -87,7 +87,7 @@ def engines_of(grid: Grid) -> list[str]:
 
 
 def variants_among(names: list[str], grid: Grid) -> str:
-    """In brackets: the variants among the names, or of many how many they are."""
+    """The variants among an engine's names, in brackets; of more than two, how many there are. Empty without any."""
     variants = [name for name in names if name in grid.variants]
     if not variants:
         return ""
@@ -97,12 +97,12 @@ def variants_among(names: list[str], grid: Grid) -> str:
 
 
 def row_title(row) -> str:
-    """Where a figure was measured: engine, precision, image size and batch."""
+    """What a row of `cases` stands for: engine, precision, image size and batch."""
     return title_at(row["name"], row["image_size"], row["batch_size"])
 
 
 def title_at(name: str, image_size: int, batch_size: int) -> str:
-    """A name with the image size and batch that it stands for."""
+    """A name with an image size and a batch."""
     return tr("{name}, {size}×{size}, batch {batch}", name=name, size=image_size, batch=batch_size)
 
 
@@ -113,28 +113,31 @@ def load_name(case: Case, grid: Grid) -> str:
 
 
 def load_title(case: Case, grid: Grid) -> str:
-    """A case of a load in words."""
+    """As `load_name`, with the batch."""
     return tr("{name}, batch {batch}", name=load_name(case, grid), batch=case.batch_size)
 
 
 def image_sizes_sentence(grid: Grid) -> str:
-    """Of which size the images are."""
+    """Which image sizes were measured."""
     return tr("Image size: {sizes}.", sizes=listed([f"{size}×{size}" for size in grid.image_sizes]))
 
 
 def leadership(blocks: list[findings.Block]) -> str:
-    """Who has the least time per batch, and in how many combinations of image and batch size; ties are named so."""
+    """Which approaches have the least time per batch, each in how many combinations of image size and batch size.
+
+    Combinations that the data do not decide are counted apart.
+    """
     contests = [block for block in blocks if block.measured > 1]
     if not contests:
-        names = sorted({block.leaders[0] for block in blocks})
+        names = sorted({block.leaders[0].name for block in blocks})
         return tr("There is nothing to compare: only {names} gave figures.", names=listed(names))
     parts = [
         tr_n(
             "{name} in {wins} of {n}{nbsp}combination of image and batch size",
             "{name} in {wins} of {n}{nbsp}combinations of image and batch size",
-            len(contests), name=name, wins=count,
+            len(contests), name=approach.name, wins=count,
         )
-        for name, count in findings.wins(contests).items()
+        for approach, count in findings.wins(contests).items()
     ]  # fmt: skip
     sentences = [tr("Least time per batch: {parts}.", parts="; ".join(parts))] if parts else []
     if tied := sum(len(block.leaders) > 1 for block in contests):
@@ -151,12 +154,12 @@ def leadership(blocks: list[findings.Block]) -> str:
 
 
 def records_with_images(records: list[Record]) -> list[RealData]:
-    """What the records tell of real images."""
+    """What the records hold on real images; nothing for synthetic ones."""
     return [record.data for record in records if record.data]
 
 
 def has_random_weights(grid: Grid) -> bool:
-    """Whether the weights are drawn, as far as a grid tells: a function may return trained ones."""
+    """Whether the weights are random, as far as the grid tells: those of a function count as trained."""
     return model_kind(grid.model) == "torchvision" and not grid.weights
 
 
@@ -172,7 +175,10 @@ def nothing_text() -> Markdown:
 
 
 def change_words(lines: pd.DataFrame) -> str:
-    """“becomes 4.1–5.6 times lower”, “becomes 1.2 times higher” and the like, those that hold for `findings.ends`."""
+    """How FPS changes: “becomes 4.1–5.6 times lower, in some cases does not change” and the like.
+
+    `lines` is what `findings.axis_ends` makes.
+    """
     falls, grows = (lines[lines.verdict == verdict].ratio for verdict in ("slower", "faster"))
     parts = []
     if len(falls):
@@ -193,12 +199,15 @@ SIZES = {
 
 
 def memory_text(size: float, field: str) -> str:
-    """So many bytes of the memory that a field of `SIZES` counts; less than none is measured where other work ended."""
+    """A number of bytes in words, as GPU or host memory (`field` is a key of `SIZES`).
+
+    Less than zero, which is measured where other work ended meanwhile, is shown as zero.
+    """
     return tr(SIZES[field], size=number(max(size, 0) / MIB, 0))
 
 
 def members_text(crowd: Crowd) -> str:
-    """How many processes or threads."""
+    """How many processes or threads a crowd has, in words."""
     if crowd.way == "processes":
         return tr_n("{n}{nbsp}process", "{n}{nbsp}processes", crowd.workers)
     return tr_n("{n}{nbsp}thread", "{n}{nbsp}threads", crowd.workers)
@@ -208,11 +217,11 @@ STAGES = {"decode": mark("decoding and preparation"), "copy": mark("copying"), "
 
 
 def case_title(case: Case) -> str:
-    """A case in words."""
+    """A case in words: engine, precision, image size and batch."""
     name = f"{LABELS.get(case.engine, case.engine)} {case.precision}"
     return tr("{name}, {size}×{size}, batch{nbsp}{batch}", name=name, size=case.image_size, batch=case.batch_size)
 
 
 def whole_percent(share: float) -> str:
-    """A share that a person chose, as percent: 5 %."""
+    """A share that a person chose, as percent without more digits than it has: 5 %."""
     return per_cent(plain(100 * share))

@@ -1,4 +1,4 @@
-"""Tables → figures: a vector picture with a text that replaces it, and the same as PNG and SVG beside the report."""
+"""What all figures share: their style, legends and texts, and how one gets into the page and into files."""
 
 import base64
 import html
@@ -25,7 +25,7 @@ STYLE = {"font.sans-serif": ["DejaVu Sans"], "svg.fonttype": "path", "svg.hashsa
 MOST_PANELS = 6  # more would be too small to read
 MOST_TICKS = 9
 HEAVY_BYTES = 200_000
-LETTERS_AN_INCH, HANDLE = 13, 8  # of a legend: how many letters wide an inch and a line's sample are
+LETTERS_AN_INCH, HANDLE = 13, 8  # of a legend: the letters that fit into an inch, and that a line's sample is wide
 MOST_MARKS = 12  # of a line; more would hide each other, and typesetting them takes longer than all else
 
 
@@ -49,7 +49,7 @@ class Line:
 
 
 def line_styles(cases: pd.DataFrame) -> dict[str, Line]:
-    """The line of each name; colours are told apart by the colour-blind too."""
+    """The line of each name in `cases`, in colours that the colour-blind can tell apart too."""
     engines, precisions = (list(dict.fromkeys(cases[column])) for column in ("engine", "precision_label"))
     colours = sns.color_palette("colorblind", max(10, len(engines)))
     markers, dashes = itertools.cycle("osD^vPX*"), itertools.cycle(["-", "--", ":", "-."])
@@ -87,12 +87,12 @@ def draw_legend(figure: Figure, panels: Iterable[plt.Axes]) -> None:
 
 
 def marked_every(points: int) -> int:
-    """Of how many points of a line one is marked, so that at most `MOST_MARKS` are."""
+    """Every how many points of a line to mark one, so that at most `MOST_MARKS` of them are marked."""
     return -(-points // MOST_MARKS)
 
 
 def alternative_text(table: pd.DataFrame, x: str, caption: str) -> str:
-    """The text that replaces the picture: each line's first and last value."""
+    """The text that replaces the picture: the highest FPS of each line at its least and at its largest `x`."""
     parts = []
     for name, rows in table.groupby("name"):
         ends = rows.groupby(x).fps.max()
@@ -125,10 +125,10 @@ def samples_figure(*records: Record) -> HTML:
 
 
 def figure_html(figure: Figure, caption: str, alt: str, png: str | Path | None = None) -> HTML:
-    """The figure as SVG inside HTML, with a caption and a replacing text.
+    """The figure as SVG inside HTML, with a caption and `alt`, the text that replaces it. It is closed.
 
-    If a path is given, it is also saved there as PNG, and beside it, under the same name, as SVG. An SVG of more than
-    `HEAVY_BYTES` stays there alone: the page then holds the PNG, since a PDF takes long to draw it.
+    With a path it is also saved there as PNG, and beside it, under the same name, as SVG. Where the SVG is larger than
+    `HEAVY_BYTES`, the page holds the PNG instead, since a PDF would take long to draw the SVG.
     """
     buffer = io.BytesIO()
     with plt.rc_context(STYLE):  # the salt makes the picture's ids, and so the report, the same each time

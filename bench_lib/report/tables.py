@@ -1,8 +1,7 @@
-"""The tidy table → tables for a reader: results, what is absent and why, builds, the machine, one record."""
+"""Tables for a reader: how a column's figures are written, a data frame as HTML, and the card of one record."""
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -37,21 +36,49 @@ KINDS = [
 ]
 
 
-WHOLE = [mark("Size"), mark("Batch"), mark("Memory (MiB)"), mark("Number"), mark("Processes")]  # columns of counts
+def whole_number(value: float) -> str:
+    """A count, or so large a figure that its decimals say nothing."""
+    return number(value, 0)
+
+
+def speedup_text(value: float) -> str:
+    """A speedup with its sign: 2,00×; a dash where there is none."""
+    return "—" if pd.isna(value) else f"{number(value, 2)}×"
+
+
+def share_text(share: float) -> str:
+    """A share as percent; a dash where it is not known."""
+    return "—" if pd.isna(share) else percent(share)
+
+
+def interval_text(low: float, high: float, digits: int | None = None) -> str:
+    """The ends of an interval; a dash where it is not known."""
+    return "—" if pd.isna(low) else f"{number(low, digits)}–{number(high, digits)}"
+
+
+FORMATS = {  # how a column's numbers are written in every table, by its key; those of other columns by `number`
+    "image_size": whole_number,
+    "batch_size": whole_number,
+    "processes": whole_number,
+    "count": whole_number,
+    "memory_mib": whole_number,
+    "speedup": speedup_text,
+    "roofline": share_text,
+}
 
 
 def headers(columns: Mapping[str, str]) -> dict[str, str]:
-    """The columns' headers in the report's language."""
+    """The messages in the report's language, under the same keys."""
     return {name: tr(words) for name, words in columns.items()}
 
 
 def in_words(values: pd.Series, words: Mapping[str, str]) -> pd.Series:
-    """What stands in a table for a status or a verdict, in the report's language; a dash where there is none."""
+    """Statuses or verdicts as the report calls them: `words` hold a message for each; others become a dash."""
     return values.map(headers(words)).fillna("—")
 
 
 def record_card(record: Record) -> Styler:
-    """One record for a person to read, in measure.ipynb."""
+    """One record as a table of two columns, for measure.ipynb: each figure's name and value."""
     record = roofline.judged(record)
     figures = case_row([record], 0.0)
     rows = {
@@ -72,13 +99,12 @@ def record_card(record: Record) -> Styler:
             tr("Largest relative error"): scientific(figures["error"]),
         }
     rows = {name: value for name, value in rows.items() if value}
-    return styled(
-        pd.DataFrame({tr("Figure"): list(rows), tr("Value"): list(rows.values())}), tr("Result of the measurement")
-    )
+    table = pd.DataFrame({"figure": list(rows), "value": list(rows.values())})
+    return styled(table, {"figure": tr("Figure"), "value": tr("Value")}, tr("Result of the measurement"))
 
 
 def image_rows(record: Record, figures: dict) -> dict[str, str]:
-    """What real images cost beside inference; nothing where they were synthetic."""
+    """What loading real images took besides inference, by its name; nothing where the images were synthetic."""
     if not record.data:
         return {}
     return {
@@ -91,9 +117,10 @@ def image_rows(record: Record, figures: dict) -> dict[str, str]:
 
 
 class Table(Styler):
-    """A table whose rows are written as pandas' template writes them, in a tenth of the time.
+    """A table that writes its rows itself, just as pandas' template would, but ten times as fast.
 
-    `formats` makes the text of a column's cells; `kinds` are the classes of each row's cells.
+    `formats` are functions that make the text of a column's cells, by its heading; `kinds` are the CSS classes of each
+    row's cells, separated by spaces, and may be empty.
     """
 
     formats: dict[str, Callable[[Any], str]]
@@ -112,23 +139,24 @@ class Table(Styler):
         return f"{page[:start]}{''.join(body)}{page[end:]}"
 
 
-def styled(table: pd.DataFrame, caption: str, kinds: Sequence[str] | None = None) -> Table:
-    """A table for the report: numbers in its language's style and to the right, no index; `kinds` are rows' classes."""
-    digits = dict.fromkeys(map(tr, WHOLE), 0)
-    speedup, ceiling = tr(COLUMNS["speedup"]), tr(COLUMNS["roofline"])
-    numeric = list(table.select_dtypes("number").columns)
-    formats = dict.fromkeys(table.columns, lambda cell: quoted(str(cell)))
-    formats |= {name: partial(number, digits=digits.get(name)) for name in numeric}
-    if speedup in numeric:
-        formats[speedup] = lambda value: number(value, 2) + ("" if pd.isna(value) else "×")
-    if ceiling in numeric:
-        formats[ceiling] = lambda share: "—" if pd.isna(share) else percent(share)
+def styled(table: pd.DataFrame, headings: Mapping[str, str], caption: str, kinds: Sequence[str] | None = None) -> Table:
+    """A table for the report, without its index: numbers in the language's style and to the right, texts as they are.
+
+    `headings` hold what to call each column, by its key; the key also chooses how its numbers are written (`FORMATS`).
+    `kinds` are the CSS classes of each row's cells. Raise `KeyError` for a column without a heading.
+    """
+    numeric = set(table.select_dtypes("number").columns)
+    formats = {
+        headings[key]: FORMATS.get(key, number) if key in numeric else lambda cell: quoted(str(cell))
+        for key in table.columns
+    }
     right = [{"selector": "", "props": "text-align: right"}]
-    shown = Table(table, cell_ids=False)
+    to_the_right = {headings[key]: right for key in table.columns if key in numeric}
+    shown = Table(table.rename(columns=headings), cell_ids=False)
     shown.formats, shown.kinds = formats, kinds or [""] * len(table)
     return (
         shown.hide(axis="index")
         .set_caption(quoted(caption))
         .set_uuid(f"{zlib.crc32(caption.encode()):08x}")  # pandas draws a random one, and no two reports would agree
-        .set_table_styles(dict.fromkeys(numeric, right), overwrite=False)
+        .set_table_styles(to_the_right, overwrite=False)
     )

@@ -1,10 +1,10 @@
 """Whatever is in a parameter file, a record or a run's folder: a right result, or one sentence; never markup."""
 
+import dataclasses
 import json
 import tempfile
 import unicodedata
 from contextlib import redirect_stderr
-from functools import partial
 from io import StringIO
 from pathlib import Path
 
@@ -29,49 +29,55 @@ from helpers.made import (
     skipped,
     worded,
 )
+from helpers.sentences import as_kept
 from hypothesis import example, given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from bench_lib.analysis.case_table import CaseTable, tabulate
+from bench_lib.analysis.case_table import tabulate
 from bench_lib.cli import main, sweep
 from bench_lib.core.case import Case
 from bench_lib.core.errors import InputError
 from bench_lib.core.grid import Grid, read_grid
 from bench_lib.core.reason import because
 from bench_lib.core.record import read_record
-from bench_lib.report import load_phrases, plots
+from bench_lib.report import plots
 from bench_lib.report.exporters import ReportHTMLExporter, ReportPDFExporter
+from bench_lib.report.load_advice import load_lines
+from bench_lib.report.report import Report
 from bench_lib.report.sections import (
+    absent,
     abstract,
     accuracy,
+    aim,
     approaches,
     auto_precision,
     batch_sizes,
+    choice,
     claims,
     cold_start,
     image_sizes,
     intervals,
     memory,
-    pipeline,
+    method,
     recommendations,
+    results,
+    seed_rows,
     time_parts,
     tuning,
 )
-from bench_lib.report.sections import scaling as scaling_module
-from bench_lib.report.sections import serving as serving_module
-from bench_lib.report.sections.absent import absent_table
 from bench_lib.report.sections.clock import clock_table, clock_text
-from bench_lib.report.sections.method import aim_text, conditions_text, machine_table, method_text
-from bench_lib.report.sections.results import columns_text, results_table
+from bench_lib.report.sections.pipeline import pipeline_table, pipeline_text
+from bench_lib.report.sections.scaling import scaling_table, scaling_text
+from bench_lib.report.sections.serving import serving_table, serving_text
 from bench_lib.report.sections.verdicts import verdicts_table, verdicts_text
 from bench_lib.report.tables import record_card
-from bench_lib.results import verdicts
-from bench_lib.results.clock import EVENTS, read_clock
+from bench_lib.results.clock import EVENTS, Clock
 from bench_lib.results.result_file import read_result
 from bench_lib.results.run_folder import Run
-from bench_lib.text.markup import quoted  # fmt: skip
+from bench_lib.results.verdicts import read_selfcheck
+from bench_lib.text.markup import quoted
 
 GOOD = {
     "title": "ResNet-18", "model": "resnet18", "weights": "", "data": "", "engines": ["pytorch"],
@@ -246,19 +252,18 @@ def written(folder: Path, texts) -> Run:
     return Run(folder)
 
 
-def everything(report: CaseTable):
-    """All that report.ipynb shows, save the figures."""
-    sections = (
-        abstract.abstract_html, aim_text, conditions_text, machine_table, method_text,
-        columns_text, results_table, intervals.intervals_text, intervals.intervals_table, intervals.sampling_text,
-        time_parts.time_parts_text, time_parts.time_parts_table, absent_table, cold_start.cold_start_table,
-        approaches.approaches_text, image_sizes.image_sizes_text, batch_sizes.batch_sizes_text,
-        memory.memory_text, accuracy.accuracy_text,
-        recommendations.choice_text, claims.claims_table, claims.seed_rows,
-        partial(recommendations.advice_text, folder="no-such-folder"),
-        auto_precision.choices_text, tuning.tuning_text, tuning.tuning_table, tuning.variants_table,
+def everything(report: Report):
+    """All that report.ipynb shows, save the figures and what other commands measured."""
+    parts = (
+        abstract.abstract_html, aim.aim_text, method.conditions_text, method.machine_table, method.method_text,
+        results.columns_text, results.results_table, intervals.intervals_text, intervals.intervals_table,
+        intervals.sampling_text, time_parts.time_parts_text, time_parts.time_parts_table, absent.absent_table,
+        cold_start.cold_start_table, approaches.approaches_text, image_sizes.image_sizes_text,
+        batch_sizes.batch_sizes_text, memory.memory_text, accuracy.accuracy_text, choice.choice_text,
+        claims.claims_table, seed_rows.seed_rows, recommendations.advice_text, auto_precision.choices_text,
+        tuning.tuning_text, tuning.tuning_table, tuning.variants_table,
     )  # fmt: skip
-    return [section(report) for section in sections] + [record_card(record) for record in report.records]
+    return [part(report) for part in parts] + [record_card(record) for record in report.records]
 
 
 CUT = st.builds(lambda cut, end: json.dumps(RECORD)[:cut] + end, st.integers(0, 2500), st.text(max_size=5))
@@ -276,13 +281,14 @@ def test_a_record_with_faults(text):
         run = written(Path(folder), files_of_a_run(GOOD, MACHINE, text))
         path = next(run.folder.glob("records/*.json"))
         found = accepted(read_record, path)
-        report = accepted(CaseTable.read, folder)
+        report = accepted(Report.read, folder)
         assert report is None or found is not None
         if report:
             assert len(report.cases) == 1
-            assert all(map(shown_as, everything(report)))
+            assert all(map(as_kept, everything(report)))
 
 
+GOOD_REPORT = Report.of(tabulate(Grid.model_validate(GOOD), [record()]))
 ABSENT = worded("нет GPU", "no GPU")
 CLOCK = json.loads(clock(absent={EVENTS: ABSENT}, failed=ABSENT).model_dump_json())
 SELFCHECK = json.loads(selfcheck().model_dump_json())
@@ -292,44 +298,43 @@ SELFCHECK = json.loads(selfcheck().model_dump_json())
 def test_a_check_of_the_clock_with_faults(data):
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "clock.json").write_text(json.dumps(data))
-        if accepted(read_clock, folder):
-            assert shown_as(clock_text(folder))
-            assert shown_as(clock_table(folder))
+        report = Report.of(GOOD_REPORT, folder)
+        if accepted(report.result, Clock):
+            assert as_kept(clock_text(report))
+            assert as_kept(clock_table(report))
 
 
 @given(mutated(SELFCHECK) | JUNK)
 def test_a_check_of_the_verdicts_with_faults(data):
     with tempfile.TemporaryDirectory() as folder:
-        Run(folder).start(Grid.model_validate(GOOD), None)
         Path(folder, "selfcheck.json").write_text(json.dumps(data))
-        if accepted(verdicts.read_selfcheck, folder):
-            assert shown_as(verdicts_text(folder))
-            assert shown_as(verdicts_table(folder))
+        if check := accepted(read_selfcheck, folder):
+            report = dataclasses.replace(GOOD_REPORT, check=check)
+            assert as_kept(verdicts_text(report))
+            assert as_kept(verdicts_table(report))
 
 
 LOADS = {
-    serving_module: serving(served([point(100, 4.0), point(900, 40.0)], device_bytes=2**20),
-                        served(engine="openvino", failed=ABSENT)),
-    scaling_module: scaling(crowd(1, 100, device_bytes=2**20), crowd(2, 150, device_bytes=2**21),
-                            crowd(1, 90, "threads"), crowd(2, 1, "threads", each_ips=[], failed=ABSENT)),
-    pipeline: end_to_end(pipelined(1), pipelined(4, infer=300.0)),
+    (serving_text, serving_table): serving(served([point(100, 4.0), point(900, 40.0)], device_bytes=2**20),
+                                           served(engine="openvino", failed=ABSENT)),
+    (scaling_text, scaling_table): scaling(crowd(1, 100, device_bytes=2**20), crowd(2, 150, device_bytes=2**21),
+                                           crowd(1, 90, "threads"),
+                                           crowd(2, 1, "threads", each_ips=[], failed=ABSENT)),
+    (pipeline_text, pipeline_table): end_to_end(pipelined(1), pipelined(4, infer=300.0)),
 }  # fmt: skip
 
 
-GOOD_REPORT = tabulate(Grid.model_validate(GOOD), [record()])
-
-
-@pytest.mark.parametrize("section", LOADS, ids=lambda section: section.__name__)
+@pytest.mark.parametrize("parts", LOADS, ids=lambda parts: parts[0].__name__)
 @given(given=st.data())
-def test_a_measurement_under_load_with_faults(section, given):
-    kind, good = type(LOADS[section]), json.loads(LOADS[section].model_dump_json())
+def test_a_measurement_under_load_with_faults(parts, given):
+    kind, good = type(LOADS[parts]), json.loads(LOADS[parts].model_dump_json())
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, kind.file).write_text(json.dumps(given.draw(mutated(good) | mutated(good["cases"][0]).map(
             lambda case: good | {"cases": [case]}) | JUNK)))  # fmt: skip
+        report = Report.of(GOOD_REPORT, folder)
         if accepted(read_result, kind, folder):
-            assert shown_as(section.reading(folder))
-            assert shown_as(section.table(folder))
-            assert all(isinstance(line, str) for line in load_phrases.load_lines(GOOD_REPORT, folder))
+            assert all(as_kept(part(report)) for part in parts)
+            assert all(isinstance(line, str) for line in load_lines(report))
 
 
 @given(mutated(GOOD) | JUNK, st.just(MACHINE) | mutated(MACHINE) | JUNK, st.binary(max_size=20))
@@ -338,7 +343,7 @@ def test_a_run_s_folder_with_faults(grid, machine, noise):
         run = written(Path(folder), files_of_a_run(grid, machine, json.dumps(RECORD)))
         accepted(run.start, Grid.model_validate(GOOD), MACHINE)
         accepted(run.grid)
-        accepted(CaseTable.read, folder)
+        accepted(Report.read, folder)
         run.grid_path.write_bytes(noise)
         assert accepted(run.grid) is None
         assert accepted(run.start, Grid.model_validate(GOOD), MACHINE) is None
@@ -355,18 +360,12 @@ def test_bench_with_a_broken_folder_exits_2_with_one_line(data):
         assert said.getvalue().startswith("bench: ")
 
 
-def shown_as(output) -> dict[str, str]:
-    """What a notebook keeps of an output."""
-    html = output._repr_html_() if hasattr(output, "_repr_html_") else None
-    return {"text/markdown": output.data} if html is None else {"text/html": html}
-
-
 EXPORTER = ReportHTMLExporter()
 
 
-def page_of(report: CaseTable, title: str = "Отчёт") -> BeautifulSoup:
+def page_of(report: Report, title: str = "Отчёт") -> BeautifulSoup:
     """The report's page without figures, made as nbconvert makes it from the notebook's outputs."""
-    cells = [new_code_cell(outputs=[new_output("display_data", shown_as(shown))]) for shown in everything(report)]
+    cells = [new_code_cell(outputs=[new_output("display_data", as_kept(shown))]) for shown in everything(report)]
     notebook = nbformat.from_dict(new_notebook(cells=cells, metadata={"title": title}))
     html, _ = EXPORTER.from_notebook_node(notebook)
     return BeautifulSoup(html, "html.parser")
@@ -380,7 +379,7 @@ def skeleton(page: BeautifulSoup):
     ]
 
 
-def hostile(word: str, on_gpu: bool) -> CaseTable:
+def hostile(word: str, on_gpu: bool) -> Report:
     """A report whose every free text is `word`."""
     gpu = GPU | {"name": word, "driver": word, "cuda": word}
     machine = MACHINE | {"gpu": gpu if on_gpu else None, "cpu": word, "os": word, "python": word,
@@ -397,7 +396,7 @@ def hostile(word: str, on_gpu: bool) -> CaseTable:
     grid = Grid(engines=["pytorch", "onnx_runtime", "torch_tensorrt"], precisions=["fp32", "fp16"],
                 image_sizes=[224, 448], batch_sizes=[1])  # fmt: skip
     grid = grid.model_copy(update={"title": word, "model": word, "weights": word, "data": word})
-    return tabulate(grid, [r.model_copy(update={"machine": machine}) for r in records])
+    return Report.of(tabulate(grid, [r.model_copy(update={"machine": machine}) for r in records]))
 
 
 PLAIN = {on_gpu: skeleton(page_of(hostile("word", on_gpu))) for on_gpu in (True, False)}
@@ -429,7 +428,7 @@ def test_a_figure_s_caption_and_text_are_words(caption, alt):
 
 @NEEDS_PANGO
 def test_the_pdf_of_a_hostile_report_is_made():
-    cells = [new_code_cell(outputs=[new_output("display_data", shown_as(shown))])
+    cells = [new_code_cell(outputs=[new_output("display_data", as_kept(shown))])
              for shown in everything(hostile(" ".join(NASTY[:-1]), True))]  # fmt: skip
     body, _ = ReportPDFExporter().from_notebook_node(new_notebook(cells=cells, metadata={"title": NASTY[0]}))
     assert body.startswith(b"%PDF")

@@ -21,7 +21,7 @@ from bench_lib.core.grid import Grid
 from bench_lib.core.record import write_record
 from bench_lib.report import long_tables, plots
 from bench_lib.report.exporters import ReportHTMLExporter, ReportPDFExporter
-from bench_lib.report.sections import image_sizes, recommendations
+from bench_lib.report.sections import choice, image_sizes
 from bench_lib.report.sections.charts import fps_vs_batch, fps_vs_image_size, latency_vs_throughput
 from bench_lib.report.tables import Table, styled
 from bench_lib.results import run_folder
@@ -34,9 +34,9 @@ GRID = Grid(engines=["pytorch"], precisions=["fp32"], image_sizes=list(range(1, 
 
 
 def notebook(rows):
-    frame = pd.DataFrame({"Имя": [f"имя {i}" for i in range(rows)], "FPS": [float(i) for i in range(rows)],
-                          "Знак": ["<b>" if i % 2 else "—" for i in range(rows)]})  # fmt: skip
-    html = styled(frame, "Большая таблица").to_html()
+    frame = pd.DataFrame({"name": [f"имя {i}" for i in range(rows)], "fps": [float(i) for i in range(rows)],
+                          "sign": ["<b>" if i % 2 else "—" for i in range(rows)]})  # fmt: skip
+    html = styled(frame, {"name": "Имя", "fps": "FPS", "sign": "Знак"}, "Большая таблица").to_html()
     return new_notebook(cells=[new_code_cell(outputs=[new_output("display_data", {"text/html": html})])])
 
 
@@ -75,33 +75,34 @@ def test_exporting_leaves_the_notebook_as_it_was():
     assert given.cells[0].outputs[0].data["text/html"] == notebook(ROWS).cells[0].outputs[0].data["text/html"]
 
 
-def test_a_figure_of_many_panels_shows_a_few_and_says_so(tmp_path):
+def test_a_figure_of_many_panels_shows_a_few_and_says_so():
     data = report(*(record(size=size, batch=batch) for size in (32, 64) for batch in range(1, 11)))
-    shown = fps_vs_image_size(data, tmp_path / "a.png").data
+    shown = fps_vs_image_size(data).data
     assert f"Показаны {plots.MOST_PANELS} из 10: Батч 1, " in shown
     assert "Батч 10" in shown
-    assert "Показаны" not in fps_vs_batch(data, tmp_path / "b.png").data
+    assert "Показаны" not in fps_vs_batch(data).data
 
 
-def test_of_a_long_line_few_points_are_marked_and_the_caption_says_so(tmp_path):
+def test_of_a_long_line_few_points_are_marked_and_the_caption_says_so():
     data = report(*(record(size=size, batch=batch) for size in (32, 64) for batch in range(1, 43)))
-    assert "интервалы 95 %, у каждой 4-й точки" in fps_vs_batch(data, tmp_path / "a.png").data
-    assert "у каждой" not in fps_vs_image_size(data, tmp_path / "b.png").data
-    assert "точки — батчи, отмечен каждый 4-й" in latency_vs_throughput(data, tmp_path / "c.png").data
+    assert "интервалы 95 %, у каждой 4-й точки" in fps_vs_batch(data).data
+    assert "у каждой" not in fps_vs_image_size(data).data
+    assert "точки — батчи, отмечен каждый 4-й" in latency_vs_throughput(data).data
 
 
 def test_a_heavy_figure_is_a_bitmap_in_the_page_and_a_drawing_beside_it(tmp_path, monkeypatch):
-    data = report(*(record(size=size, batch=batch) for size in (32, 64) for batch in (1, 2)))
-    assert 'src="data:image/svg+xml;' in fps_vs_batch(data, tmp_path / "a.png").data
+    data = report(*(record(size=size, batch=batch) for size in (32, 64) for batch in (1, 2)), folder=tmp_path)
+    assert 'src="data:image/svg+xml;' in fps_vs_batch(data).data
     monkeypatch.setattr(plots, "HEAVY_BYTES", 1000)
-    page = fps_vs_batch(data, tmp_path / "a.png").data
-    assert f'src="data:image/png;base64,{base64.b64encode((tmp_path / "a.png").read_bytes()).decode()}"' in page
-    assert "</svg>" in (tmp_path / "a.svg").read_text()
+    page = fps_vs_batch(data).data
+    saved = base64.b64encode((tmp_path / "fps_vs_batch.png").read_bytes()).decode()
+    assert f'src="data:image/png;base64,{saved}"' in page
+    assert "</svg>" in (tmp_path / "fps_vs_batch.svg").read_text()
 
 
 def test_sentences_of_a_kind_are_a_dozen_and_say_of_how_many():
     data = report(*(record(size=size, batch=batch, ms=size * batch) for size in (32, 64) for batch in range(1, 31)))
-    for section in (recommendations.choice_text, image_sizes.image_sizes_text):
+    for section in (choice.choice_text, image_sizes.image_sizes_text):
         assert "Таких строк выше 12 из 30" in section(data).data
         assert len(section(data).data.splitlines()) < 20
 

@@ -128,7 +128,7 @@ def test_the_notebook_runs_again_in_a_real_jupyterlab(run, tmp_path):
     nbformat.write(made, path)
     with lab(tmp_path) as address, notebook(address, "run/report.ipynb") as tab:
         last = tab.locator(".jp-CodeCell").last
-        last.locator(".jp-OutputArea-output").wait_for(state="attached")
+        last.locator(".jp-OutputArea-output").last.wait_for(state="attached")
         assert tab.locator("[data-mime-type*=stderr]").count() == 0
         assert tab.locator(".jp-OutputArea-output figure img").count() == 4
         rows = tab.locator("table", has_text="Ускорение").first.locator("tbody tr")

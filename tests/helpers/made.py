@@ -6,11 +6,12 @@ import time
 
 import torch
 
-from bench_lib.analysis.case_table import CaseTable, tabulate
+from bench_lib.analysis.case_table import tabulate
 from bench_lib.core.case import Case, Limits
 from bench_lib.core.grid import Grid, Variant
 from bench_lib.core.reason import Reason, because
 from bench_lib.core.record import Accuracy, Memory, Record, Timing, Window
+from bench_lib.report.report import Report
 from bench_lib.results.clock import OURS, TIMER, CaseClock, Clock
 from bench_lib.results.pipeline import Pipeline, Pipelined, PipelineGrid
 from bench_lib.results.scaling import Crowd, Scaled, Scaling, ScalingGrid
@@ -119,10 +120,10 @@ def skipped(engine, precision="fp32", size=224, batch=1, reason="нет GPU"):
     return record(engine, precision, size, batch, status="skipped", reason=worded(reason))
 
 
-def report(*records: Record, gpu=None, sd=None, **given) -> CaseTable:
-    """A summary of the records, whose grid is just what they hold; `sd` is what a check of PyTorch fp32 measured.
+def report(*records: Record, gpu=None, sd=None, folder=None, **given) -> Report:
+    """A report of the records, whose grid is just what they hold; `sd` is what a check of PyTorch fp32 measured.
 
-    `given` are more of the grid's fields.
+    `folder` is where other results lie and figures go, `given` are more of the grid's fields.
     """
     cases = [r.case for r in records]
     grid = Grid(
@@ -136,7 +137,8 @@ def report(*records: Record, gpu=None, sd=None, **given) -> CaseTable:
     )
     machine = MACHINE | {"gpu": gpu}
     check = selfcheck(plain_ms=[10.0, 10.0 * math.exp(sd * math.sqrt(2))]) if sd else None
-    return tabulate(grid, [r.model_copy(update={"machine": machine}) for r in records], check)
+    table = tabulate(grid, [r.model_copy(update={"machine": machine}) for r in records], check)
+    return Report.of(table, folder)
 
 
 def clock(ratios=(1.0,) * 8, batch=1, ours_ms=10.0, **fields) -> Clock:

@@ -2,25 +2,28 @@
 
 import pytest
 from bs4 import BeautifulSoup
-from helpers.made import GPU, MACHINE, clock, selfcheck, worded
+from helpers.made import GPU, MACHINE, clock, record, selfcheck, worded
 
-from bench_lib.analysis.case_table import CaseTable
+from bench_lib.analysis.case_table import tabulate
 from bench_lib.cli import main
 from bench_lib.core.grid import Grid
-from bench_lib.report.sections import verdicts
+from bench_lib.report.report import Report
 from bench_lib.report.sections.clock import clock_table, clock_text
+from bench_lib.report.sections.verdicts import verdicts_table, verdicts_text
 from bench_lib.results.clock import EVENTS, LOADGEN, OURS, TIMER
 from bench_lib.results.result_file import write_result
-from bench_lib.results.run_folder import Run
 from bench_lib.text.language import NBSP
 
 GRID = Grid(engines=["pytorch"], precisions=["fp32"], image_sizes=[224], batch_sizes=[1], repeats=5)
 
 
 @pytest.fixture
-def folder(tmp_path):
-    Run(tmp_path).start(GRID, None)
-    return tmp_path
+def run_report(tmp_path):
+    return Report.of(tabulate(GRID, [record()]), tmp_path)
+
+
+def checked(**fields):
+    return Report.of(tabulate(GRID, [record()], selfcheck(**fields)))
 
 
 def text(markdown):
@@ -32,24 +35,24 @@ def rows(table):
     return [[td.get_text().replace(NBSP, " ") for td in tr.select("td")] for tr in html.select("tbody tr")]
 
 
-def test_without_a_check_one_sentence_says_so_and_which_command_makes_it(folder):
-    assert text(clock_text(folder)) == (
+def test_without_a_check_one_sentence_says_so_and_which_command_makes_it(run_report):
+    assert text(clock_text(run_report)) == (
         "- Часы на этой машине с другими не сверены; это делает `bench selfcheck --clock --output RUN`, "
         "где RUN — папка этого отчёта."
     )
-    assert text(verdicts.verdicts_text(folder)) == (
+    assert text(verdicts_text(run_report)) == (
         "- Как часто выводы этого отчёта ошибаются, на этой машине не проверено; это делает `bench selfcheck --output "
         "RUN`, где RUN — папка этого отчёта."
     )
-    assert clock_table(folder).data == verdicts.verdicts_table(folder).data == ""
+    assert clock_table(run_report).data == verdicts_table(run_report).data == ""
 
 
-def test_each_clock_is_a_row_with_its_difference_interval_goal_and_verdict(folder):
+def test_each_clock_is_a_row_with_its_difference_interval_goal_and_verdict(run_report):
     absent = {LOADGEN: worded("не установлен", "not installed")}
-    write_result(clock([1.003] * 7 + [1.0045], absent=absent), folder)
+    write_result(clock([1.003] * 7 + [1.0045], absent=absent), run_report.folder)
     case = "PyTorch fp32, 224×224, батч 1"
     timer = ["+0,30 %", "от +0,30 % до +0,45 %", "±2 %", "совпадают"]
-    assert rows(clock_table(folder)) == [
+    assert rows(clock_table(run_report)) == [
         [case, "задержка", "наш цикл", "10,0", "—", "—", "—", "—"],
         [case, "задержка", TIMER, "10,0", *timer],
         [case, "вызовы подряд", "наш цикл", "10,0", "—", "—", "—", "—"],
@@ -69,47 +72,46 @@ def test_each_clock_is_a_row_with_its_difference_interval_goal_and_verdict(folde
         ([0.9, 1.1] * 4, "Не решено (шум машины шире цели): torch.utils.benchmark, задержка"),
     ],
 )
-def test_the_outcome_counts_what_agrees_and_names_what_does_not(folder, ratios, words):
-    write_result(clock(ratios, batch=33), folder)
-    assert words in text(clock_text(folder))
+def test_the_outcome_counts_what_agrees_and_names_what_does_not(run_report, ratios, words):
+    write_result(clock(ratios, batch=33), run_report.folder)
+    assert words in text(clock_text(run_report))
 
 
-def test_the_clocks_sentences_say_how_when_and_what_the_loop_adds(folder):
-    write_result(clock(ours_ms=0.5), folder)
-    told = text(clock_text(folder))
+def test_the_clocks_sentences_say_how_when_and_what_the_loop_adds(run_report):
+    write_result(clock(ours_ms=0.5), run_report.folder)
+    told = text(clock_text(run_report))
     assert "(torch 2.14): 8 раундов, порядок часов в каждом случайный, 2026-01-02." in told
     assert "прибавляет к вызову 200 нс при измерении задержки и 50 нс при вызовах подряд" in told
     assert "не больше 0,0400 % от времени в таблице" in told  # 200 ns of 0.5 ms
 
 
-def test_a_cpu_is_said_to_keep_a_core_free_and_a_gpu_is_not(folder):
-    write_result(clock(), folder)
-    assert "оставляет одно ядро свободным" in text(clock_text(folder))
-    write_result(clock().model_copy(update={"machine": MACHINE | {"gpu": GPU}}), folder)
-    assert "ядро" not in text(clock_text(folder))
+def test_a_cpu_is_said_to_keep_a_core_free_and_a_gpu_is_not(run_report):
+    write_result(clock(), run_report.folder)
+    assert "оставляет одно ядро свободным" in text(clock_text(run_report))
+    write_result(clock().model_copy(update={"machine": MACHINE | {"gpu": GPU}}), run_report.folder)
+    assert "ядро" not in text(clock_text(run_report))
 
 
-def test_gpu_events_and_loadgens_scenarios_are_named(folder):
+def test_gpu_events_and_loadgens_scenarios_are_named(run_report):
     by_clock = {OURS: [1.0] * 6, EVENTS: [1.0] * 6, LOADGEN: [1.0] * 6}
-    write_result(clock(ms={"latency": by_clock, "throughput": by_clock}), folder)
-    assert [row[2] for row in rows(clock_table(folder))] == [
+    write_result(clock(ms={"latency": by_clock, "throughput": by_clock}), run_report.folder)
+    assert [row[2] for row in rows(clock_table(run_report))] == [
         "наш цикл", "события CUDA", "MLPerf LoadGen SingleStream", "наш цикл", "события CUDA", "MLPerf LoadGen Offline",
     ]  # fmt: skip
 
 
-def test_a_case_that_was_not_timed_is_a_row_and_no_outcome(folder):
+def test_a_case_that_was_not_timed_is_a_row_and_no_outcome(run_report):
     failed = worded("не хватило <b>памяти</b>", "out of memory")
-    write_result(clock(ms={}, overhead_ns={}, failed=failed), folder)
-    assert rows(clock_table(folder)) == [
+    write_result(clock(ms={}, overhead_ns={}, failed=failed), run_report.folder)
+    assert rows(clock_table(run_report)) == [
         ["PyTorch fp32, 224×224, батч 1", "—", "—", "—", "—", "—", "—", "не измерено: не хватило <b>памяти</b>"]
     ]
-    assert "сравнить не с чем" in text(clock_text(folder))
-    assert "прибавляет" not in text(clock_text(folder))
+    assert "сравнить не с чем" in text(clock_text(run_report))
+    assert "прибавляет" not in text(clock_text(run_report))
 
 
-def test_both_rates_are_rows_with_intervals_and_goals(folder):
-    write_result(selfcheck(), folder)
-    assert rows(verdicts.verdicts_table(folder)) == [
+def test_both_rates_are_rows_with_intervals_and_goals():
+    assert rows(verdicts_table(checked())) == [
         ["разница объявлена там, где её нет", "1 из 200", "0,5 %", "от 0,1 % до 2,8 %", "не больше 1 %"],
         ["замедление на 5 % найдено", "199 из 200", "99,5 %", "от 97,2 % до 99,9 %", "не меньше 95 %"],
     ]
@@ -123,20 +125,17 @@ def test_both_rates_are_rows_with_intervals_and_goals(folder):
         ({"found": 180}, "в 0,5 % пар (цель достигнута), замедление найдено в 90,0 % (цель не достигнута)"),
     ],
 )
-def test_the_verdicts_sentences_follow_the_counts(folder, fields, words):
-    write_result(selfcheck(**fields), folder)
-    told = text(verdicts.verdicts_text(folder))
+def test_the_verdicts_sentences_follow_the_counts(fields, words):
+    told = text(verdicts_text(checked(**fields)))
     assert words in told
     assert "измерена 20 раз в новых процессах и, вперемешку с ними, 20 раз с намеренным замедлением на 5 %" in told
     assert "без общих процессов их можно составить лишь 2" in told
     assert "от процесса к процессу — 0,51 %" in told
 
 
-def test_a_report_that_compares_other_groups_says_so(folder):
-    write_result(selfcheck(), folder)
-    assert "В самом отчёте" not in text(verdicts.verdicts_text(folder))
-    write_result(selfcheck(repeats=3), folder)
-    assert "В самом отчёте сравниваются группы по 5 процессов" in text(verdicts.verdicts_text(folder))
+def test_a_report_that_compares_other_groups_says_so():
+    assert "В самом отчёте" not in text(verdicts_text(checked()))
+    assert "В самом отчёте сравниваются группы по 5 процессов" in text(verdicts_text(checked(repeats=3)))
 
 
 def test_the_report_of_a_run_shows_its_checks(run):
@@ -150,11 +149,12 @@ def test_the_report_of_a_run_shows_its_checks(run):
 def test_a_report_of_one_process_a_case_takes_the_spread_between_processes_from_its_check(run, tmp_path):
     for name in ("grid.json", "machine.json", "records"):
         (tmp_path / name).symlink_to(run / name)
-    assert CaseTable.read(tmp_path).check is None
+    assert Report.read(tmp_path).check is None
     write_result(selfcheck(), tmp_path)
-    read = CaseTable.read(tmp_path)
+    read = Report.read(tmp_path)
     assert read.check
     assert (read.checked, read.check.process_sd) == ("all", selfcheck().process_sd)
+    assert "В самом отчёте сравниваются группы" in text(verdicts_text(read))
 
 
 def test_a_broken_check_is_told_before_the_report_is_made(run, tmp_path, capsys):

@@ -1,19 +1,22 @@
 """`bench export`: the same figures in every format, each column told, figures as pictures."""
 
+import ast
 import csv
+import dataclasses
 import json
 import math
-import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from helpers.made import record, report, skipped
+from helpers.made import point, record, report, served, serving, skipped
 from pyarrow import parquet
 
 from bench_lib.analysis import columns
 from bench_lib.cli import main
-from bench_lib.report.data_files import FIGURES, LOADS, write_data_files
+from bench_lib.report import sections
+from bench_lib.report.data_files import FIGURES, write_data_files
+from bench_lib.results.result_file import write_result
 
 MORE = [record(engine, size=size, batch=batch, ms=batch / 7) for engine in ("pytorch", "onnx_runtime")
         for size in (224, 448) for batch in (1, 33)]  # fmt: skip
@@ -29,7 +32,7 @@ def read(folder):
 
 
 def test_the_three_formats_hold_the_same_figures_in_full(tmp_path):
-    write_data_files(DATA, tmp_path, tmp_path)
+    write_data_files(DATA, tmp_path)
     from_csv, from_json, from_parquet = read(tmp_path)
     assert from_json == from_parquet
     assert len(from_csv) == len(from_json) == 9
@@ -50,7 +53,7 @@ def test_the_three_formats_hold_the_same_figures_in_full(tmp_path):
 def test_the_dictionary_tells_every_column_and_no_other(tmp_path):
     assert set(columns.COLUMNS) == set(DATA.cases.columns)
     assert all(column.meaning for column in columns.COLUMNS.values())
-    write_data_files(DATA, tmp_path, tmp_path)
+    write_data_files(DATA, tmp_path)
     with (tmp_path / "columns.csv").open(encoding="utf-8", newline="") as file:
         told = {row["column"]: row for row in csv.DictReader(file)}
     assert list(told) == list(columns.COLUMNS)
@@ -80,22 +83,47 @@ def test_the_ends_of_an_interval_enclose_its_figure_and_have_its_unit():
 def test_a_lost_repeat_is_told_with_its_reason(tmp_path):
     lost = skipped("pytorch", reason="убит")
     lost = lost.model_copy(update={"case": lost.case.model_copy(update={"repeat": 2}), "status": "failed"})
-    write_data_files(report(record(), lost), tmp_path, tmp_path)
+    write_data_files(report(record(), lost), tmp_path)
     assert [rows[0]["lost"] for rows in read(tmp_path)[1:]] == [["2: убит"]] * 2
 
 
+def figures_of(path):
+    """The figures that a section saves: the name of each file, and of the function that draws it."""
+    found = {}
+    for function in ast.parse(path.read_text(encoding="utf-8")).body:
+        for call in ast.walk(function):
+            if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "figure_path":
+                found[call.args[0].value] = function.name
+    return found
+
+
+def unexported(folder, exported):
+    """Figures that sections save and the export does not, or by another function."""
+    saved = {name: function for path in sorted(folder.glob("*.py")) for name, function in figures_of(path).items()}
+    drawn = {name: function.__name__ for name, function in exported.items()}
+    return sorted(name for name in saved.keys() | drawn.keys() if saved.get(name) != drawn.get(name))
+
+
 def test_every_figure_of_the_report_is_exported():
-    notebook = (Path(__file__).parents[2] / "notebooks" / "report.ipynb").read_text()
-    shown = re.findall(r'"(\w+)\.(\w+)\((report|run), f\\"{run}/(\w+){suffix}\.png', notebook)
-    exported = {"report": FIGURES, "run": LOADS}
-    assert len(shown) == notebook.count(".png") == len(FIGURES) + len(LOADS)
-    for module, name, data, file in shown:
-        figure = exported[data][file]
-        assert (figure.__module__.rpartition(".")[2], figure.__name__) == (module, name)
+    folder = Path(sections.__file__).parent
+    assert len(FIGURES) == 8
+    assert unexported(folder, FIGURES) == []
+    some = {name: draw for name, draw in FIGURES.items() if name != "waterfall"} | {"serving": FIGURES["scaling"]}
+    assert unexported(folder, some) == ["serving", "waterfall"]
+
+
+def test_figures_are_exported_elsewhere_than_into_the_run(tmp_path):
+    (tmp_path / "run").mkdir()
+    write_result(serving(served([point(100, 4.0), point(900, 40.0)])), tmp_path / "run")
+    data = dataclasses.replace(DATA, folder=tmp_path / "run", suffix=".en")
+    written = write_data_files(data, tmp_path / "export")
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"serving.json"}
+    assert tmp_path / "export" / "serving.png" in written
+    assert not list((tmp_path / "export").glob("*.en.*"))
 
 
 def test_figures_are_svg_and_png_and_one_without_points_is_not_left_from_before(tmp_path):
-    written = write_data_files(DATA, tmp_path, tmp_path)
+    written = write_data_files(DATA, tmp_path)
     pictures = [path for path in written if path.suffix in (".png", ".svg")]
     assert len(pictures) == 8
     for path in pictures:
@@ -103,7 +131,7 @@ def test_figures_are_svg_and_png_and_one_without_points_is_not_left_from_before(
             assert path.read_bytes().startswith(b"\x89PNG")
         else:
             assert ET.parse(path).getroot().find("{http://www.w3.org/2000/svg}title").text
-    again = write_data_files(report(record()), tmp_path, tmp_path)
+    again = write_data_files(report(record()), tmp_path)
     assert [path for path in again if path.suffix in (".png", ".svg")] == []
     assert sorted(again) == sorted(tmp_path.iterdir())
 

@@ -15,7 +15,7 @@ from matplotlib.colors import to_hex
 from bench_lib.core.errors import InputError
 from bench_lib.core.grid import Grid
 from bench_lib.core.record import write_record
-from bench_lib.report import explore, plots
+from bench_lib.report import explore_plot, plots
 from bench_lib.report.explore import AXES, chosen_rows, chosen_runs, explore_runs, read_explored
 from bench_lib.results.run_folder import Run
 from bench_lib.text.language import NBSP
@@ -104,21 +104,26 @@ def test_two_runs_are_told_apart_and_an_engine_keeps_its_colour(made):
 
 
 def test_a_legend_that_would_hide_the_plot_is_left_out(made, monkeypatch):
-    monkeypatch.setattr(explore, "MOST_NAMES", 1)
+    monkeypatch.setattr(explore_plot, "MOST_NAMES", 1)
     made.log_x.value = True
     assert made.canvas.figure.legends == []
     assert "слишком много" in made.canvas.figure.axes[0].get_title()
 
 
-def press(made, index, off_px=0):
-    """Click on a row's point, or so many pixels beside it."""
+def pixels_of(made, index):
+    """Where a row's point lies on the canvas."""
     row, (axes,) = chosen_rows(made).loc[index], made.canvas.figure.axes
     made.canvas.figure.savefig("/dev/null", format="png", dpi="figure")  # lay the axes out
-    x, y = axes.transData.transform((float(row[made.x.value]), float(row[made.y.value])))
-    made.canvas.callbacks.process("button_press_event", MouseEvent("button_press_event", made.canvas, x + off_px, y, 1))
+    return axes.transData.transform((float(row[made.x.value]), float(row[made.y.value])))
 
 
-@pytest.mark.parametrize(("off_px", "found"), [(0, True), (8, True), (60, False)])
+def press(made, index, off_px=0, event="button_press_event"):
+    """Click on a row's point, or so many pixels beside it."""
+    x, y = pixels_of(made, index)
+    made.canvas.callbacks.process(event, MouseEvent(event, made.canvas, x + off_px, y, 1))
+
+
+@pytest.mark.parametrize(("off_px", "found"), [(0, True), (8, True), (-8, True), (25, False), (60, False)])
 def test_a_click_near_a_point_shows_its_calls(made, off_px, found):
     index = next(index for index in chosen_rows(made).index if "onnx" in index[1] and "448px-b1" in index[1])
     press(made, index, off_px)
@@ -127,6 +132,32 @@ def test_a_click_near_a_point_shows_its_calls(made, off_px, found):
     assert (plots.samples_figure(*read_explored(made.runs.value[0])[1][index[1]]).data in made.samples.value) is found
     rings = [line for line in made.canvas.figure.axes[0].lines if line.get_markersize() > 10]
     assert len(rings) == found
+
+
+def test_a_click_on_a_line_between_its_points_means_none_of_them(made):
+    first, second = (made.point.options[place][1] for place in (1, 2))
+    (x, y), (other_x, other_y) = pixels_of(made, first), pixels_of(made, second)
+    assert abs(other_x - x) > 100
+    event = MouseEvent("button_press_event", made.canvas, (x + other_x) / 2, (y + other_y) / 2, 1)
+    made.canvas.callbacks.process("button_press_event", event)
+    assert made.point.value == ""
+
+
+def test_of_two_points_within_reach_the_nearest_is_meant(tmp_path):
+    write_run(tmp_path, batch_sizes=[100, 108, 1000], image_sizes=[224], engines=["pytorch"])
+    made = explore_runs(tmp_path)
+    made.y.value = "per_image_ms"
+    near = [index for _, index in made.point.options[1:3]]
+    gap = pixels_of(made, near[1])[0] - pixels_of(made, near[0])[0]
+    assert 2 < gap < explore_plot.REACH_PX
+    for index in near:
+        press(made, index)
+        assert made.point.value == index
+
+
+def test_turning_the_wheel_over_a_point_chooses_nothing(made):
+    press(made, made.point.options[1][1], event="scroll_event")
+    assert made.point.value == ""
 
 
 def test_a_point_can_be_chosen_by_keyboard_and_goes_when_it_is_not_drawn(made):

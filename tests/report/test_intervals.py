@@ -12,7 +12,9 @@ from bench_lib.core.case import Case
 from bench_lib.core.grid import Grid
 from bench_lib.core.intervals import ASSUMED_SD
 from bench_lib.core.record import Energy
-from bench_lib.report.sections import claims, cold_start, intervals, time_parts
+from bench_lib.report.claims import claim
+from bench_lib.report.claims.sizes import size_lowers_fps
+from bench_lib.report.sections import cold_start, intervals, time_parts
 from bench_lib.report.sections.absent import absent_table
 from bench_lib.report.sections.results import results_table
 from bench_lib.sweep.runner import shuffled_cases
@@ -129,9 +131,9 @@ def test_a_leader_that_is_not_told_from_the_next_shares_its_place():
 
 def test_a_claim_that_the_data_do_not_decide_is_not_decided():
     data = report(record(ms=10.0), record(size=448, ms=10.2))
-    assert claims.size_lowers_fps(data).verdict == claims.UNDECIDED
-    assert claims.share_verdict([True, None]) == claims.PARTLY
-    assert claims.share_verdict([False, None]) == claims.UNDECIDED
+    assert size_lowers_fps(data).verdict == claim.UNDECIDED
+    assert claim.share_verdict([True, None]) == claim.PARTLY
+    assert claim.share_verdict([False, None]) == claim.UNDECIDED
 
 
 def test_what_is_wrong_with_samples_is_named_and_nothing_is_trimmed():

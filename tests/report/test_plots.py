@@ -8,13 +8,13 @@ from bench_lib.report.sections.charts import draw_panel, latency_vs_throughput, 
 from bench_lib.text.language import NBSP
 
 
-def grid(**fields):
+def grid(folder=None):
     made = [
-        record(engine, precision, size, batch, ms=ms * batch * size / 224, **fields)
+        record(engine, precision, size, batch, ms=ms * batch * size / 224)
         for engine, ms in zip(ALL, (10, 5, 2), strict=True)
         for precision in ("fp32", "fp16") for size in (224, 448) for batch in (1, 33)
     ]  # fmt: skip
-    return report(*made)
+    return report(*made, folder=folder)
 
 
 def test_an_engine_has_one_colour_and_a_precision_one_marker_in_every_figure():
@@ -35,24 +35,24 @@ def test_each_point_has_its_interval():
 
 
 def test_the_map_names_the_ends_and_what_cannot_be_drawn(tmp_path):
-    shown = speedup_map(grid(), tmp_path / "map.png").data.replace(NBSP, " ")
+    shown = speedup_map(grid(tmp_path)).data.replace(NBSP, " ")
     assert "наибольшее 5,00× — Torch-TensorRT fp" in shown
-    assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
-    assert "не построен" in speedup_map(report(record()), tmp_path / "none.png").data
-    assert not (tmp_path / "none.png").exists()
+    assert (tmp_path / "speedup_map.png").read_bytes().startswith(b"\x89PNG")
+    assert "не построен" in speedup_map(report(record(), folder=tmp_path / "none")).data
+    assert not (tmp_path / "none").exists()
 
 
-def test_latency_against_throughput_needs_two_batches(tmp_path):
-    shown = latency_vs_throughput(grid(), tmp_path / "cost.png").data.replace(NBSP, " ")
+def test_latency_against_throughput_needs_two_batches():
+    shown = latency_vs_throughput(grid()).data.replace(NBSP, " ")
     assert "PyTorch fp32: 100 при 1, 100 при 33" in shown
-    assert "не построен" in latency_vs_throughput(report(record()), tmp_path / "none.png").data
+    assert "не построен" in latency_vs_throughput(report(record())).data
 
 
-def test_of_many_names_the_map_shows_those_with_the_largest_speedups(tmp_path):
+def test_of_many_names_the_map_shows_those_with_the_largest_speedups():
     engines = ["pytorch", "onnx_runtime", "torch_tensorrt", "openvino"]
     made = [record(batch=batch, ms=100.0 * batch) for batch in (1, 2)]
     for place, (engine, precision) in enumerate((e, p) for e in engines for p in ("fp16", "bf16")):
         made += [record(engine, precision, batch=batch, ms=90.0 * batch / (1 + place)) for batch in (1, 2)]
-    shown = speedup_map(report(*made), tmp_path / "map.png").data
+    shown = speedup_map(report(*made)).data
     assert "Показаны 6 из 8, у которых ускорение больше" in shown
     assert "наибольшее 8,89× — OpenVINO bf16" in shown.replace(NBSP, " ")

@@ -5,6 +5,9 @@ from helpers.made import ALL, GPU, MIB, record, report, skipped
 from helpers.sentences import everything, text
 
 from bench_lib.core.record import Memory
+from bench_lib.report.claims.claim import NO, PARTLY, UNTESTED, YES
+from bench_lib.report.claims.memory import onnx_memory
+from bench_lib.report.claims.speed import tensorrt_best
 from bench_lib.report.sections import (
     abstract,
     accuracy,
@@ -109,14 +112,12 @@ def test_the_method_says_how_processes_start():
     assert "уже загрузил библиотеки" not in text(method_text(report(record())))
 
 
-def test_memory_without_a_gpu_is_what_the_case_added_to_its_process(tmp_path):
+def test_memory_without_a_gpu_is_what_the_case_added_to_its_process():
     grown = Memory(host_before_build_bytes=800 * MIB, host_peak_bytes=1000 * MIB)
     data = report(record(memory=grown))
     assert data.cases.memory_mib[0] == 200
     assert "прирост памяти процесса" in text(columns_text(data))
-    assert "200 МиБ: столько добавит к памяти Python и библиотек каждый" in text(
-        recommendations.advice_text(data, tmp_path)
-    )
+    assert "200 МиБ: столько добавит к памяти Python и библиотек каждый" in text(recommendations.advice_text(data))
 
 
 def test_equal_pixel_rates_are_called_equal():
@@ -146,7 +147,7 @@ def test_without_the_baseline_no_speedup_is_claimed():
 def test_a_run_where_nothing_was_measured_has_a_report_all_the_same():
     data = report(skipped("pytorch"), skipped("torch_tensorrt"))
     assert "Ответа нет" in everything(data)
-    assert set(verdicts(data).values()) == {claims.UNTESTED}
+    assert set(verdicts(data).values()) == {UNTESTED}
     assert "—" in results_table(data).to_html()
 
 
@@ -171,9 +172,9 @@ def test_two_batches_do_not_prove_saturation():
 @pytest.mark.parametrize(
     ("fps", "words", "verdict"),
     [
-        ({1: 100, 16: 970, 33: 990, 64: 1000}, "начиная с батча 16", claims.YES),
-        ({1: 100, 16: 500, 33: 800, 64: 1000}, "насыщение не достигнуто", claims.NO),
-        ({1: 1000, 16: 990, 33: 980, 64: 970}, "начиная с батча 1", claims.NO),
+        ({1: 100, 16: 970, 33: 990, 64: 1000}, "начиная с батча 16", YES),
+        ({1: 100, 16: 500, 33: 800, 64: 1000}, "насыщение не достигнуто", NO),
+        ({1: 1000, 16: 990, 33: 980, 64: 970}, "начиная с батча 1", NO),
     ],
 )
 def test_saturation_is_the_least_batch_within_5_percent_of_the_best(fps, words, verdict):
@@ -185,17 +186,19 @@ def test_saturation_is_the_least_batch_within_5_percent_of_the_best(fps, words, 
 def test_a_row_that_computed_in_tf32_is_labelled_and_has_no_speedup():
     data = report(record(ms=10), record("torch_tensorrt", ms=2, actual="tf32"), gpu=GPU)
     row = data.cases.iloc[1]
-    assert row.precision_label == "fp32 (факт.: TF32)"
+    assert (row.precision, row.actual_precision, row.precision_label) == ("fp32", "tf32", "fp32 (факт.: TF32)")
     assert row.speedup != row.speedup
-    assert "Torch-TensorRT в 1 конфигурации считал не в fp32" in text(accuracy.accuracy_text(data))
+    told = text(accuracy.accuracy_text(data))
+    assert "Torch-TensorRT в 1 конфигурации считал не в fp32" in told
+    assert "TF32" in told
 
 
 def test_memory_names_who_takes_least():
     data = report(record(mib=500), record("onnx_runtime", mib=900))
     assert "Меньше всех занимает: PyTorch fp32 — в 1 из 1 сочетания" in text(memory.memory_text(data))
-    assert verdicts(data)["onnx_memory"] == claims.YES
-    assert "экспорт модели" in claims.onnx_memory(data).data
-    assert verdicts(report(record(mib=900), record("onnx_runtime", mib=500)))["onnx_memory"] == claims.NO
+    assert verdicts(data)["onnx_memory"] == YES
+    assert "экспорт модели" in onnx_memory(data).data
+    assert verdicts(report(record(mib=900), record("onnx_runtime", mib=500)))["onnx_memory"] == NO
 
 
 def tensorrt(fp16_ms, *, fp16_mib=300):
@@ -206,10 +209,10 @@ def tensorrt(fp16_ms, *, fp16_mib=300):
 
 def test_the_claims_on_tensorrt_follow_the_data():
     good = verdicts(tensorrt(1))
-    assert (good["tensorrt_speedup"], good["tensorrt_best"], good["tensorrt_memory"]) == (claims.YES,) * 3
+    assert (good["tensorrt_speedup"], good["tensorrt_best"], good["tensorrt_memory"]) == (YES,) * 3
     bad = verdicts(tensorrt(9, fp16_mib=900))
-    assert (bad["tensorrt_speedup"], bad["tensorrt_best"], bad["tensorrt_memory"]) == (claims.NO,) * 3
-    assert "Быстрее бывают: PyTorch fp16" in claims.tensorrt_best(tensorrt(9)).data
+    assert (bad["tensorrt_speedup"], bad["tensorrt_best"], bad["tensorrt_memory"]) == (NO,) * 3
+    assert "Быстрее бывают: PyTorch fp16" in tensorrt_best(tensorrt(9)).data
 
 
 def onnx_by_batch(small, large):
@@ -223,10 +226,10 @@ def onnx_by_batch(small, large):
 
 
 def test_the_claim_that_onnx_wins_only_at_large_batches_follows_the_data():
-    assert verdicts(onnx_by_batch(10, 5))["onnx_batches"] == claims.YES
-    assert verdicts(onnx_by_batch(5, 10))["onnx_batches"] == claims.NO
-    assert verdicts(onnx_by_batch(5, 5))["onnx_compromise"] == claims.YES
-    assert verdicts(onnx_by_batch(10, 5))["onnx_compromise"] == claims.PARTLY
+    assert verdicts(onnx_by_batch(10, 5))["onnx_batches"] == YES
+    assert verdicts(onnx_by_batch(5, 10))["onnx_batches"] == NO
+    assert verdicts(onnx_by_batch(5, 5))["onnx_compromise"] == YES
+    assert verdicts(onnx_by_batch(10, 5))["onnx_compromise"] == PARTLY
 
 
 def test_the_claim_on_fp16_and_size_follows_the_data():
@@ -239,8 +242,8 @@ def test_the_claim_on_fp16_and_size_follows_the_data():
             sd=0.001,
         )
 
-    assert verdicts(data(10))["fp16_falls_less"] == claims.YES
-    assert verdicts(data(20))["fp16_falls_less"] == claims.NO
+    assert verdicts(data(10))["fp16_falls_less"] == YES
+    assert verdicts(data(20))["fp16_falls_less"] == NO
     assert "в fp16 FPS падает в 2 раза, в fp32 падает в 4 раза: fp16 теряет меньше" in text(
         image_sizes.image_sizes_text(data(10))
     )

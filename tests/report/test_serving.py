@@ -2,7 +2,7 @@
 
 import pytest
 from bs4 import BeautifulSoup
-from helpers.made import LOAD, point, served, serving, worded
+from helpers.made import LOAD, point, record, report, served, serving, worded
 
 from bench_lib.cli import main
 from bench_lib.report.sections.serving import serving_figure, serving_table, serving_text
@@ -19,20 +19,24 @@ def text(markdown):
 
 def told(folder, *cases, **fields):
     write_result(serving(*cases, **fields), folder)
-    return text(serving_text(folder))
+    return text(serving_text(report(record(), folder=folder)))
 
 
 def rows(folder):
-    html = BeautifulSoup(serving_table(folder).to_html(), "html.parser")
+    html = BeautifulSoup(serving_table(report(record(), folder=folder)).to_html(), "html.parser")
     return [[cell.get_text().replace(NBSP, " ") for cell in tr.select("th, td")] for tr in html.select("tr")]
 
 
 def test_without_a_measurement_one_line_says_how_to_make_it(tmp_path):
-    assert text(serving_text(tmp_path)) == (
+    data = report(record(), folder=tmp_path)
+    said = text(serving_text(data))
+    assert said == text(serving_text(report(record())))
+    assert said == (
         "- Под нагрузкой не измерено; это делает `bench serve params/load/serving.yaml --output RUN`, где RUN — папка "
         "этого отчёта."
     )
-    assert serving_table(tmp_path).data == serving_figure(tmp_path, tmp_path / "no.png").data == ""
+    assert serving_table(data).data == serving_figure(data).data == ""
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_best_rate_under_the_limit_is_told_with_its_latency_batch_and_share_of_the_ceiling(tmp_path):
@@ -97,10 +101,10 @@ def test_the_table_has_the_limit_the_ceiling_and_the_knee(tmp_path):
 
 def test_the_figure_has_a_text_that_replaces_it(tmp_path):
     told(tmp_path, served(CURVE), served([point(100, 12.0)], precision="int8"))
-    shown = BeautifulSoup(serving_figure(tmp_path, tmp_path / "load.png").data, "html.parser")
+    shown = BeautifulSoup(serving_figure(report(record(), folder=tmp_path)).data, "html.parser")
     assert "PyTorch fp32: p99 4,00 мс при 100 запр./с, p99 40,0 мс при 900 запр./с" in shown.img["alt"]
     assert "предел 10 мс" in shown.figcaption.get_text()
-    assert (tmp_path / "load.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "serving.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_broken_file_is_told_before_the_report_is_made(run, tmp_path, capsys):

@@ -89,13 +89,13 @@ def test_images_for_a_watt_are_the_reverse_of_joules_for_an_image():
 
 
 def test_the_figure_and_the_tables_are_there_where_there_are_variants(tmp_path):
-    shown = tuned()
-    figure = waterfall_figure(shown, tmp_path / "waterfall.png").data
+    shown = tuned(folder=tmp_path)
+    figure = waterfall_figure(shown).data
     assert "PyTorch fp32: 10,0 мс, PyTorch fp16: 8,00 мс, + channels_last: 6,00 мс, + cuda_graph: 2,00 мс" in figure
     assert (tmp_path / "waterfall.png").stat().st_size > 1000
     assert list(variants_table(shown).data["Настройки"])[1] == "channels_last=True, cuda_graph=True"
     plain = report(record(), record(precision="fp16", ms=5.0))
-    assert waterfall_figure(plain, tmp_path / "none.png").data == tuning_table(plain).data == ""
+    assert waterfall_figure(plain).data == tuning_table(plain).data == ""
     assert "`params/best.yaml`" in tuning_text(plain).data
 
 

@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 from bs4 import BeautifulSoup
-from helpers.made import GPU, LOAD, MACHINE, FakeClock, end_to_end, pipelined, worded
+from helpers.made import GPU, LOAD, MACHINE, FakeClock, end_to_end, pipelined, record, report, worded
 from helpers.pictures import write
 
 from bench_lib.cli import main
@@ -44,7 +44,7 @@ def text(markdown):
 
 def told(folder, *cases, **fields):
     write_result(end_to_end(*cases, **fields), folder)
-    return text(pipeline.pipeline_text(folder))
+    return text(pipeline.pipeline_text(report(record(), folder=folder)))
 
 
 def test_a_rate_counts_what_comes_after_what_was_prepared_ahead():
@@ -164,10 +164,11 @@ def test_an_interrupted_measurement_goes_on_and_until_then_the_report_says_what_
     (tmp_path / "load.yaml").write_text(str(LOAD | {"photos": 1}))
     command = ["pipeline", str(tmp_path / "load.yaml"), "--output", str(tmp_path / "run")]
     assert main.main(command) == 130
-    assert "Измерение прервано, не дошло до: PyTorch fp32, батч 4;" in text(pipeline.pipeline_text(tmp_path / "run"))
+    data = report(record(), folder=tmp_path / "run")
+    assert "Измерение прервано, не дошло до: PyTorch fp32, батч 4;" in text(pipeline.pipeline_text(data))
     assert main.main(command) == 0
     assert asked == [1, 4, 4]
-    assert "прервано" not in text(pipeline.pipeline_text(tmp_path / "run"))
+    assert "прервано" not in text(pipeline.pipeline_text(data))
 
 
 def test_a_folder_without_images_is_one_sentence(tmp_path, capsys):
@@ -182,11 +183,12 @@ def test_the_pipeline_in_params_is_valid():
 
 
 def test_without_a_measurement_one_line_says_how_to_make_it(tmp_path):
-    assert text(pipeline.pipeline_text(tmp_path)) == (
+    assert text(pipeline.pipeline_text(report(record(), folder=tmp_path))) == (
         "- Путь от файлов JPEG до ответов не измерен; это делает `bench pipeline params/load/pipeline.yaml --output "
         "RUN`, где RUN — папка этого отчёта."
     )
-    assert pipeline.pipeline_table(tmp_path).data == pipeline.pipeline_figure(tmp_path, tmp_path / "no.png").data == ""
+    data = report(record(), folder=tmp_path)
+    assert pipeline.pipeline_table(data).data == pipeline.pipeline_figure(data).data == ""
 
 
 def test_the_bottleneck_at_each_batch_and_what_is_left_of_the_bare_engine_are_told(tmp_path):
@@ -219,16 +221,16 @@ def test_the_images_are_described_as_they_were(tmp_path):
 def test_what_failed_is_named_and_the_table_and_figure_hold_the_rest(tmp_path):
     failed = Pipelined(case=Case(engine="torch_tensorrt"), failed=worded("нет GPU", "no GPU"))
     assert "Не измерены: Torch-TensorRT fp32, батч 1 — нет GPU." in told(tmp_path, pipelined(), pipelined(8), failed)
-    html = BeautifulSoup(pipeline.pipeline_table(tmp_path).to_html(), "html.parser")
+    html = BeautifulSoup(pipeline.pipeline_table(report(record(), folder=tmp_path)).to_html(), "html.parser")
     rows = [[td.get_text().replace(NBSP, " ") for td in tr.select("td")] for tr in html.select("tbody tr")]
     slowest = "декодирование и подготовка"
     assert rows == [
         ["PyTorch fp32", "1", "400", "10 000", "1 000", "390", "39 %", slowest],
         ["PyTorch fp32", "8", "400", "10 000", "1 000", "390", "39 %", slowest],
     ]
-    shown = BeautifulSoup(pipeline.pipeline_figure(tmp_path, tmp_path / "p.png").data, "html.parser")
+    shown = BeautifulSoup(pipeline.pipeline_figure(report(record(), folder=tmp_path)).data, "html.parser")
     assert "PyTorch fp32: 390 при батче 1, 390 при 8" in shown.img["alt"]
-    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "pipeline.png").read_bytes().startswith(b"\x89PNG")
     nothing = told(tmp_path, failed)
     assert "Не измерены" in nothing
-    assert pipeline.pipeline_table(tmp_path).data == ""
+    assert pipeline.pipeline_table(report(record(), folder=tmp_path)).data == ""

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from bs4 import BeautifulSoup
-from helpers.made import GPU, LOAD, MACHINE, MIB, crowd, scaling, worded
+from helpers.made import GPU, LOAD, MACHINE, MIB, crowd, record, report, scaling, worded
 
 from bench_lib.cli import main
 from bench_lib.cli.parser import PARAMS
@@ -36,7 +36,7 @@ def text(markdown):
 
 def told(folder, *crowds, **fields):
     write_result(scaling(*crowds, **fields), folder)
-    return text(scaling_text(folder))
+    return text(scaling_text(report(record(), folder=folder)))
 
 
 def test_a_crowds_figures_are_those_of_all_its_members():
@@ -136,11 +136,12 @@ def test_an_interrupted_measurement_goes_on_and_until_then_the_report_says_what_
     command = ["scale", str(tmp_path / "load.yaml"), "--output", str(tmp_path / "run")]
     assert main.main(command) == 130
     assert f"What is measured is kept; to go on: bench {' '.join(command)}" in capsys.readouterr().err
-    assert "Измерение прервано, не дошло до: PyTorch fp32, батч 2;" in text(scaling_text(tmp_path / "run"))
+    data = report(record(), folder=tmp_path / "run")
+    assert "Измерение прервано, не дошло до: PyTorch fp32, батч 2;" in text(scaling_text(data))
     assert main.main(command) == 0
     (scaled,) = read_result(Scaling, tmp_path / "run").cases
     assert [one.ips for one in scaled.crowds] == [100, 150, 90, 95]
-    assert "прервано" not in text(scaling_text(tmp_path / "run"))
+    assert "прервано" not in text(scaling_text(data))
 
 
 @pytest.mark.parametrize(
@@ -188,11 +189,12 @@ def test_the_gpu_is_watched_for_as_long_as_asked_or_waited_for_without_one(monke
 
 
 def test_without_a_measurement_one_line_says_how_to_make_it(tmp_path):
-    assert text(scaling_text(tmp_path)) == (
+    assert text(scaling_text(report(record(), folder=tmp_path))) == (
         "- Несколько процессов или потоков сразу не измерены; это делает `bench scale params/load/scaling.yaml "
         "--output RUN`, где RUN — папка этого отчёта."
     )
-    assert scaling_table(tmp_path).data == scaling_figure(tmp_path, tmp_path / "no.png").data == ""
+    data = report(record(), folder=tmp_path)
+    assert scaling_table(data).data == scaling_figure(data).data == ""
 
 
 def test_saturation_memory_and_neighbours_are_told_as_measured(tmp_path):
@@ -233,12 +235,12 @@ def test_what_failed_is_named_and_the_table_and_figure_hold_the_rest(tmp_path):
     failed = crowd(8, 1, each_ips=[], failed=worded("не хватило <памяти>", "out of memory"))
     said = told(tmp_path, crowd(1, 100), crowd(2, 190), failed)
     assert "Не измерены: PyTorch fp32, батч 1, 8 процессов — не хватило &#60;памяти&#62;." in said
-    html = BeautifulSoup(scaling_table(tmp_path).to_html(), "html.parser")
+    html = BeautifulSoup(scaling_table(report(record(), folder=tmp_path)).to_html(), "html.parser")
     rows = [[td.get_text().replace(NBSP, " ") for td in tr.select("td")] for tr in html.select("tbody tr")]
     assert rows == [
         ["PyTorch fp32, батч 1", "процессы", "1", "100", "10,0", "20,0", "50 %", "100"],
         ["PyTorch fp32, батч 1", "процессы", "2", "190", "10,0", "20,0", "50 %", "200"],
     ]
-    shown = BeautifulSoup(scaling_figure(tmp_path, tmp_path / "n.png").data, "html.parser")
+    shown = BeautifulSoup(scaling_figure(report(record(), folder=tmp_path)).data, "html.parser")
     assert "процессы: 100 при 1, 190 при 2" in shown.img["alt"]
-    assert (tmp_path / "n.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "scaling.png").read_bytes().startswith(b"\x89PNG")

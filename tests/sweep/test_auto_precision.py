@@ -7,12 +7,12 @@ import pytest
 from helpers.made import record, report, skipped, worded
 
 from bench_lib.analysis.case_row import record_reason
-from bench_lib.analysis.case_table import CaseTable
 from bench_lib.core import intervals
 from bench_lib.core.case import Case, Limits
 from bench_lib.core.grid import Grid
 from bench_lib.core.reason import because, say
 from bench_lib.core.record import Trial
+from bench_lib.report.report import Report
 from bench_lib.report.sections.auto_precision import choices_text
 from bench_lib.results.run_folder import Run
 from bench_lib.sweep import auto_precision
@@ -130,4 +130,4 @@ def test_a_choice_through_the_notebook(tmp_path):
     taken = [t for t in found.trials if not t.reason]
     assert [t.precision for t in taken] == [found.accuracy.actual_precision]
     assert found.limits == limits  # the trials are shorter, the measurement is not
-    assert "Автоматический" not in choices_text(CaseTable.read(tmp_path / "run")).data
+    assert "Автоматический" not in choices_text(Report.read(tmp_path / "run")).data

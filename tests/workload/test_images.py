@@ -309,19 +309,19 @@ def test_the_report_shows_preparing_and_copying_beside_inference():
     assert "Подготовка" not in text(time_parts.time_parts_text(report(record(), gpu=GPU)))
 
 
-def test_the_report_says_whether_images_were_real(tmp_path):
+def test_the_report_says_whether_images_were_real():
     real, synthetic = report(record(data=ON_CPU), data="my*photos"), report(record())
     told = text(conditions_text(real))
     assert "реальные изображения из папки <code>my&#42;photos</code> (в ней 900, взято 64, равномерно по" in told
     assert "синтетический" not in told
     assert "**Формат данных:** синтетический" in text(conditions_text(synthetic))
-    told = text(recommendations.advice_text(real, tmp_path))
+    told = text(recommendations.advice_text(real))
     assert (
         "Изображения реальные, а декодирование и подготовка в скорость не входят: в одном потоке они занимают" in told
     )
     assert "5,00 мс на изображение (раздел 3) и нужны сверх этих цифр. Веса случайные" in told
-    assert "Здесь изображения синтетические, а веса случайные" in text(recommendations.advice_text(synthetic, tmp_path))
-    trained = text(recommendations.advice_text(report(record(data=ON_CPU), data="photos", weights="w.pt"), tmp_path))
+    assert "Здесь изображения синтетические, а веса случайные" in text(recommendations.advice_text(synthetic))
+    trained = text(recommendations.advice_text(report(record(data=ON_CPU), data="photos", weights="w.pt")))
     assert "Веса случайные" not in trained
     assert "Выходы сверены на реальных изображениях, по 64 на конфигурацию." in text(accuracy_text(real))
     assert "Выходы сверены на реальных" not in text(accuracy_text(synthetic))

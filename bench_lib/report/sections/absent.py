@@ -1,37 +1,44 @@
-"""The report's section on configurations without a result: which they are, and why."""
+"""The section on configurations without a result: which they are, and why."""
 
 import pandas as pd
-from IPython.display import HTML
+from IPython.display import HTML, display
 from pandas.io.formats.style import Styler
 
 from bench_lib.analysis.case_row import record_reason
-from bench_lib.analysis.case_table import STATUS, CaseTable
+from bench_lib.analysis.case_table import STATUS
 from bench_lib.core.record import Record
+from bench_lib.report.phrases import heading
+from bench_lib.report.report import Report
 from bench_lib.report.tables import in_words, styled
 from bench_lib.text.language import tr
 
 
-def absent_table(report: CaseTable) -> Styler | HTML:
-    """Cases without figures and why, one row for those of one engine, precision and reason."""
+def show(report: Report) -> None:
+    """Display the section: its heading, and the table."""
+    display(heading("### Skipped and failed configurations"), absent_table(report))
+
+
+def absent_table(report: Report) -> Styler | HTML:
+    """Cases without figures; those with the same engine, variant, precision and reason are one row."""
     absent = pd.concat([report.cases[report.cases.status != "ok"], lost_repeats(report)])
     if absent.empty:
         return HTML(f"<p>{tr('There are no such configurations: all are measured.')}</p>")
-    grouped = absent.groupby(["label", "precision", "status", "reason"], sort=False)
+    grouped = absent.groupby(["engine", "variant", "label", "precision", "status", "reason"], sort=False)
     table = grouped.agg(
         sizes=("image_size", lambda v: ", ".join(map(str, v.unique()))),
         batches=("batch_size", lambda v: ", ".join(map(str, v.unique()))),
-        count=("engine", "size"),
+        count=("case", "size"),
     ).reset_index()
     table["status"] = in_words(table.status, STATUS)
-    table = table[["label", "precision", "sizes", "batches", "count", "status", "reason"]]
-    table.columns = [
-        tr("Optimisation"), tr("Precision"), tr("Sizes"), tr("Batches"), tr("Number"), tr("Status"), tr("Reason"),
-    ]  # fmt: skip
-    return styled(table, tr("Configurations without a result, and why"))
+    headings = {
+        "label": tr("Optimisation"), "precision": tr("Precision"), "sizes": tr("Sizes"), "batches": tr("Batches"),
+        "count": tr("Number"), "status": tr("Status"), "reason": tr("Reason"),
+    }  # fmt: skip
+    return styled(table[list(headings)], headings, tr("Configurations without a result, and why"))
 
 
-def lost_repeats(report: CaseTable) -> pd.DataFrame:
-    """A row for each repeat that failed where others of its case did not; the reason says which."""
+def lost_repeats(report: Report) -> pd.DataFrame:
+    """Rows like those of `cases`, one for each repeat that failed although others of its case were measured."""
     cases = report.measured[report.measured.lost.map(len) > 0]
     rows = [
         {**case, "status": record.status, "reason": lost_reason(record)}

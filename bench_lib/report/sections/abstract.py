@@ -1,12 +1,21 @@
-"""Tables → the first screen: what to take, how much faster it is, how sure that is, and at what cost."""
+"""The first screen: what to take, how much faster it is, what it costs, and how sure that is."""
 
 import pandas as pd
-from IPython.display import HTML
+from IPython.display import HTML, display
 
 from bench_lib.analysis import findings
-from bench_lib.analysis.case_table import BASELINE_NAME, STATUS, CaseTable, compare_rows, status_counts
+from bench_lib.analysis.case_table import (
+    BASELINE,
+    BASELINE_NAME,
+    STATUS,
+    compare_rows,
+    is_baseline,
+    is_of,
+    status_counts,
+)
 from bench_lib.core.case import engine_label
-from bench_lib.report.phrases import device_name, leadership, row_title, top1_sentence
+from bench_lib.report.phrases import device_name, heading, leadership, row_title, top1_sentence
+from bench_lib.report.report import Report
 from bench_lib.text.language import mark, number, tr, tr_n
 from bench_lib.text.lists import listed, listed_few
 from bench_lib.text.markup import quoted
@@ -15,8 +24,13 @@ from bench_lib.text.numbers import per_cent, percent, plain, scientific, span, t
 LONGEST_REASON = 90  # characters
 
 
-def abstract_html(report: CaseTable) -> HTML:
-    """The answer in short, before anything else."""
+def show(report: Report) -> None:
+    """Display the section: the report's title, and the answer in short."""
+    display(heading("# Inference speed under different ways of optimisation"), abstract_html(report))
+
+
+def abstract_html(report: Report) -> HTML:
+    """The answer in short: a list of a few sentences."""
     cases = report.measured
     lines = [
         tr_n(
@@ -52,10 +66,10 @@ def abstract_html(report: CaseTable) -> HTML:
 
 
 def baseline_row(row: pd.Series, cases: pd.DataFrame) -> pd.Series | None:
-    """PyTorch fp32 at the row's image and batch size, unless it is the row or is absent."""
+    """The row of PyTorch fp32 at the same image and batch size; None where that is the row itself or is absent."""
     here = rows_beside(row, cases)
-    found = here[here["name"] == BASELINE_NAME]
-    return None if found.empty or row["name"] == BASELINE_NAME else found.iloc[0]
+    found = here[is_baseline(here)]
+    return None if found.empty or is_baseline(row) else found.iloc[0]
 
 
 def rows_beside(row: pd.Series, cases: pd.DataFrame) -> pd.DataFrame:
@@ -64,7 +78,7 @@ def rows_beside(row: pd.Series, cases: pd.DataFrame) -> pd.DataFrame:
 
 
 def throughput_gain(row: pd.Series, cases: pd.DataFrame) -> str:
-    """How many times the baseline's images a second, and who is not told from the row."""
+    """How many times the baseline's FPS the row has, and what the data do not tell apart from it."""
     usual, text = baseline_row(row, cases), ""
     if usual is not None:
         words = {
@@ -78,7 +92,7 @@ def throughput_gain(row: pd.Series, cases: pd.DataFrame) -> str:
 
 
 def latency_gain(row: pd.Series, cases: pd.DataFrame) -> str:
-    """How many times faster than the baseline, with the interval, and who is not told from the row."""
+    """How many times faster than the baseline the row is, with the interval, and what is not told apart from it."""
     usual, text = baseline_row(row, cases), ""
     if usual is not None:
         bounds = f" ({per_cent('95')}: {span(row.speedup_low, row.speedup_high, '×')})"
@@ -97,15 +111,15 @@ def latency_gain(row: pd.Series, cases: pd.DataFrame) -> str:
 
 
 def rivals_sentence(row: pd.Series, cases: pd.DataFrame, figure: str) -> str:
-    """Who is not told from the row in its place."""
+    """Which others, at the same image and batch size, the data do not tell apart from the row by `latency` or `fps`."""
     others = (other for _, other in rows_beside(row, cases).iterrows() if other.case != row.case)
     level = [other["name"] for other in others if compare_rows(other, row, figure) != "slower"]
     return f" {tr('The data do not tell it apart from {names}.', names=listed_few(level, 3))}" if level else ""
 
 
 def price_sentence(row: pd.Series) -> str:
-    """A row's accuracy, memory and start."""
-    start_s = row.build_s + (row.import_s if row.import_s == row.import_s else 0)
+    """A row's accuracy, memory and time to start; an import that was not timed is not counted."""
+    start_s = row.build_s if pd.isna(row.import_s) else row.build_s + row.import_s
     return tr(
         "{name}, batch {batch}: error {error}, {matches}; memory {memory}{nbsp}MiB; start (imports and build) "
         "{start}{nbsp}s.",
@@ -114,7 +128,7 @@ def price_sentence(row: pd.Series) -> str:
     )  # fmt: skip
 
 
-def sureness_sentence(report: CaseTable) -> str:
+def sureness_sentence(report: Report) -> str:
     """How many processes the figures are from, and what the check of the verdicts found on this machine."""
     repeats, check = report.grid.repeats, report.check
     if check is None:
@@ -137,21 +151,22 @@ def sureness_sentence(report: CaseTable) -> str:
 
 
 def leader_advantage(cases: pd.DataFrame) -> str:
-    """How much faster than the baseline is the one that leads most often."""
-    leader = next(iter(findings.wins(findings.blocks(cases))), BASELINE_NAME)
-    speedups = cases[cases.name == leader].speedup.dropna()
-    if leader == BASELINE_NAME or speedups.empty:
+    """The range of speedups of the approach that leads most often; empty where that is the baseline."""
+    leader = next(iter(findings.wins(findings.blocks(cases))), BASELINE)
+    speedups = cases[is_of(cases, leader)].speedup.dropna()
+    if leader == BASELINE or speedups.empty:
         return ""
     low_to_high = span(speedups.min(), speedups.max(), "×")
-    return tr("The speedup of {leader} over {baseline} is {span}.", leader=leader, baseline=BASELINE_NAME,
+    return tr("The speedup of {leader} over {baseline} is {span}.", leader=leader.name, baseline=BASELINE_NAME,
               span=low_to_high)  # fmt: skip
 
 
-def unmeasured_engines(report: CaseTable) -> list[str]:
-    """Engines and precisions without a single figure, and why; those of one engine and reason together."""
-    lines = []
-    for (label, reason), rows in report.cases[report.cases.status != "ok"].groupby(["label", "reason"], sort=False):
-        measured = set(report.measured[report.measured.label == label].precision)
+def unmeasured_engines(report: Report) -> list[str]:
+    """Engines and precisions without a single figure, and why; precisions with the same reason are told together."""
+    lines, absent, measured_cases = [], report.cases[report.cases.status != "ok"], report.measured
+    for (engine, variant, label, reason), rows in absent.groupby(["engine", "variant", "label", "reason"], sort=False):
+        same = (measured_cases.engine == engine) & (measured_cases.variant == variant)
+        measured = set(measured_cases[same].precision)
         if without := [precision for precision in rows.precision.unique() if precision not in measured]:
             status = tr(STATUS[rows.status.iloc[0]])
             lines.append(f"{label} {listed(without)} ({status}: {quoted(shortened_reason(reason))})")
@@ -159,5 +174,5 @@ def unmeasured_engines(report: CaseTable) -> list[str]:
 
 
 def shortened_reason(reason: str) -> str:
-    """A reason's beginning, for the first screen; the whole is in section 3."""
+    """The beginning of a reason that is too long for the first screen; section 3 has the whole."""
     return reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON].rsplit(' ', 1)[0]}…"

@@ -1,20 +1,26 @@
-"""The report's section on accuracy: how far outputs are from the reference, and what precision really ran."""
+"""The section on accuracy: how far outputs are from the reference, and which precision really ran."""
 
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 
 from bench_lib.analysis import findings, roofline
-from bench_lib.analysis.case_table import CaseTable, main_names
+from bench_lib.analysis.case_table import by_approach, main_names
 from bench_lib.core.case import AUTO
 from bench_lib.core.grid import Grid
 from bench_lib.core.record import Record
-from bench_lib.report.phrases import bullets, has_random_weights, nothing_text, records_with_images
+from bench_lib.report.phrases import bullets, has_random_weights, heading, nothing_text, records_with_images
+from bench_lib.report.report import Report
 from bench_lib.text.language import mark, tr, tr_n
 from bench_lib.text.lists import listed
 from bench_lib.text.numbers import percent, scientific, span
 
 
-def compared_sentences(report: CaseTable) -> list[str]:
-    """How many real images outputs were compared on."""
+def show(report: Report) -> None:
+    """Display the section: its heading and sentences."""
+    display(heading("### Accuracy of the computation"), accuracy_text(report))
+
+
+def compared_sentences(report: Report) -> list[str]:
+    """On how many real images outputs were compared; nothing where the images were synthetic."""
     used = [one.used for one in records_with_images(report.records)]
     if not used:
         return []
@@ -22,8 +28,8 @@ def compared_sentences(report: CaseTable) -> list[str]:
     return [tr("Outputs were compared on real images, {count} per configuration.", count=each)]
 
 
-def quantization_sentences(report: CaseTable) -> list[str]:
-    """How int8 came about, and what its error does not tell."""
+def quantization_sentences(report: Report) -> list[str]:
+    """What int8's ranges were taken from, and what its error does not tell; nothing where int8 was not measured."""
     ran = [record.ran for record in report.records if record.status == "ok" and record.case.precision == "int8"]
     counts = [one["calibration_images"] for one in ran if "calibration_images" in one]
     if not counts:
@@ -62,23 +68,24 @@ def untold_of_int8(grid: Grid) -> str:
     )
 
 
-def accuracy_text(report: CaseTable) -> Markdown:
+def accuracy_text(report: Report) -> Markdown:
     """How far the outputs are from the reference, and which precision really ran."""
     cases = report.measured
     if cases.empty:
         return nothing_text()
     lines = []
-    for name, rows in main_names(cases).groupby("name", sort=False):
-        lines.append(exactness_sentence(name, rows.error.max(), rows.top1.min()))
+    for approach, rows in by_approach(main_names(cases)):
+        lines.append(exactness_sentence(approach.name, rows.error.max(), rows.top1.min()))
     lines += compared_sentences(report) + quantization_sentences(report)
-    relabelled = cases[(cases.precision_label != cases.precision) & (cases.precision != AUTO)]
-    for (label, asked, shown), rows in relabelled.groupby(["label", "precision", "precision_label"], sort=False):
+    relabelled = cases[(cases.actual_precision != cases.precision) & (cases.precision != AUTO)]
+    columns = ["engine", "variant", "label", "precision", "actual_precision"]
+    for (_, _, label, asked, actual), rows in relabelled.groupby(columns, sort=False):
         lines.append(tr_n(
             "{label} computed {n}{nbsp}configuration in {actual}, not in {asked} as asked. The table labels this row "
             "so, and shows no speedup for it.",
             "{label} computed {n}{nbsp}configurations in {actual}, not in {asked} as asked. The table labels these "
             "rows so, and shows no speedup for them.",
-            len(rows), label=label, asked=asked, actual=shown.split()[-1].rstrip(")"),
+            len(rows), label=label, asked=asked, actual=actual.upper(),
         ))  # fmt: skip
     if len(inexact := findings.failed_cases(report, is_inexact)):
         lines.append(tr_n(
@@ -106,5 +113,5 @@ def exactness_sentence(name: str, error: float, top1: float) -> str:
 
 
 def is_inexact(record: Record) -> bool:
-    """Whether a failed case was compared with the reference and stands aside for that, not for its speed."""
+    """Whether a failed record failed by its outputs: they were compared, and its speed was not found impossible."""
     return record.accuracy is not None and not roofline.is_impossible(record)

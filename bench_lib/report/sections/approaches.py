@@ -1,26 +1,34 @@
-"""Tables → sentences: what the figures mean."""
+"""The section on approaches: which is faster than PyTorch fp32, by how much, and how near to the ceiling."""
 
 import pandas as pd
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 
 from bench_lib.analysis import findings, roofline
-from bench_lib.analysis.case_table import BASELINE_NAME, CaseTable, main_names
-from bench_lib.report.phrases import bullets, leadership, nothing_text, row_title
+from bench_lib.analysis.case_table import BASELINE, BASELINE_NAME, by_approach, main_names
+from bench_lib.report.phrases import bullets, heading, leadership, nothing_text, row_title
+from bench_lib.report.report import Report
 from bench_lib.text.language import mark, number, tr, tr_n
 from bench_lib.text.lists import listed
 from bench_lib.text.numbers import percent, span
 
 
-def approaches_text(report: CaseTable) -> Markdown:
+def show(report: Report) -> None:
+    """Display the section, the first of its chapter: its headings and sentences."""
+    display(
+        heading("## 4. Interpretation"), heading("### Which approaches are more efficient?"), approaches_text(report)
+    )
+
+
+def approaches_text(report: Report) -> Markdown:
     """Which approach is faster, and by how much."""
     cases = report.measured
     if cases.empty:
         return nothing_text()
     lines = [leadership(findings.blocks(cases))]
-    for name, rows in main_names(cases).groupby("name", sort=False):
-        if name != BASELINE_NAME and rows.speedup.notna().any():
-            trend = findings.speedup_trend(cases, name)
-            lines.append(f"**{name}:** {against_baseline(rows.dropna(subset='speedup'), trend)}")
+    for approach, rows in by_approach(main_names(cases)):
+        if approach != BASELINE and rows.speedup.notna().any():
+            trend = findings.speedup_trend(cases, approach)
+            lines.append(f"**{approach.name}:** {against_baseline(rows.dropna(subset='speedup'), trend)}")
     lines += left_out_sentences(cases)
     if cases.speedup.isna().all():
         lines.append(tr("{baseline} was not measured, so no speedup was computed.", baseline=BASELINE_NAME))
@@ -28,7 +36,7 @@ def approaches_text(report: CaseTable) -> Markdown:
 
 
 def left_out_sentences(cases: pd.DataFrame) -> list[str]:
-    """That sections like this one name only the best of the variants, where there are many."""
+    """That of many variants only the best are named; nothing where all are."""
     shown, every = main_names(cases)["name"].nunique(), cases["name"].nunique()
     if shown == every:
         return []
@@ -53,7 +61,7 @@ TRENDS = {
 
 
 def against_baseline(rows: pd.DataFrame, trend: str) -> str:
-    """How one engine and precision compares with PyTorch fp32: verdicts, range, how the batch matters."""
+    """How an approach compares with PyTorch fp32: verdicts, speedups, and their `trend` (a key of `TRENDS`, or "")."""
     counts = {verdict: (rows.verdict == verdict).sum() for verdict in SHARES}
     text = tr_n(
         "compared with {baseline}, {verdicts} of {n}{nbsp}combination; the speedup is {speedups}.",
@@ -83,8 +91,8 @@ NEAREST = {
 }
 
 
-def nearest_sentences(report: CaseTable) -> list[str]:
-    """Who comes nearest to the ceiling, and which figures were above what is possible."""
+def nearest_sentences(report: Report) -> list[str]:
+    """Which row comes nearest to its ceiling, and which cases failed because they were faster than is possible."""
     cases, lines = report.measured.dropna(subset="roofline"), []
     if len(cases):
         best = cases.loc[cases.roofline.idxmax()]

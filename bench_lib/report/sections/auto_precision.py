@@ -1,20 +1,25 @@
-"""Records → sentences: which precision `precision: auto` chose, and why."""
+"""The section on `precisions: [auto]`: which precision was chosen for each case, and why."""
 
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 
-from bench_lib.analysis.case_table import CaseTable
 from bench_lib.core.case import LABELS
 from bench_lib.core.intervals import by_chance
 from bench_lib.core.reason import say
 from bench_lib.core.record import Record, Trial
-from bench_lib.report.phrases import bullets, few, title_at
+from bench_lib.report.phrases import bullets, few, heading, title_at
+from bench_lib.report.report import Report
 from bench_lib.text.language import number, tr
 from bench_lib.text.markup import quoted
 from bench_lib.text.numbers import percent, scientific
 
 
-def choices_text(report: CaseTable) -> Markdown:
-    """What `precision: auto` chose for each case, and why."""
+def show(report: Report) -> None:
+    """Display the section: its heading and sentences."""
+    display(heading("### Precision chosen automatically"), choices_text(report))
+
+
+def choices_text(report: Report) -> Markdown:
+    """How the precision is chosen, and for each case which it was and why."""
     chosen = [record for record in report.records if record.trials]
     if not chosen:
         return bullets([tr("In this run precision was not chosen automatically; `precisions: [auto]` does that.")])
@@ -28,7 +33,7 @@ def choices_text(report: CaseTable) -> Markdown:
 
 
 def choice_sentence(record: Record) -> str:
-    """One choice: what was taken, and what each other precision lacked."""
+    """The precision taken for one case, and why each other was not."""
     case = record.case
     where = title_at(LABELS.get(case.engine, case.engine), case.image_size, case.batch_size)
     taken = [trial for trial in record.trials if not trial.reason]
@@ -44,7 +49,7 @@ def choice_sentence(record: Record) -> str:
 
 
 def passed_over_sentence(trial: Trial) -> str:
-    """A precision that was not taken."""
+    """A precision that was not taken: its time where it was measured, and why."""
     reason = quoted(say(trial.reason))
     if not trial.latency_ms:
         return f"{trial.precision} — {reason}"

@@ -1,16 +1,22 @@
-"""The report's section on batch size: how throughput follows it, and where it stops growing."""
+"""The section on the batch size: how throughput follows it, and where it stops growing."""
 
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 
 from bench_lib.analysis import findings
-from bench_lib.analysis.case_table import CaseTable, main_names
-from bench_lib.report.phrases import bullets, change_words, few
+from bench_lib.analysis.case_table import by_approach, main_names
+from bench_lib.report.phrases import bullets, change_words, few, heading
+from bench_lib.report.report import Report
 from bench_lib.text.language import number, tr, tr_n
 
 BATCHES = "params/batches.yaml"
 
 
-def batch_sizes_text(report: CaseTable) -> Markdown:
+def show(report: Report) -> None:
+    """Display the section: its heading and sentences."""
+    display(heading("### What does the batch size change?"), batch_sizes_text(report))
+
+
+def batch_sizes_text(report: Report) -> Markdown:
     """How FPS follows the batch size, and where it saturates."""
     cases = report.measured
     growth = findings.axis_ends(main_names(cases), "batch_size")
@@ -21,13 +27,13 @@ def batch_sizes_text(report: CaseTable) -> Markdown:
         ))  # fmt: skip
     small, large = cases.batch_size.min(), cases.batch_size.max()
     lines = []
-    for name, rows in growth.groupby("name", sort=False):
+    for approach, rows in by_approach(growth):
         lines.append(tr(
             "**{name}:** as the batch grows from {small} to {large}, FPS {change}.",
-            name=name, small=small, large=large, change=change_words(rows),
+            name=approach.name, small=small, large=large, change=change_words(rows),
         ))  # fmt: skip
     found = findings.saturations(main_names(cases))
-    lines += few(found, saturated)
+    lines += few(found, saturation_sentence)
     if not found:
         lines.append(tr_n(
             "{n}{nbsp}batch size does not show where FPS saturates. To find out, run `bench sweep {params}`.",
@@ -37,8 +43,8 @@ def batch_sizes_text(report: CaseTable) -> Markdown:
     return bullets(lines)
 
 
-def saturated(point: findings.Saturation) -> str:
-    """One line's saturation point, or that it is not reached."""
+def saturation_sentence(point: findings.Saturation) -> str:
+    """From which batch on FPS hardly grows, for one approach and image size, or that it still grows."""
     best = {"name": point.name, "size": point.image_size, "fps": number(point.best_fps), "batch": point.best_batch}
     if point.batch_size is None:
         return tr(

@@ -1,18 +1,19 @@
-"""Tables → figures of what is gained, where, and at what cost."""
+"""The section of plots: FPS by image size and by batch size, latency against throughput, a map of speedups."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import seaborn as sns
-from IPython.display import HTML
+from IPython.display import HTML, display
 from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, ScalarFormatter
 
-from bench_lib.analysis.case_table import BASELINE_NAME, CaseTable
-from bench_lib.report import plots
-from bench_lib.report.phrases import row_title
+from bench_lib.analysis.case_table import is_baseline
+from bench_lib.report.phrases import heading, row_title
 from bench_lib.report.plots import (
     MOST_PANELS,
     MOST_TICKS,
@@ -25,26 +26,37 @@ from bench_lib.report.plots import (
     line_styles,
     marked_every,
 )
+from bench_lib.report.report import Report
 from bench_lib.text.language import number, tr
 from bench_lib.text.lists import listed, spread_out
 from bench_lib.text.numbers import plain
 
 
-def latency_vs_throughput(report: CaseTable, png: str | Path) -> HTML:
+def show(report: Report) -> None:
+    """Display the section: its heading, and the figures."""
+    display(
+        heading("### Plots"),
+        fps_vs_image_size(report),
+        fps_vs_batch(report),
+        latency_vs_throughput(report),
+        speedup_map(report),
+    )
+
+
+def latency_vs_throughput(report: Report) -> HTML:
     """What a larger batch gains in FPS and costs in latency: a line over batches, a panel an image size."""
-    (table, note), caption = plots.drawn_cases(report), tr("Latency against throughput: each point is a batch size")
+    (table, note), caption = drawn_cases(report), tr("Latency against throughput: each point is a batch size")
     if table.batch_size.nunique() < 2:
         why = tr("The figure “{caption}” is not drawn: it needs at least two measured batch sizes.", caption=caption)
         return HTML(f"<p>{why}</p>")
-    sizes = spread_out(sorted(table.image_size.unique()), plots.MOST_PANELS)
-    if (every := plots.marked_every(table.batch_size.nunique())) > 1:
+    sizes = spread_out(sorted(table.image_size.unique()), MOST_PANELS)
+    if (every := marked_every(table.batch_size.nunique())) > 1:
         caption = tr("{caption}, one in {count} is marked", caption=caption, count=every)
-    lines, columns = plots.line_styles(report.cases), min(2, len(sizes))
+    lines, columns = line_styles(report.cases), min(2, len(sizes))
     rows = -(-len(sizes) // columns)
-    with plt.rc_context(plots.STYLE):
+    with plt.rc_context(STYLE):
         figure, grid = plt.subplots(rows, columns, figsize=(9, 3.4 * rows + 0.7), squeeze=False, layout="constrained")
-        for axes in grid.flat[len(sizes) :]:
-            axes.set_visible(False)
+        hide_after(grid, len(sizes))
         for axes, size in zip(grid.flat, sizes, strict=False):
             for name, line in table[table.image_size == size].sort_values("batch_size").groupby("name"):
                 axes.plot(line.latency_ms, line.fps, label=name, markevery=every, **lines[name].style)
@@ -58,33 +70,49 @@ def latency_vs_throughput(report: CaseTable, png: str | Path) -> HTML:
                 axis.set_major_formatter(
                     FuncFormatter(lambda value, _: number(value, 0) if value >= 1 else plain(value))
                 )
-        plots.draw_legend(figure, grid.flat)
-    return plots.figure_html(figure, f"{caption}{note}", plots.alternative_text(table, "batch_size", caption), png)
+        draw_legend(figure, grid.flat)
+    alt = alternative_text(table, "batch_size", caption)
+    return figure_html(figure, f"{caption}{note}", alt, report.figure_path("latency_vs_throughput"))
 
 
-def speedup_map(report: CaseTable, png: str | Path) -> HTML:
+def hide_after(grid: np.ndarray, count: int) -> None:
+    """Hide the panels of a grid after the first `count`: it has as many as fill its rows."""
+    for axes in grid.flat[count:]:
+        axes.set_visible(False)
+
+
+def speedup_map(report: Report) -> HTML:
     """Speedup over PyTorch fp32 at each image size and batch size, a panel an engine and precision."""
-    (table, note), caption = plots.drawn_cases(report), tr("Speedup over PyTorch fp32, by image size and batch size")
-    table = table[(table["name"] != BASELINE_NAME) & table.speedup.notna()]
+    (table, note), caption = drawn_cases(report), tr("Speedup over PyTorch fp32, by image size and batch size")
+    table = table[~is_baseline(table) & table.speedup.notna()]
     if table.empty or table.image_size.nunique() * table.batch_size.nunique() < 2:
         why = tr("The figure “{caption}” is not drawn: it needs at least two measured combinations.", caption=caption)
         return HTML(f"<p>{why}</p>")
     largest = table.groupby("name").speedup.max().sort_values(ascending=False)
-    names = sorted(largest.index[: plots.MOST_PANELS])
+    names = sorted(largest.index[:MOST_PANELS])
     if len(names) < len(largest):
         some = tr("Shown are the {shown} of {all} with the largest speedups", shown=len(names), all=len(largest))
         note += f". {some}"
+    figure = draw_maps(table, names)
+    best, least = table.loc[table.speedup.idxmax()], table.loc[table.speedup.idxmin()]
+    alt = tr(
+        "{caption}. The largest is {most}×: {best}; the smallest is {least}×: {worst}.", caption=caption,
+        most=number(best.speedup, 2), best=row_title(best), least=number(least.speedup, 2), worst=row_title(least),
+    )  # fmt: skip
+    colours = tr("{caption}. Blue is faster, red is slower", caption=caption)
+    return figure_html(figure, f"{colours}{note}", alt, report.figure_path("speedup_map"))
+
+
+def draw_maps(table: pd.DataFrame, names: list[str]) -> Figure:
+    """A map of speedups for each name: image sizes down, batch sizes to the right, one scale of colours for all."""
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
-    sizes, batches = (
-        spread_out(sorted(table[axis].unique()), plots.MOST_TICKS) for axis in ("image_size", "batch_size")
-    )
+    sizes, batches = (spread_out(sorted(table[axis].unique()), MOST_TICKS) for axis in ("image_size", "batch_size"))
     furthest = max(1.01, table.speedup.max(), 1 / table.speedup.min())
-    with plt.rc_context(plots.STYLE | {"axes.grid": False}):
+    with plt.rc_context(STYLE | {"axes.grid": False}):
         height = rows * (0.42 * len(sizes) + 1.1)
         figure, grid = plt.subplots(rows, columns, figsize=(9, height), squeeze=False)
-        for axes in grid.flat[len(names) :]:
-            axes.set_visible(False)
+        hide_after(grid, len(names))
         for axes, name in zip(grid.flat, names, strict=False):
             cells = table[table["name"] == name].pivot(index="image_size", columns="batch_size", values="speedup")
             cells = cells.reindex(index=sizes, columns=batches)
@@ -97,33 +125,28 @@ def speedup_map(report: CaseTable, png: str | Path) -> HTML:
             axes.title.set_size(9)
             axes.tick_params(axis="y", rotation=0)
         figure.set_layout_engine("constrained")  # not above: seaborn draws the whole figure for each of its maps
-    best = table.loc[table.speedup.idxmax()]
-    least = table.loc[table.speedup.idxmin()]
-    alt = tr(
-        "{caption}. The largest is {most}×: {best}; the smallest is {least}×: {worst}.", caption=caption,
-        most=number(best.speedup, 2), best=row_title(best), least=number(least.speedup, 2), worst=row_title(least),
-    )  # fmt: skip
-    colours = tr("{caption}. Blue is faster, red is slower", caption=caption)
-    return plots.figure_html(figure, f"{colours}{note}", alt, png)
+    return figure
 
 
 WIDE_RANGE = 10  # FPS that differ by more than this go on a logarithmic scale
 
 
-def fps_vs_image_size(report: CaseTable, png: str | Path) -> HTML:
+def fps_vs_image_size(report: Report) -> HTML:
     """FPS by the image's side, a panel a batch size."""
     return fps_figure(report, "image_size", "batch_size", tr("Image side (pixels)"),
-                      lambda batch: tr("Batch {batch}", batch=batch), tr("FPS by image size"), png)  # fmt: skip
+                      lambda batch: tr("Batch {batch}", batch=batch), tr("FPS by image size"),
+                      report.figure_path("fps_vs_image_size"))  # fmt: skip
 
 
-def fps_vs_batch(report: CaseTable, png: str | Path) -> HTML:
+def fps_vs_batch(report: Report) -> HTML:
     """FPS by the batch size, a panel an image size."""
     return fps_figure(report, "batch_size", "image_size", tr("Batch size (images)"),
-                      lambda size: tr("{size}×{size} pixels", size=size), tr("FPS by batch size"), png)  # fmt: skip
+                      lambda size: tr("{size}×{size} pixels", size=size), tr("FPS by batch size"),
+                      report.figure_path("fps_vs_batch"))  # fmt: skip
 
 
 def fps_figure(
-    report: CaseTable, x: str, panel: str, x_label: str, title: Callable[[int], str], caption: str, png: str | Path
+    report: Report, x: str, panel: str, x_label: str, title: Callable[[int], str], caption: str, png: Path | None
 ) -> HTML:
     """Lines of FPS over `x`, one an engine and precision, in panels by `panel`, each with the title of its value."""
     table, note = drawn_cases(report)
@@ -136,31 +159,35 @@ def fps_figure(
     if len(panels) < len(every):
         names = listed([title(value) for value in panels])
         note += f". {tr('Shown are {shown} of {all}: {names}', shown=len(panels), all=len(every), names=names)}"
-    lines = line_styles(report.cases)
-    columns = min(2, len(panels))
+    lines, columns = line_styles(report.cases), min(2, len(panels))
     rows = -(-len(panels) // columns)
     with plt.rc_context(STYLE):
         figure, grid = plt.subplots(
             rows, columns, figsize=(9, 3.4 * rows + 0.7), squeeze=False, sharey=True, layout="constrained"
         )
-        for axes in grid.flat[len(panels) :]:
-            axes.set_visible(False)
+        hide_after(grid, len(panels))
         for axes, value in zip(grid.flat, panels, strict=False):
             draw_panel(axes, table[table[panel] == value], x, lines)
             axes.set(title=title(value), xlabel=x_label, ylabel=tr("FPS (images/s)"))
-        if table.fps.max() > WIDE_RANGE * table.fps.min():
-            grid.flat[0].set_yscale("log")
-            grid.flat[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            grid.flat[0].yaxis.set_minor_locator(NullLocator())
-        else:
-            grid.flat[0].set_ylim(bottom=0)
-        for axes in grid.flat:
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 0 if value >= 1 else 2)))
+        scale_fps(grid, table)
         draw_legend(figure, grid.flat)
     bars = tr("{caption}; bars are 95% intervals", caption=caption)
     if (every := marked_every(table[x].nunique())) > 1:
         bars = tr("{caption}; bars are 95% intervals, at one point in {count}", caption=caption, count=every)
     return figure_html(figure, f"{bars}{note}", alternative_text(table, x, caption), png)
+
+
+def scale_fps(grid: np.ndarray, table: pd.DataFrame) -> None:
+    """Give the panels, which share it, a scale of FPS: from zero, or logarithmic where FPS differ widely."""
+    first = grid.flat[0]
+    if table.fps.max() > WIDE_RANGE * table.fps.min():
+        first.set_yscale("log")
+        first.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        first.yaxis.set_minor_locator(NullLocator())
+    else:
+        first.set_ylim(bottom=0)
+    for axes in grid.flat:
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 0 if value >= 1 else 2)))
 
 
 def draw_panel(axes: plt.Axes, table: pd.DataFrame, x: str, lines: dict[str, Line]) -> None:

@@ -1,14 +1,13 @@
-"""What `bench selfcheck` found → tables and sentences: whether the clock and the verdicts can be trusted."""
-
-from pathlib import Path
+"""The section on the clock: how far it agrees with others, as `bench selfcheck --clock` measured it."""
 
 import pandas as pd
-from IPython.display import HTML, Markdown
+from IPython.display import HTML, Markdown, display
 from pandas.io.formats.style import Styler
 
 from bench_lib.core.intervals import Interval
 from bench_lib.core.reason import Reason, say
-from bench_lib.report.phrases import bullets, case_title, not_measured, whole_percent
+from bench_lib.report.phrases import bullets, case_title, heading, not_measured, whole_percent
+from bench_lib.report.report import Report
 from bench_lib.report.tables import styled
 from bench_lib.results import clock
 from bench_lib.results.clock import Clock, ClockRow
@@ -27,9 +26,14 @@ OUTCOMES = {
 }
 
 
-def clock_text(folder: str | Path) -> Markdown:
-    """How our clock was compared with others, what came of it, and what our loop itself adds to a call."""
-    found = clock.read_clock(folder)
+def show(report: Report) -> None:
+    """Display the section: its heading, sentences and table."""
+    display(heading("### How right the clock and the verdicts are"), clock_text(report), clock_table(report))
+
+
+def clock_text(report: Report) -> Markdown:
+    """How our clock was compared with others, whether they agree, and what our loop itself adds to a call."""
+    found = report.result(Clock)
     if found is None:
         words = tr("The clock has not been checked against others on this machine")
         return not_measured(words, "bench selfcheck --clock")
@@ -59,13 +63,13 @@ def clock_text(folder: str | Path) -> Markdown:
 
 
 def clock_versions(found: Clock) -> str:
-    """Versions of the other clocks, in brackets."""
+    """Names and versions of the other clocks, in brackets."""
     named = [f"{quoted(name)} {quoted(version)}" for name, version in found.versions.items()]
     return f" ({', '.join(named)})" if named else ""
 
 
 def fewer_threads(found: Clock) -> list[str]:
-    """Why a CPU takes longer here than in the report's table."""
+    """Without a GPU: why times here are longer than in the table of results."""
     if found.machine["gpu"]:
         return []
     return [
@@ -77,7 +81,7 @@ def fewer_threads(found: Clock) -> list[str]:
 
 
 def loadgen_sentences(found: Clock) -> list[str]:
-    """What LoadGen measured, and where its own words are."""
+    """How LoadGen timed the calls, and where its own summaries are; nothing where it did not run."""
     if clock.LOADGEN not in found.versions:
         return []
     return [
@@ -137,25 +141,29 @@ def clock_name(row: ClockRow) -> str:
     return f"{name} {SCENARIOS[row.figure]}" if row.clock == clock.LOADGEN and row.figure else name
 
 
-def clock_table(folder: str | Path) -> Styler | HTML:
+def clock_table(report: Report) -> Styler | HTML:
     """Each clock beside ours, and why some are absent; nothing where the clock was not checked."""
-    found = clock.read_clock(folder)
+    found = report.result(Clock)
     if found is None:
         return HTML("")
     table = pd.DataFrame([
         {
-            tr("Configuration"): case_title(row.case),
-            tr("Quantity"): tr(FIGURES[row.figure]) if row.figure else "—",
-            tr("Clock"): clock_name(row) or "—",
-            tr("Time/batch (ms)"): float("nan") if row.ms is None else row.ms,
-            tr("Difference"): signed(row.ratio.value - 1) if row.ratio else "—",
-            tr("95% interval"): between(row.ratio) if row.ratio else "—",
-            tr("Goal"): f"±{whole_percent(clock.agreement_goal(row.case))}" if row.ratio else "—",
-            tr("Outcome"): tr(AGREEMENTS[row.agreement]) if row.absent is None else absent_sentence(row.absent),
+            "case": case_title(row.case),
+            "figure": tr(FIGURES[row.figure]) if row.figure else "—",
+            "clock": clock_name(row) or "—",
+            "ms": float("nan") if row.ms is None else row.ms,
+            "difference": signed(row.ratio.value - 1) if row.ratio else "—",
+            "interval": between(row.ratio) if row.ratio else "—",
+            "goal": f"±{whole_percent(clock.agreement_goal(row.case))}" if row.ratio else "—",
+            "outcome": tr(AGREEMENTS[row.agreement]) if row.absent is None else absent_sentence(row.absent),
         }
         for row in clock.clock_rows(found)
     ])  # fmt: skip
-    return styled(table, tr("Our loop and other clocks: the same call"))
+    headings = {
+        "case": tr("Configuration"), "figure": tr("Quantity"), "clock": tr("Clock"), "ms": tr("Time/batch (ms)"),
+        "difference": tr("Difference"), "interval": tr("95% interval"), "goal": tr("Goal"), "outcome": tr("Outcome"),
+    }  # fmt: skip
+    return styled(table, headings, tr("Our loop and other clocks: the same call"))
 
 
 def absent_sentence(why: Reason) -> str:

@@ -1,22 +1,49 @@
 """The report of `bench compare`: two runs beside each other, with verdicts."""
 
+from pathlib import Path
+
 import pandas as pd
-from IPython.display import HTML, Markdown
+from IPython.display import HTML, Markdown, display
 from pandas.io.formats.style import Styler
 
 from bench_lib.analysis.case_table import STATUS, VERDICTS
-from bench_lib.analysis.comparison import Comparison, differing, verdict_counts
-from bench_lib.report.phrases import bullets, device_name, row_title
-from bench_lib.report.tables import in_words, styled
+from bench_lib.analysis.comparison import Comparison, compare_runs, differing, verdict_counts
+from bench_lib.report.phrases import bullets, device_name, heading, row_title
+from bench_lib.report.tables import in_words, interval_text, styled
+from bench_lib.text import language
 from bench_lib.text.language import number, tr, tr_n
 from bench_lib.text.lists import listed, listed_few
 from bench_lib.text.markup import quoted
 from bench_lib.text.numbers import percent
 
 
+def open_comparison(first: str | Path, second: str | Path, common: bool, lang: str) -> Comparison:
+    """Compare two runs, after choosing the language (`ru`, `en`) that everything is then written in.
+
+    Raise `InputError` as `compare_runs` does.
+    """
+    language.use(lang)
+    return compare_runs(first, second, common)
+
+
+def show_abstract(found: Comparison) -> None:
+    """Display the title, and the answer in short."""
+    display(heading("# Two runs compared"), comparison_abstract(found))
+
+
+def show_conditions(found: Comparison) -> None:
+    """Display the chapter on what is compared: its heading, sentences, and how the machines differ."""
+    display(heading("## 1. Conditions"), comparison_conditions(found), machines_table(found))
+
+
+def show_results(found: Comparison) -> None:
+    """Display the chapter of results: its heading, and the table."""
+    display(heading("## 2. Results"), comparison_table(found))
+
+
 def comparison_abstract(found: Comparison) -> HTML:
-    """The answer in short."""
-    (first, second), cases, number_of = map_names(found), found.cases, verdict_counts(found)
+    """The answer in short: what is compared, how many verdicts of each kind, and the largest changes."""
+    (first, second), cases, number_of = quoted_names(found), found.cases, verdict_counts(found)
     verdicts = ", ".join(
         tr("{count} {verdict}", count=number_of[verdict], verdict=tr(words).lower())
         for verdict, words in VERDICTS.items()
@@ -31,6 +58,14 @@ def comparison_abstract(found: Comparison) -> HTML:
         ),
         tr("<b>Verdicts</b> on time/batch in “{run}”: {verdicts}.", run=second, verdicts=verdicts),
     ]  # fmt: skip
+    lines += largest_changes(cases)
+    items = "".join(f"<li>{line}</li>" for line in lines)
+    return HTML(f'<div class="summary"><ul>{items}</ul></div>')
+
+
+def largest_changes(cases: pd.DataFrame) -> list[str]:
+    """The case that became slower by most, and the one that became faster by most, where there are any."""
+    lines = []
     slower, faster = (cases[cases.verdict == verdict] for verdict in ("slower", "faster"))
     if len(slower):
         row = slower.loc[slower.ratio.idxmax()]
@@ -50,23 +85,22 @@ def comparison_abstract(found: Comparison) -> HTML:
                 share=percent(1 - row.ratio),
             )
         )
-    items = "".join(f"<li>{line}</li>" for line in lines)
-    return HTML(f'<div class="summary"><ul>{items}</ul></div>')
+    return lines
 
 
-def map_names(found: Comparison) -> tuple[str, str]:
+def quoted_names(found: Comparison) -> tuple[str, str]:
     """The runs' names, safe in Markdown and HTML."""
     return tuple(map(quoted, found.names))
 
 
 def second_row(row: pd.Series) -> dict:
-    """The row under its second run's name."""
+    """The place that a row stands for, under the name that it has in the second run; for `row_title`."""
     return {"name": row.name_b, "image_size": row.image_size, "batch_size": row.batch_size}
 
 
 def comparison_conditions(found: Comparison) -> Markdown:
-    """What a verdict rests on, and what could not be compared."""
-    first, second = map_names(found)
+    """How many processes the verdicts rest on, and which cases could not be compared."""
+    first, second = quoted_names(found)
     processes = [int(run.measured.processes.min()) if len(run.measured) else 0 for run in (found.a, found.b)]
     lines = [
         tr(
@@ -84,32 +118,37 @@ def comparison_conditions(found: Comparison) -> Markdown:
 
 
 def no_verdict_reason(row: pd.Series) -> str:
-    """Why a case has no verdict."""
+    """Why a case has no verdict: it was not measured in both runs, or they computed in different precisions."""
     if (row.status_a, row.status_b) != ("ok", "ok"):
         return listed([tr(STATUS[row.status_a]), tr(STATUS[row.status_b])])
     return tr("computed in {first} and {second}", first=row.precision_label_a, second=row.precision_label_b)
 
 
 def machines_table(found: Comparison) -> Styler | HTML:
-    """What differs between the machines."""
+    """What differs between the machines and their versions, or a sentence that nothing does."""
     unlike = differing(found)
     if not unlike:
         return HTML(f"<p>{tr('The machine and the versions are the same.')}</p>")
-    table = pd.DataFrame([(name, *pair) for name, pair in unlike.items()], columns=[tr("What"), *found.names])
-    return styled(table, tr("How the machines differ"))
+    headings = {"what": tr("What")} | dict(zip("ab", found.names, strict=True))
+    table = pd.DataFrame([(name, *pair) for name, pair in unlike.items()], columns=list(headings))
+    return styled(table, headings, tr("How the machines differ"))
 
 
 def comparison_table(found: Comparison) -> Styler:
     """Each case in both runs, the ratio of the latencies, and the verdict on the second."""
     cases = found.cases.sort_values(["image_size", "batch_size", "latency_ms_b"], kind="stable")
     first, second = found.names
-    rows = cases[["label_b", "precision_label_b", "image_size", "batch_size", "latency_ms_a", "latency_ms_b"]].copy()
-    rows.columns = [
-        tr("Optimisation"), tr("Precision"), tr("Size"), tr("Batch"), tr("{run}, ms", run=first),
-        tr("{run}, ms", run=second),
-    ]  # fmt: skip
     ends = zip(cases.ratio_low, cases.ratio_high, strict=True)
-    rows[tr("Ratio")] = [number(ratio, 3) for ratio in cases.ratio]
-    rows[tr("95%")] = [f"{number(low, 3)}–{number(high, 3)}" if low == low else "—" for low, high in ends]
-    rows[tr("Verdict")] = in_words(cases.verdict, VERDICTS)
-    return styled(rows.reset_index(drop=True), tr("Time/batch: {second} against {first}", first=first, second=second))
+    rows = cases.assign(
+        ratio=[number(ratio, 3) for ratio in cases.ratio],
+        interval=[interval_text(low, high, 3) for low, high in ends],
+        verdict=in_words(cases.verdict, VERDICTS),
+    )
+    headings = {
+        "label_b": tr("Optimisation"), "precision_label_b": tr("Precision"), "image_size": tr("Size"),
+        "batch_size": tr("Batch"), "latency_ms_a": tr("{run}, ms", run=first),
+        "latency_ms_b": tr("{run}, ms", run=second), "ratio": tr("Ratio"), "interval": tr("95%"),
+        "verdict": tr("Verdict"),
+    }  # fmt: skip
+    caption = tr("Time/batch: {second} against {first}", first=first, second=second)
+    return styled(rows[list(headings)].reset_index(drop=True), headings, caption)

@@ -1,17 +1,23 @@
-"""The report's section on image size: how throughput follows it."""
+"""The section on the image size: how throughput follows it."""
 
 import pandas as pd
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 
 from bench_lib.analysis import findings
-from bench_lib.analysis.case_table import CaseTable
-from bench_lib.report.phrases import bullets, change_words, few, unknown_accuracy
+from bench_lib.analysis.case_table import computed_in
+from bench_lib.report.phrases import bullets, change_words, few, heading, unknown_accuracy
+from bench_lib.report.report import Report
 from bench_lib.text.language import mark, number, tr
 from bench_lib.text.lists import listed
 from bench_lib.text.numbers import times
 
 
-def image_sizes_text(report: CaseTable) -> Markdown:
+def show(report: Report) -> None:
+    """Display the section: its heading and sentences."""
+    display(heading("### What does the image size change?"), image_sizes_text(report))
+
+
+def image_sizes_text(report: Report) -> Markdown:
     """How FPS follows the image size."""
     cases = report.measured
     falls = findings.axis_ends(cases, "image_size")
@@ -20,7 +26,7 @@ def image_sizes_text(report: CaseTable) -> Markdown:
             tr("No line of the plots was measured at two or more sizes: there are no data on the effect of the size.")
         )
     small, large = cases.image_size.min(), cases.image_size.max()
-    lines = [falling(falls, small, large), *few(pixel_rates(cases)), *few(fp16_falls(falls))]
+    lines = [fall_sentence(falls, small, large), *few(pixel_sentences(cases)), *few(fp16_sentences(falls))]
     unknown = tr(
         "How recognition accuracy depends on the image size was not measured here ({why}), so no “optimal balance of "
         "speed and accuracy” follows from these data.",
@@ -29,8 +35,11 @@ def image_sizes_text(report: CaseTable) -> Markdown:
     return bullets([*lines, unknown])
 
 
-def falling(falls: pd.DataFrame, small: int, large: int) -> str:
-    """Whether and how much FPS falls from the smallest image to the largest."""
+def fall_sentence(falls: pd.DataFrame, small: int, large: int) -> str:
+    """How FPS changes from the smallest image to the largest, and which approaches it rises for.
+
+    `falls` is what `findings.axis_ends` makes over the image size.
+    """
     rising = sorted(set(falls[falls.verdict == "faster"].name))
     text = tr(
         "From {small} to {large} pixels the image area becomes {area} larger, and FPS {change}.",
@@ -39,8 +48,8 @@ def falling(falls: pd.DataFrame, small: int, large: int) -> str:
     return f"{text} {tr('It rises for {names}.', names=listed(rising))}" if rising else text
 
 
-def pixel_rates(cases: pd.DataFrame) -> list[str]:
-    """At which image size the most pixels pass in a second, for each batch."""
+def pixel_sentences(cases: pd.DataFrame) -> list[str]:
+    """At which image size the most pixels are processed in a second, a sentence for each batch size."""
     lines = []
     for batch, rows in cases.groupby("batch_size"):
         best = findings.pixel_rates(rows)
@@ -73,13 +82,12 @@ FALLS = {
 }
 
 
-def fp16_falls(falls: pd.DataFrame) -> list[str]:
-    """Whether FPS falls less in fp16 than in fp32, for each engine with both."""
+def fp16_sentences(falls: pd.DataFrame) -> list[str]:
+    """Whether FPS falls less in fp16 than in fp32, for each engine, variant and batch size that has both."""
     lines = []
-    for (label, batch), rows in falls.groupby(["label", "batch_size"], sort=False):
-        by_precision = {precision: rows[rows.precision_label == precision] for precision in ("fp16", "fp32")}
-        if all(map(len, by_precision.values())):
-            half, full = by_precision["fp16"], by_precision["fp32"]
+    for (_, _, label, batch), rows in falls.groupby(["engine", "variant", "label", "batch_size"], sort=False):
+        half, full = computed_in(rows, "fp16"), computed_in(rows, "fp32")
+        if len(half) and len(full):
             verdict = findings.compare_changes(half.rows.iloc[0], full.rows.iloc[0])
             lines.append(tr(FALLS[verdict], label=label, batch=batch, half=change_words(half), full=change_words(full)))
     return lines

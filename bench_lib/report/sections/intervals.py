@@ -1,13 +1,14 @@
-"""Tables → how sure the figures are: intervals, verdicts, and what is wrong with samples."""
+"""The section on how sure the figures are: intervals, verdicts, and what is wrong with samples."""
 
-from IPython.display import HTML, Markdown
+from IPython.display import HTML, Markdown, display
 from pandas.io.formats.style import Styler
 
-from bench_lib.analysis.case_table import BASELINE_NAME, VERDICTS, CaseTable
+from bench_lib.analysis.case_table import BASELINE_NAME, VERDICTS
 from bench_lib.core.intervals import ASSUMED_SD, PAIRED_FROM, ROPE
-from bench_lib.report.phrases import bullets, row_title
-from bench_lib.report.tables import headers, in_words, styled
-from bench_lib.text.language import mark, number, tr, tr_n
+from bench_lib.report.phrases import bullets, heading, row_title
+from bench_lib.report.report import Report
+from bench_lib.report.tables import headers, in_words, interval_text, styled
+from bench_lib.text.language import mark, tr, tr_n
 from bench_lib.text.lists import listed_few
 from bench_lib.text.numbers import per_cent, percent, plain
 
@@ -18,8 +19,18 @@ TROUBLE = {
 }
 
 
-def intervals_text(report: CaseTable) -> Markdown:
-    """What an interval is taken from, and what the verdicts mean."""
+def show(report: Report) -> None:
+    """Display the section: its heading, how intervals come about, their table, and what sampling showed."""
+    display(
+        heading("### Intervals and verdicts"),
+        intervals_text(report),
+        intervals_table(report),
+        sampling_text(report),
+    )
+
+
+def intervals_text(report: Report) -> Markdown:
+    """What the intervals are computed from, and what each verdict means."""
     lines = [
         tr(
             "**Intervals** are 95% confidence intervals (Student's t on logarithms). {source}",
@@ -37,11 +48,11 @@ def intervals_text(report: CaseTable) -> Markdown:
     return bullets(lines)
 
 
-def interval_source(report: CaseTable) -> str:
-    """Where the spread between processes comes from."""
+def interval_source(report: Report) -> str:
+    """What the intervals are computed from: the medians of several processes, or one process and an added spread."""
     repeats = report.grid.repeats
     if repeats > 1:
-        return " ".join([from_processes(repeats), *paired(repeats)])
+        return " ".join([from_processes(repeats), *pairing_sentences(repeats)])
     return tr(
         "Each configuration was measured in one process, so this run does not show the spread from build to build and "
         "from start to start; the spread between processes is added to that within the process: {origin}. To measure "
@@ -51,7 +62,7 @@ def interval_source(report: CaseTable) -> str:
 
 
 def from_processes(repeats: int) -> str:
-    """That the interval holds what differs from process to process."""
+    """That the intervals contain what differs from process to process."""
     return tr_n(
         "They come from the median of {n}{nbsp}process with its own build, interleaved with the others: the spread "
         "from build to build and from start to start is included.",
@@ -61,8 +72,8 @@ def from_processes(repeats: int) -> str:
     )
 
 
-def spread_origin(report: CaseTable) -> str:
-    """Where the spread between processes is taken from, of which rows."""
+def spread_origin(report: Report) -> str:
+    """For a run of one process a case: which spread between processes is added, and to which rows."""
     assumed = percent(ASSUMED_SD)
     if report.checked == "none":
         return tr(
@@ -88,8 +99,8 @@ def spread_origin(report: CaseTable) -> str:
     )  # fmt: skip
 
 
-def paired(repeats: int) -> list[str]:
-    """That ratios are taken within rounds, where there are enough of them."""
+def pairing_sentences(repeats: int) -> list[str]:
+    """That ratios are taken within rounds; nothing where there are too few rounds for that."""
     if repeats < PAIRED_FROM:
         return []
     return [
@@ -100,7 +111,7 @@ def paired(repeats: int) -> list[str]:
     ]
 
 
-def intervals_table(report: CaseTable) -> Styler | HTML:
+def intervals_table(report: Report) -> Styler | HTML:
     """The 95 % interval of each case's time per batch, FPS and speedup, and the verdict."""
     cases = report.measured.sort_values(["image_size", "batch_size", "latency_ms"], kind="stable")
     if cases.empty:
@@ -108,18 +119,18 @@ def intervals_table(report: CaseTable) -> Styler | HTML:
     table = cases[["label", "precision_label", "image_size", "batch_size", "processes"]].copy()
     for figure, digits in (("latency", None), ("fps", None), ("speedup", 2)):
         ends = zip(cases[f"{figure}_low"], cases[f"{figure}_high"], strict=True)
-        table[figure] = [f"{number(low, digits)}–{number(high, digits)}" if low == low else "—" for low, high in ends]
-
+        table[figure] = [interval_text(low, high, digits) for low, high in ends]
     table["verdict"] = in_words(cases.verdict, VERDICTS)
-    table.columns = [
-        tr("Optimisation"), tr("Precision"), tr("Size"), tr("Batch"), tr("Processes"), tr("Time/batch (ms)"), tr("FPS"),
-        tr("Speedup (×)"), tr("Verdict"),
-    ]  # fmt: skip
-    return styled(table.reset_index(drop=True), tr("95% intervals and verdicts"))
+    headings = {
+        "label": tr("Optimisation"), "precision_label": tr("Precision"), "image_size": tr("Size"),
+        "batch_size": tr("Batch"), "processes": tr("Processes"), "latency": tr("Time/batch (ms)"), "fps": tr("FPS"),
+        "speedup": tr("Speedup (×)"), "verdict": tr("Verdict"),
+    }  # fmt: skip
+    return styled(table.reset_index(drop=True), headings, tr("95% intervals and verdicts"))
 
 
-def sampling_text(report: CaseTable) -> Markdown:
-    """How far sampling settled, and what is wrong with samples: found, named, and not trimmed away."""
+def sampling_text(report: Report) -> Markdown:
+    """How much latency varies within a process, and which rows drift, have two modes or outliers."""
     cases = report.measured
     if cases.empty:
         return Markdown(tr("There is nothing to judge: no configuration was measured."))
@@ -132,7 +143,7 @@ def sampling_text(report: CaseTable) -> Markdown:
             most=percent(most.spread),
             where=row_title(most),
         ),
-        *settled(report),
+        *settled_sentences(report),
     ]
     for kind, words in TROUBLE.items():
         rows = cases[[kind in found for found in cases.trouble]]
@@ -144,8 +155,11 @@ def sampling_text(report: CaseTable) -> Markdown:
     return bullets(lines)
 
 
-def settled(report: CaseTable) -> list[str]:
-    """How many figures settled to the wanted noise before the time was up; nothing for records of before."""
+def settled_sentences(report: Report) -> list[str]:
+    """How many figures became as precise as wanted before their time was up.
+
+    Nothing for records from before this was stored.
+    """
     timings = [record.timing for record in report.records if record.timing and record.timing.latency_stopped_by]
     ends = [end for timing in timings for end in (timing.latency_stopped_by, timing.throughput_stopped_by)]
     if not ends:

@@ -1,22 +1,28 @@
-"""The report's section on memory: how much each engine and precision takes."""
+"""The section on memory: how much each approach takes."""
 
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 
 from bench_lib.analysis import findings
-from bench_lib.analysis.case_table import CaseTable, main_names
-from bench_lib.report.phrases import bullets, nothing_text
+from bench_lib.analysis.case_table import by_approach, main_names
+from bench_lib.report.phrases import bullets, heading, nothing_text
+from bench_lib.report.report import Report
 from bench_lib.text.language import tr, tr_n
 from bench_lib.text.numbers import span
 
 
-def memory_text(report: CaseTable) -> Markdown:
-    """How much memory each approach takes."""
+def show(report: Report) -> None:
+    """Display the section: its heading and sentences."""
+    display(heading("### Memory"), memory_text(report))
+
+
+def memory_text(report: Report) -> Markdown:
+    """How much memory each approach takes, and which take the least."""
     cases = report.measured
     if cases.empty:
         return nothing_text()
     lines = []
-    for name, rows in main_names(cases).groupby("name", sort=False):
-        figures = {"name": name, "memory": span(rows.memory_mib.min(), rows.memory_mib.max(), digits=0)}
+    for approach, rows in by_approach(main_names(cases)):
+        figures = {"name": approach.name, "memory": span(rows.memory_mib.min(), rows.memory_mib.max(), digits=0)}
         if report.machine.get("gpu"):
             lines.append(tr("**{name}:** {memory}{nbsp}MiB of GPU memory.", **figures))
         else:

@@ -1,18 +1,28 @@
-"""Records → sentences: what network and what images were measured, and what preparing images costs."""
+"""The section on approach and conditions: which network and images, on which machine, and how it was timed."""
 
 import pandas as pd
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 from pandas.io.formats.style import Styler
 
-from bench_lib.analysis.case_table import CaseTable
 from bench_lib.core.case import model_kind
 from bench_lib.core.grid import Grid
-from bench_lib.report.phrases import bullets, device_name, engines_of, records_with_images
+from bench_lib.report.phrases import bullets, device_name, engines_of, heading, records_with_images
+from bench_lib.report.report import Report
 from bench_lib.report.tables import styled
 from bench_lib.text.language import mark, number, tr, tr_n
-from bench_lib.text.lists import listed, listed_few
+from bench_lib.text.lists import listed_few
 from bench_lib.text.markup import quoted
 from bench_lib.text.numbers import percent, plain, span
+
+
+def show(report: Report) -> None:
+    """Display the section: its heading, the conditions, the machine and the method."""
+    display(
+        heading("## 2. Approach and conditions"),
+        conditions_text(report),
+        machine_table(report),
+        method_text(report),
+    )
 
 
 def network_sentence(grid: Grid) -> str:
@@ -41,8 +51,8 @@ def network_sentence(grid: Grid) -> str:
     )  # fmt: skip
 
 
-def images_sentence(report: CaseTable) -> str:
-    """What went into the network."""
+def images_sentence(report: Report) -> str:
+    """Which images went into the network, and what was done to them beforehand."""
     if not report.grid.data:
         return tr(
             "**Data format:** synthetic, random images ~{nbsp}N(0,{nbsp}1), the same for all. Reading and preparing "
@@ -56,8 +66,8 @@ def images_sentence(report: CaseTable) -> str:
     return f"{folder_sentence(report)} {prepared}"
 
 
-def folder_sentence(report: CaseTable) -> str:
-    """Where the images are from, how many there are and how many of them were taken, where a case tells it."""
+def folder_sentence(report: Report) -> str:
+    """Which folder the images are from and, where a record tells it, how many it holds and how many were taken."""
     data, name = records_with_images(report.records), quoted(report.grid.data)
     if not data:
         return tr("**Data format:** real images from the folder <code>{folder}</code>.", folder=name)
@@ -76,8 +86,8 @@ STATES = {  # of the GPU
 }
 
 
-def conditions_text(report: CaseTable) -> Markdown:
-    """The grid, and what went into the network."""
+def conditions_text(report: Report) -> Markdown:
+    """The network, the images, what was varied, and the machine."""
     grid = report.grid
     lines = [
         network_sentence(grid),
@@ -92,7 +102,7 @@ def conditions_text(report: CaseTable) -> Markdown:
     return bullets(lines + support_sentences(report) + gpu_states(report))
 
 
-def support_sentences(report: CaseTable) -> list[str]:
+def support_sentences(report: Report) -> list[str]:
     """Which flavour of TensorRT ran, and whether its documented support covers this GPU."""
     keys = ("flavour", "tensorrt_version", "documented_support")
     found = {tuple(r.ran[key] for key in keys) for r in report.records if r.ran.keys() >= set(keys)}
@@ -111,7 +121,7 @@ def support_sentences(report: CaseTable) -> list[str]:
     return lines
 
 
-def gpu_states(report: CaseTable) -> list[str]:
+def gpu_states(report: Report) -> list[str]:
     """Clocks, temperature and power of the GPU under load, over all cases."""
     states = [record.gpu_busy for record in report.records if record.gpu_busy]
     parts = []
@@ -124,8 +134,8 @@ def gpu_states(report: CaseTable) -> list[str]:
     return lines
 
 
-def method_text(report: CaseTable) -> Markdown:
-    """How it was timed."""
+def method_text(report: Report) -> Markdown:
+    """How it was timed and checked, and which cases did not warm up in time."""
     restless = [record for record in report.records if record.timing and not record.timing.warm]
     lines = [
         processes_sentence(report),
@@ -150,8 +160,8 @@ def method_text(report: CaseTable) -> Markdown:
     return bullets(lines)
 
 
-def processes_sentence(report: CaseTable) -> str:
-    """In what processes and in what order it was measured."""
+def processes_sentence(report: Report) -> str:
+    """In which processes and in which order the cases were measured."""
     repeats = report.grid.repeats
     runs = (
         tr("in a new process")
@@ -171,8 +181,8 @@ def processes_sentence(report: CaseTable) -> str:
     )  # fmt: skip
 
 
-def sampling_sentence(report: CaseTable) -> str:
-    """How long warm-up lasts, how much is sampled, and by what rule, where these records tell that one ended it."""
+def sampling_sentence(report: Report) -> str:
+    """How long warm-up lasts, how much is sampled, and the rule that ends sampling, where these records had one."""
     limits = report.grid.limits
     warm_up = tr(
         "**Warm-up** lasts until the medians of two neighbouring groups of calls agree within 5%, at least "
@@ -198,38 +208,15 @@ def sampling_sentence(report: CaseTable) -> str:
     return f"{warm_up} {samples} {build}"
 
 
-def reference_name(report: CaseTable) -> str:
-    """What outputs are compared with."""
+def reference_name(report: Report) -> str:
+    """What the outputs are compared with, in words."""
     if model_kind(report.grid.model) == "onnx":
         return tr("ONNX Runtime fp32 on the processor, without graph optimisation")
     return tr("PyTorch fp32 on the processor or fp64 on the GPU")
 
 
-def aim_text(report: CaseTable) -> Markdown:
-    """Why this was measured."""
-    grid = report.grid
-    task = (
-        mark(
-            "The aim is to compare the inference time of {title} on this machine: {engines}, precision {precisions}, "
-            "various image and batch sizes."
-        )
-        if len(grid.engines) > 1
-        else mark(
-            "The aim is to measure the inference time of {title} on this machine: {engines}, precision {precisions}, "
-            "various image and batch sizes."
-        )
-    )
-    engines, precisions = listed(engines_of(grid)), listed(grid.precisions)
-    answers = tr(
-        "The report says which of them is fastest here, by how much and under what conditions. Every sentence about "
-        "the results is computed from the measurements; the claims of the original report, from which this work began, "
-        "are checked against the same data in section 5."
-    )
-    return Markdown(f"{tr(task, title=quoted(grid.title), engines=engines, precisions=precisions)} {answers}")
-
-
-def machine_table(report: CaseTable) -> Styler:
-    """What the run ran on."""
+def machine_table(report: Report) -> Styler:
+    """The machine, its GPU, and the versions of what ran."""
     machine, gpu = report.machine, report.machine.get("gpu")
     rows = {
         tr("Processor"): f"{machine['cpu']}, {tr_n('{n}{nbsp}core', '{n}{nbsp}cores', machine['cores'])}",
@@ -240,10 +227,10 @@ def machine_table(report: CaseTable) -> Styler:
         "Python": machine["python"],
         **machine["versions"],
     }
-    table = pd.DataFrame({tr("What"): list(rows), tr("Value"): list(rows.values())})
-    return styled(table, tr("Machine and versions"))
+    table = pd.DataFrame({"what": list(rows), "value": list(rows.values())})
+    return styled(table, {"what": tr("What"), "value": tr("Value")}, tr("Machine and versions"))
 
 
 def gib(size_bytes: int) -> str:
-    """A size of memory, GiB."""
+    """A size of memory in GiB, with one digit."""
     return number(size_bytes / 2**30, 1)

@@ -1,28 +1,25 @@
-"""What `bench pipeline` found → sentences, a table and a figure: what holds up the way from files on."""
+"""The section on the path from JPEG files to answers: its slowest stage, as `bench pipeline` measured it."""
 
-from pathlib import Path
-
-import matplotlib.pyplot as plt
 import pandas as pd
-from IPython.display import HTML, Markdown
-from matplotlib.ticker import NullLocator, ScalarFormatter
+from IPython.display import HTML, Markdown, display
 from pandas.io.formats.style import Styler
 
 from bench_lib.core.reason import say
-from bench_lib.report import plots
+from bench_lib.report import load_plots, plots
 from bench_lib.report.phrases import (
     STAGES,
     bullets,
     few,
+    heading,
     image_sizes_sentence,
     load_name,
     load_title,
     not_measured,
     unfinished,
 )
+from bench_lib.report.report import Report
 from bench_lib.report.tables import styled
 from bench_lib.results.pipeline import Pipeline, Pipelined
-from bench_lib.results.result_file import read_result
 from bench_lib.text.language import mark, number, tr, tr_n
 from bench_lib.text.lists import listed, listed_few
 from bench_lib.text.markup import quoted
@@ -31,12 +28,22 @@ from bench_lib.text.numbers import per_cent, percent, plain, span
 CAPTION = mark("From JPEG files to answers: images per second")
 
 
-def pipeline_text(folder: str | Path) -> Markdown:
-    """What stage is the bottleneck at each batch, and what of the bare engine's throughput is left."""
-    found = read_result(Pipeline, folder)
+def show(report: Report) -> None:
+    """Display the section: its heading, sentences, table and figure."""
+    display(
+        heading("### Together with the preparation of images"),
+        pipeline_text(report),
+        pipeline_table(report),
+        pipeline_figure(report),
+    )
+
+
+def pipeline_text(report: Report) -> Markdown:
+    """Which stage is the slowest at each batch, and how much of the bare engine's throughput is left."""
+    found = report.result(Pipeline)
     if found is None:
         return not_measured(tr("The path from JPEG files to answers was not measured"), Pipeline.command)
-    lines = [bottlenecks(name, cases) for name, cases in by_name(found).items()]
+    lines = [bottleneck_sentences(name, cases) for name, cases in by_name(found).items()]
     how = f"{method_sentence(found)} {image_sizes_sentence(found.grid)}"
     return bullets(
         [how, *few(lines), *together_sentences(found), *failure_sentences(found), *unfinished_sentences(found)]
@@ -44,16 +51,13 @@ def pipeline_text(folder: str | Path) -> Markdown:
 
 
 def method_sentence(found: Pipeline) -> str:
-    """Which images, and what the stages are."""
-    return (
-        f"{images_sentence(found)} {stages_sentence(found.measured[0].workers, found)}"
-        if found.measured
-        else images_sentence(found)
-    )
+    """Which images were read and, where anything was measured, what the stages are."""
+    images = images_sentence(found)
+    return f"{images} {stages_sentence(found.measured[0].workers, found)}" if found.measured else images
 
 
 def images_sentence(found: Pipeline) -> str:
-    """Which images."""
+    """Where the images come from, how many and how large they are."""
     grid, size, date = found.grid, number(found.image_bytes / 1024, 0), quoted(found.started_at[:10])
     if grid.data:
         return tr_n(
@@ -97,7 +101,7 @@ def by_name(found: Pipeline) -> dict[str, list[Pipelined]]:
     return groups
 
 
-def bottlenecks(name: str, cases: list[Pipelined]) -> str:
+def bottleneck_sentences(name: str, cases: list[Pipelined]) -> str:
     """The slowest stage at each batch, the best throughput of the whole, and what decoding would need to keep up."""
     slowest = {stage: [str(one.case.batch_size) for one in cases if one.bottleneck == stage] for stage in STAGES}
     parts = [
@@ -127,7 +131,7 @@ def bottlenecks(name: str, cases: list[Pipelined]) -> str:
 
 
 def together_sentences(found: Pipeline) -> list[str]:
-    """How near the whole comes to what its stages allow."""
+    """How near the whole pipeline comes to what its stages allow."""
     if not found.measured:
         return []
     shares = [one.whole_ips / one.expected_ips for one in found.measured]
@@ -153,59 +157,46 @@ def failure_sentences(found: Pipeline) -> list[str]:
 
 
 def unfinished_sentences(found: Pipeline) -> list[str]:
-    """What an interrupted measurement has not come to."""
+    """Which cases an interrupted measurement has left out."""
     there = {one.case.id for one in found.cases}
     return unfinished(
         [load_title(case, found.grid) for case in found.grid.cases() if case.id not in there], found.command
     )
 
 
-def pipeline_table(folder: str | Path) -> Styler | HTML:
+def pipeline_table(report: Report) -> Styler | HTML:
     """Each stage and the whole; nothing where nothing was measured."""
-    found = read_result(Pipeline, folder)
+    found = report.result(Pipeline)
     rows = [
         {
-            tr("Configuration"): name, tr("Batch"): one.case.batch_size,
-            tr("Decoding (images/s)"): one.decode_ips, tr("Copying (images/s)"): one.copy_ips,
-            tr("Inference (images/s)"): one.infer_ips, tr("Whole pipeline (images/s)"): one.whole_ips,
-            tr("Share of inference"): percent(one.whole_ips / one.infer_ips),
-            tr("Slowest stage"): tr(STAGES[one.bottleneck]),
+            "case": name, "batch_size": one.case.batch_size, "decode_ips": one.decode_ips, "copy_ips": one.copy_ips,
+            "infer_ips": one.infer_ips, "whole_ips": one.whole_ips, "share": percent(one.whole_ips / one.infer_ips),
+            "slowest": tr(STAGES[one.bottleneck]),
         }
         for name, cases in (by_name(found) if found else {}).items() for one in cases
     ]  # fmt: skip
-    return styled(pd.DataFrame(rows), tr(CAPTION)) if rows else HTML("")
+    headings = {
+        "case": tr("Configuration"), "batch_size": tr("Batch"), "decode_ips": tr("Decoding (images/s)"),
+        "copy_ips": tr("Copying (images/s)"), "infer_ips": tr("Inference (images/s)"),
+        "whole_ips": tr("Whole pipeline (images/s)"), "share": tr("Share of inference"),
+        "slowest": tr("Slowest stage"),
+    }  # fmt: skip
+    return styled(pd.DataFrame(rows), headings, tr(CAPTION)) if rows else HTML("")
 
 
-def pipeline_figure(folder: str | Path, png: str | Path) -> HTML:
-    """Images a second over the batch: the whole as a solid line, the bare engine dashed, decoding alone dotted."""
-    found = read_result(Pipeline, folder)
+def pipeline_figure(report: Report) -> HTML:
+    """Images a second over the batch, of the whole and of its stages; nothing where nothing was measured."""
+    found = report.result(Pipeline)
     groups = by_name(found) if found else {}
     if not groups:
         return HTML("")
-    with plt.rc_context(plots.STYLE):
-        drawn, axes = plt.subplots(figsize=(9, 3.9), layout="constrained")
-        for index, (name, cases) in enumerate(groups.items()):
-            batches, colour = [one.case.batch_size for one in cases], f"C{index % 10}"
-            for kind, dashes, words in (("whole", "-", tr("whole pipeline")), ("infer", "--", tr("inference alone"))):
-                rates = [getattr(one, f"{kind}_ips") for one in cases]
-                axes.plot(batches, rates, color=colour, linestyle=dashes, marker="o", markersize=4,
-                          label=f"{name}, {words}")  # fmt: skip
-        decoding = sorted((one.case.batch_size, one.decode_ips) for one in next(iter(groups.values())))
-        axes.plot(*zip(*decoding, strict=True), color="black", linestyle=":", marker=".", label=tr("decoding alone"))
-        axes.set(xlabel=tr("Batch size (images)"), ylabel=tr("Images per second"), yscale="log")
-        axes.set_xscale("log", base=2)
-        axes.set_xticks(sorted({one.case.batch_size for one in found.measured}))
-        axes.xaxis.set_major_formatter(ScalarFormatter())
-        axes.xaxis.set_minor_locator(NullLocator())
-        plots.mark_decades(axes.yaxis)
-        plots.draw_legend(drawn, [axes])
-    every = "; ".join(ends(name, cases) for name, cases in groups.items())
+    every = "; ".join(line_ends(name, cases) for name, cases in groups.items())
     alt = tr("{caption}. Whole pipeline: {lines}.", caption=tr(CAPTION), lines=every)
-    return plots.figure_html(drawn, tr(CAPTION), alt, png)
+    return plots.figure_html(load_plots.draw_stages(groups), tr(CAPTION), alt, report.figure_path("pipeline"))
 
 
-def ends(name: str, cases: list[Pipelined]) -> str:
-    """A line's ends in words, for who does not see the figure."""
+def line_ends(name: str, cases: list[Pipelined]) -> str:
+    """The first and last point of a line, for those who do not see the figure."""
     first, last = cases[0], cases[-1]
     return tr(
         "{name}: {first} at batch {small}, {last} at {large}",

@@ -1,72 +1,32 @@
-"""Tables → sentences: what to choose here, and what these data cannot tell."""
-
-from pathlib import Path
+"""The section of recommendations: the original report's, as they stand here, and what these data cannot tell."""
 
 import pandas as pd
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 
-from bench_lib.analysis.case_table import CaseTable, compare_rows
-from bench_lib.report import load_phrases
-from bench_lib.report.phrases import MOST_SENTENCES, bullets, few, has_random_weights, row_title
+from bench_lib.report.load_advice import load_lines
+from bench_lib.report.phrases import bullets, has_random_weights, heading
+from bench_lib.report.report import Report
 from bench_lib.text.language import number, tr
-from bench_lib.text.lists import listed, listed_few, spread_out
+from bench_lib.text.lists import listed, listed_few
 from bench_lib.text.markup import quoted
 from bench_lib.text.numbers import span
 
 
-def choice_text(report: CaseTable) -> Markdown:
-    """What to choose on this machine, for throughput and for latency."""
-    cases = report.measured
-    if cases.empty:
-        return Markdown(tr("There is nothing to choose from: no configuration was measured."))
-    lines = [throughput_sentence(cases)]
-    lines += few(list(cases.groupby("batch_size")), latency_sentence)
-    return bullets(lines)
+def show(report: Report) -> None:
+    """Display the section: its heading and sentences."""
+    display(heading("### Recommendations"), advice_text(report))
 
 
-def throughput_sentence(cases: pd.DataFrame) -> str:
-    """The highest FPS, and those not told from it."""
-    best = cases.loc[cases.fps.idxmax()]
-    ordered = cases.drop(best.name).sort_values("fps", ascending=False)
-    rows = ordered[["name", "image_size", "batch_size", "fps_values", "extra_sd"]].to_dict("records")
-    others = [row for row in rows if compare_rows(row, best, "fps") != "slower"]
-    text = tr(
-        "**Throughput:** the most images per second, {fps}, come from {place}.",
-        fps=number(best.fps),
-        place=row_title(best),
-    )
-    if not others:
-        return text
-    return f"{text} {tr('The data do not tell it from: {others}.', others=listed_few(list(map(row_title, others))))}"
-
-
-def latency_sentence(at_batch: tuple[int, pd.DataFrame]) -> str:
-    """Who is fastest at a batch size, for each image size."""
-    (batch, rows), parts = at_batch, []
-    for size, block in rows.groupby("image_size"):
-        names = block[block.leads].sort_values("latency_ms")["name"].tolist()
-        least = number(block.latency_ms.min())
-        parts.append(tr("{size}: {names} ({least}{nbsp}ms)", size=size, names=listed(names), least=least))
-    shown = spread_out(parts, MOST_SENTENCES)
-    named = "; ".join(shown)
-    if len(shown) == len(parts):
-        return tr("**Batch {batch}, shortest time by size:** {named}.", batch=batch, named=named)
-    return tr(
-        "**Batch {batch}, shortest time by size ({shown} of {all}):** {named}.",
-        batch=batch, shown=len(shown), all=len(parts), named=named,
-    )  # fmt: skip
-
-
-def advice_text(report: CaseTable, folder: str | Path) -> Markdown:
-    """The original report's recommendations as they stand here, what the run's folder holds on load, and the limits."""
-    loaded = load_phrases.load_lines(report, folder)
+def advice_text(report: Report) -> Markdown:
+    """The original report's recommendations as they stand here, what was measured under load, and how sure this is."""
+    loaded = load_lines(report)
     return bullets(
         [fp16_sentence(report), real_data_sentence(report), load_sentence(report), *loaded, repeats_sentence(report)]
     )
 
 
-def fp16_sentence(report: CaseTable) -> str:
-    """Automatic detection of fp16: what it found here."""
+def fp16_sentence(report: Report) -> str:
+    """On automatic detection of fp16: whether it was measured or chosen here, and if not, why."""
     rows = report.cases[(report.cases.precision == "fp16") & (report.cases.variant == "")]
     sentences = [tr("**Automatic detection of fp16.**")]
     measured, absent = rows[rows.status == "ok"], rows[rows.status != "ok"]
@@ -85,8 +45,8 @@ def fp16_sentence(report: CaseTable) -> str:
     return " ".join(sentences)
 
 
-def load_sentence(report: CaseTable) -> str:
-    """Mind the load and memory when scaling."""
+def load_sentence(report: Report) -> str:
+    """On load and memory: that cases ran alone, and the most memory that one took."""
     most = report.measured.memory_mib.max()
     if report.machine.get("gpu"):
         alone = tr(
@@ -107,11 +67,11 @@ def load_sentence(report: CaseTable) -> str:
             "the memory of Python and the libraries.",
             most=number(most, 0),
         )
-    return f"{alone} {adds}" if most == most else alone
+    return alone if pd.isna(most) else f"{alone} {adds}"
 
 
-def repeats_sentence(report: CaseTable) -> str:
-    """What these data cannot tell, or how often each was measured."""
+def repeats_sentence(report: Report) -> str:
+    """On trust: how many processes measured each case, and how many verdicts are not decided."""
     count = report.grid.repeats
     if count == 1:
         return tr(
@@ -134,8 +94,8 @@ def repeats_sentence(report: CaseTable) -> str:
     )
 
 
-def real_data_sentence(report: CaseTable) -> str:
-    """Profile real models on real data: what of this was done here."""
+def real_data_sentence(report: Report) -> str:
+    """On real models and data: which of the two were real here."""
     grid = report.grid
     if not grid.data and has_random_weights(grid):
         return tr(
@@ -157,8 +117,8 @@ def real_data_sentence(report: CaseTable) -> str:
     return " ".join(sentences)
 
 
-def of_real_images(report: CaseTable) -> str:
-    """That the images are real, and what they take beside the figures, where the cases tell it."""
+def of_real_images(report: Report) -> str:
+    """That the images are real and, where it was measured, the time (ms) to prepare one."""
     cases = report.measured.dropna(subset=["decode_ms", "preprocess_ms"])
     if cases.empty:
         return tr("**Real models and data.** The images are real.")

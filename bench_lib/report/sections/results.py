@@ -1,19 +1,25 @@
-"""Tables → sentences: how near the figures come to what the device could do at best."""
+"""The section with the table of results, and what its columns mean."""
 
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 from pandas.io.formats.style import Styler
 
 from bench_lib.analysis import roofline
 from bench_lib.analysis.case_row import MIB
-from bench_lib.analysis.case_table import BASELINE_NAME, VERDICTS, CaseTable, status_counts
-from bench_lib.report.phrases import bullets
+from bench_lib.analysis.case_table import BASELINE_NAME, VERDICTS, is_baseline, status_counts
+from bench_lib.report.phrases import bullets, heading
+from bench_lib.report.report import Report
 from bench_lib.report.tables import COLUMNS, KINDS, headers, in_words, styled
 from bench_lib.text.language import NBSP, number, tr, tr_n
 from bench_lib.text.markup import quoted
 from bench_lib.text.numbers import plain, span
 
 
-def ceiling_meaning(report: CaseTable) -> str:
+def show(report: Report) -> None:
+    """Display the section, the first of its chapter: its headings, what the columns mean, and the table."""
+    display(heading("## 3. Results"), heading("### Table of results"), columns_text(report), results_table(report))
+
+
+def ceiling_meaning(report: Report) -> str:
     """What the column “% of ceiling” holds, with the peaks and their source, or why there is no such column."""
     gpu = report.machine.get("gpu")
     if not gpu:
@@ -45,8 +51,8 @@ def ceiling_meaning(report: CaseTable) -> str:
     )  # fmt: skip
 
 
-def columns_text(report: CaseTable) -> Markdown:
-    """What each column of the results is."""
+def columns_text(report: Report) -> Markdown:
+    """What the columns of the results mean, and what disturbed the GPU."""
     lines = [
         tr(
             "Rows are grouped by image and batch size, and within a group go from fast to slow; the fastest is in "
@@ -68,9 +74,9 @@ def columns_text(report: CaseTable) -> Markdown:
     return bullets(lines)
 
 
-def speedup_meaning(report: CaseTable) -> str:
+def speedup_meaning(report: Report) -> str:
     """What the speedup is counted from."""
-    if (report.measured.name == BASELINE_NAME).any():
+    if is_baseline(report.measured).any():
         return tr(
             "the time/batch of {baseline} at the same image and batch size, divided by the time/batch of this row",
             baseline=BASELINE_NAME,
@@ -78,8 +84,8 @@ def speedup_meaning(report: CaseTable) -> str:
     return tr("not computed, as {baseline}, which it is relative to, was not measured", baseline=BASELINE_NAME)
 
 
-def memory_meaning(report: CaseTable) -> str:
-    """What the memory column holds."""
+def memory_meaning(report: Report) -> str:
+    """What the memory column counts."""
     if not report.machine.get("gpu"):
         return tr(
             "the growth of the process's memory from before the build to the peak: the build (with the model's export, "
@@ -97,13 +103,13 @@ def memory_meaning(report: CaseTable) -> str:
     )
 
 
-def results_table(report: CaseTable) -> Styler:
+def results_table(report: Report) -> Styler:
     """All cases: blocks of one size and batch, the fastest first, those without figures last and dimmed."""
     table = report.cases.sort_values(["image_size", "batch_size", "latency_ms"], na_position="last", kind="stable")
     table["label"] += table.disturbed.map(lambda words: f"{NBSP}⚠" if words else "")
     columns = [name for name in COLUMNS if name != "roofline" or table.roofline.notna().any()]
     table["verdict"] = in_words(table.verdict, VERDICTS)
-    shown = table[columns].rename(columns=headers(COLUMNS)).reset_index(drop=True)
+    shown = table[columns].reset_index(drop=True)
     is_best = table.groupby(["image_size", "batch_size"]).latency_ms.transform("min") == table.latency_ms
     is_new_block = table[["image_size", "batch_size"]].ne(table[["image_size", "batch_size"]].shift()).any(axis=1)
     kinds = [
@@ -114,4 +120,4 @@ def results_table(report: CaseTable) -> Styler:
         "Results: {n}{nbsp}configuration, {tally}", "Results: {n}{nbsp}configurations, {tally}", len(table),
         tally=status_counts(report),
     )  # fmt: skip
-    return styled(shown, caption, kinds).set_table_styles(KINDS, overwrite=False)
+    return styled(shown, headers(COLUMNS), caption, kinds).set_table_styles(KINDS, overwrite=False)

@@ -1,20 +1,17 @@
-"""What `bench scale` found → sentences, a table and a figure: several streams or processes on one device."""
+"""The section on several processes or threads at once on one device, as `bench scale` measured them."""
 
-from pathlib import Path
-
-import matplotlib.pyplot as plt
 import pandas as pd
-from IPython.display import HTML, Markdown
-from matplotlib.ticker import NullLocator, ScalarFormatter
+from IPython.display import HTML, Markdown, display
 from pandas.io.formats.style import Styler
 
 from bench_lib.analysis.case_row import MIB
 from bench_lib.core.reason import say
-from bench_lib.report import plots
+from bench_lib.report import load_plots, plots
 from bench_lib.report.phrases import (
     SIZES,
     bullets,
     few,
+    heading,
     image_sizes_sentence,
     load_title,
     members_text,
@@ -22,9 +19,9 @@ from bench_lib.report.phrases import (
     not_measured,
     unfinished,
 )
+from bench_lib.report.report import Report
 from bench_lib.report.tables import styled
 from bench_lib.results import scaling
-from bench_lib.results.result_file import read_result
 from bench_lib.results.scaling import Crowd, Scaled, Scaling, Way
 from bench_lib.text.language import mark, number, tr, tr_n
 from bench_lib.text.lists import listed, listed_few
@@ -37,30 +34,32 @@ ADDED = {
     "processes": mark("Each added process takes another {sizes}."),
     "threads": mark("Each added thread takes another {sizes}."),
 }
-
-DASHES = {"processes": "-", "threads": "--"}
 CAPTION = mark("Several at once on one device: images per second and median time per batch")
 
 
-def scaling_text(folder: str | Path) -> Markdown:
-    """How many at once fill the device, what each adds in memory, and how they disturb each other."""
-    found = read_result(Scaling, folder)
-    if found is None:
-        return not_measured(tr("Several processes or threads at once were not measured"), Scaling.command)
-    cases = [scaled for scaled in found.cases if any(crowd.each_ips for crowd in scaled.crowds)]
-    told = few([of_case(scaled, load_title(scaled.case, found.grid)) for scaled in cases])
-    return bullets(
-        [
-            f"{method_sentence(found)} {image_sizes_sentence(found.grid)}",
-            *told,
-            *failure_sentences(found),
-            *unfinished_sentences(found),
-        ]
+def show(report: Report) -> None:
+    """Display the section: its heading, sentences, table and figure."""
+    display(
+        heading("### Several processes on one device"),
+        scaling_text(report),
+        scaling_table(report),
+        scaling_figure(report),
     )
 
 
+def scaling_text(report: Report) -> Markdown:
+    """How many at once fill the device, what each adds in memory, and how they disturb each other."""
+    found = report.result(Scaling)
+    if found is None:
+        return not_measured(tr("Several processes or threads at once were not measured"), Scaling.command)
+    cases = [scaled for scaled in found.cases if any(crowd.each_ips for crowd in scaled.crowds)]
+    how = f"{method_sentence(found)} {image_sizes_sentence(found.grid)}"
+    told = few([case_sentences(scaled, load_title(scaled.case, found.grid)) for scaled in cases])
+    return bullets([how, *told, *failure_sentences(found), *unfinished_sentences(found)])
+
+
 def method_sentence(found: Scaling) -> str:
-    """What ran beside what."""
+    """What ran at the same time, and how the device is shared."""
     shared = (
         tr(
             "each process has a CUDA context of its own and each thread a CUDA stream of its own; without MPS, "
@@ -73,25 +72,22 @@ def method_sentence(found: Scaling) -> str:
     return tr(
         "**How many at once.** Copies of one configuration run at the same time, {counts} of them ({ways}; {date}): "
         "each runs one batch after another, waiting for each to finish, for {window}{nbsp}s; {shared}.",
-        counts=listed(list(map(str, found.grid.workers))),
-        ways=listed([tr(WAYS[way]) for way in found.grid.ways]),
-        date=quoted(found.started_at[:10]),
-        window=plain(found.grid.window_s),
-        shared=shared,
-    )
+        counts=listed(list(map(str, found.grid.workers))), ways=listed([tr(WAYS[way]) for way in found.grid.ways]),
+        date=quoted(found.started_at[:10]), window=plain(found.grid.window_s), shared=shared,
+    )  # fmt: skip
 
 
-def of_case(scaled: Scaled, name: str) -> str:
-    """What does most, how each way saturates, what each worker adds, what neighbours cost; then the ways compared."""
+def case_sentences(scaled: Scaled, name: str) -> str:
+    """One case, as a list inside the list: the most that it does, then processes, threads, and the two compared."""
     measured = {way: crowds for way in WAYS if (crowds := scaled.measured(way))}
     lines = [f"**{quoted(name)}.** {most_sentence([one for crowds in measured.values() for one in crowds])}"]
     for way, crowds in measured.items():
         said = [tr("There is nothing to compare with: only one number of workers was measured.")]
         if len(crowds) > 1 and crowds[0].workers == 1:
-            said = [saturated(crowds), disturbed(crowds), added_sentence(way, crowds)]
+            said = [saturation_sentence(crowds), delay_sentence(crowds), added_sentence(way, crowds)]
         lines.append(" ".join([tr(HEADS[way]), *said]))
     if len(measured) == 2:
-        lines += ways_apart(*measured.values())
+        lines += ways_sentences(*measured.values())
     return "\n    - ".join(lines)
 
 
@@ -106,7 +102,7 @@ def most_sentence(crowds: list[Crowd]) -> str:
               times=times(best.ips / alone.ips), **told)  # fmt: skip
 
 
-def saturated(crowds: list[Crowd]) -> str:
+def saturation_sentence(crowds: list[Crowd]) -> str:
     """What one alone reaches, and how many at once fill the device."""
     full, alone = scaling.saturation_crowd(crowds), crowds[0]
     one = tr("One alone: {ips}{nbsp}images/s.", ips=number(alone.ips))
@@ -127,8 +123,8 @@ def saturated(crowds: list[Crowd]) -> str:
     return f"{one} {more}"
 
 
-def disturbed(crowds: list[Crowd]) -> str:
-    """How much longer a batch takes in the largest crowd, and how unlike its members fare."""
+def delay_sentence(crowds: list[Crowd]) -> str:
+    """How much longer a batch takes in the largest crowd, and how far its slowest member is behind the fastest."""
     alone, last = crowds[0], crowds[-1]
     ratio, uneven = last.p50_ms / alone.p50_ms, 1 - min(last.each_ips) / max(last.each_ips)
     figures = {
@@ -154,8 +150,8 @@ def added_sentence(way: Way, crowds: list[Crowd]) -> str:
     return tr(ADDED[way], sizes=listed(parts)) if parts else ""
 
 
-def ways_apart(first: list[Crowd], second: list[Crowd]) -> list[str]:
-    """Which way is faster at the largest number that both have."""
+def ways_sentences(first: list[Crowd], second: list[Crowd]) -> list[str]:
+    """Whether processes or threads do more, at the largest number that was measured of both."""
     both = sorted({crowd.workers for crowd in first} & {crowd.workers for crowd in second} - {1})
     if not both:
         return []
@@ -177,13 +173,10 @@ def ways_apart(first: list[Crowd], second: list[Crowd]) -> list[str]:
             "{slow}{nbsp}images/s, {times} as many.",
             "**Compared.** Of {n}{nbsp}processes and as many threads, {ways} get more done: {fast} against "
             "{slow}{nbsp}images/s, {times} as many.",
-            both[-1],
-            ways=tr(WAYS[fast.way]),
-            fast=number(fast.ips),
-            slow=number(slow.ips),
+            both[-1], ways=tr(WAYS[fast.way]), fast=number(fast.ips), slow=number(slow.ips),
             times=times(fast.ips / slow.ips),
         )
-    ]
+    ]  # fmt: skip
 
 
 def failure_sentences(found: Scaling) -> list[str]:
@@ -197,7 +190,7 @@ def failure_sentences(found: Scaling) -> list[str]:
 
 
 def unfinished_sentences(found: Scaling) -> list[str]:
-    """What an interrupted measurement has not come to, or not finished."""
+    """Which cases an interrupted measurement has left out or not finished."""
     crowds = len(found.grid.ways) * len(found.grid.workers)
     whole = {scaled.case.id for scaled in found.cases if len(scaled.crowds) == crowds}
     return unfinished(
@@ -205,33 +198,34 @@ def unfinished_sentences(found: Scaling) -> list[str]:
     )
 
 
-def scaling_table(folder: str | Path) -> Styler | HTML:
+def scaling_table(report: Report) -> Styler | HTML:
     """Every crowd's figures; nothing where nothing was measured."""
-    found = read_result(Scaling, folder)
+    found = report.result(Scaling)
     rows = [
         {
-            tr("Configuration"): load_title(scaled.case, found.grid),
-            tr("Run as"): tr(WAYS[way]),
-            tr("At once"): str(crowd.workers),
-            tr("Images/s"): crowd.ips,
-            tr("p50 (ms)"): crowd.p50_ms,
-            tr("p99 (ms)"): crowd.p99_ms,
-            tr("Utilisation"): "—" if crowd.busy is None else percent(crowd.busy),
-            tr("GPU memory (MiB)"): float("nan") if crowd.device_bytes is None else crowd.device_bytes / MIB,
-            tr("Host memory (MiB)"): float("nan") if crowd.host_bytes is None else crowd.host_bytes / MIB,
+            "case": load_title(scaled.case, found.grid), "way": tr(WAYS[way]), "workers": str(crowd.workers),
+            "ips": crowd.ips, "p50_ms": crowd.p50_ms, "p99_ms": crowd.p99_ms,
+            "busy": "—" if crowd.busy is None else percent(crowd.busy),
+            "device_mib": float("nan") if crowd.device_bytes is None else crowd.device_bytes / MIB,
+            "host_mib": float("nan") if crowd.host_bytes is None else crowd.host_bytes / MIB,
         }
         for scaled in (found.cases if found else [])
-        for way in found.grid.ways
-        for crowd in scaled.measured(way)
-    ]
+        for way in found.grid.ways for crowd in scaled.measured(way)
+    ]  # fmt: skip
     if not rows:
         return HTML("")
-    return styled(pd.DataFrame(rows).dropna(axis="columns", how="all"), tr("Several at once on one device"))
+    headings = {
+        "case": tr("Configuration"), "way": tr("Run as"), "workers": tr("At once"), "ips": tr("Images/s"),
+        "p50_ms": tr("p50 (ms)"), "p99_ms": tr("p99 (ms)"), "busy": tr("Utilisation"),
+        "device_mib": tr("GPU memory (MiB)"), "host_mib": tr("Host memory (MiB)"),
+    }  # fmt: skip
+    shown = pd.DataFrame(rows).dropna(axis="columns", how="all")
+    return styled(shown, headings, tr("Several at once on one device"))
 
 
-def scaling_figure(folder: str | Path, png: str | Path) -> HTML:
-    """Throughput and latency over how many run at once: a colour a case, solid for processes, dashed for threads."""
-    found = read_result(Scaling, folder)
+def scaling_figure(report: Report) -> HTML:
+    """Throughput and latency over how many run at once; nothing where no case was measured at two numbers."""
+    found = report.result(Scaling)
     lines = [
         (load_title(scaled.case, found.grid), way, crowds)
         for scaled in (found.cases if found else [])
@@ -240,30 +234,14 @@ def scaling_figure(folder: str | Path, png: str | Path) -> HTML:
     ]
     if not lines:
         return HTML("")
-    shown = list(dict.fromkeys(name for name, _, _ in lines))[: plots.MOST_PANELS]
-    colours = plots.line_styles(pd.DataFrame([{"name": name, "engine": name, "variant": "", "precision_label": ""}
-                                         for name in shown]))  # fmt: skip
-    panels = {tr("Images per second, all together"): lambda c: c.ips, tr("p50 of a batch (ms)"): lambda c: c.p50_ms}
-    with plt.rc_context(plots.STYLE):
-        drawn, grid = plt.subplots(1, 2, figsize=(9, 3.9), layout="constrained")
-        for axes, (title, value) in zip(grid, panels.items(), strict=True):
-            for name, way, crowds in reversed(lines):  # the legend shows each name's last line, that of processes
-                if name in shown:
-                    style = colours[name].style | {"linestyle": DASHES[way], "markersize": 4}
-                    axes.plot([crowd.workers for crowd in crowds], list(map(value, crowds)), label=name, **style)
-            axes.set(title=title, xlabel=tr("Running at once"), xscale="log", yscale="log")
-            axes.set_xticks(sorted({crowd.workers for _, _, crowds in lines for crowd in crowds}))
-            axes.xaxis.set_major_formatter(ScalarFormatter())
-            axes.xaxis.set_minor_locator(NullLocator())
-            plots.mark_decades(axes.yaxis)
-        plots.draw_legend(drawn, grid)
     caption = tr("{caption}; solid lines: processes, dashed lines: threads", caption=tr(CAPTION))
-    every = "; ".join(ends(f"{name}, {tr(WAYS[way])}", crowds) for name, way, crowds in lines)
-    return plots.figure_html(drawn, caption, tr("{caption}. Images/s: {lines}.", caption=tr(CAPTION), lines=every), png)
+    every = "; ".join(line_ends(f"{name}, {tr(WAYS[way])}", crowds) for name, way, crowds in lines)
+    alt = tr("{caption}. Images/s: {lines}.", caption=tr(CAPTION), lines=every)
+    return plots.figure_html(load_plots.draw_crowds(lines), caption, alt, report.figure_path("scaling"))
 
 
-def ends(name: str, crowds: list[Crowd]) -> str:
-    """A line's ends in words, for who does not see the figure."""
+def line_ends(name: str, crowds: list[Crowd]) -> str:
+    """The first and last point of a line, for those who do not see the figure."""
     first, last = crowds[0], crowds[-1]
     return tr(
         "{name}: {first} with {few}, {last} with {many}",

@@ -1,22 +1,18 @@
-"""What `bench serve` found → sentences, a table and a figure: how many requests an engine answers in time."""
+"""The section on load: how many requests an engine answers in time, as `bench serve` measured it."""
 
-from pathlib import Path
-
-import matplotlib.pyplot as plt
 import pandas as pd
-from IPython.display import HTML, Markdown
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from IPython.display import HTML, Markdown, display
 from pandas.io.formats.style import Styler
 
 from bench_lib.analysis.case_row import MIB
 from bench_lib.analysis.case_table import MOST_NAMES
 from bench_lib.core.case import engine_and_precision
 from bench_lib.core.reason import say
-from bench_lib.report import plots
-from bench_lib.report.phrases import bullets, image_sizes_sentence, load_name, not_measured, unfinished
+from bench_lib.report import load_plots, plots
+from bench_lib.report.phrases import bullets, heading, image_sizes_sentence, load_name, not_measured, unfinished
+from bench_lib.report.report import Report
 from bench_lib.report.tables import styled
 from bench_lib.results import serving
-from bench_lib.results.result_file import read_result
 from bench_lib.results.serving import Point, Served, Serving
 from bench_lib.text.language import mark, number, tr, tr_n
 from bench_lib.text.lists import listed, listed_few
@@ -26,9 +22,14 @@ from bench_lib.text.numbers import per_cent, percent, plain
 CAPTION = mark("Under load: response time and share of requests served, over the request rate")
 
 
-def serving_text(folder: str | Path) -> Markdown:
-    """How latency under load was measured, who answers most in time, and how far to trust it."""
-    found = read_result(Serving, folder)
+def show(report: Report) -> None:
+    """Display the section: its heading, sentences, table and figure."""
+    display(heading("### Under load"), serving_text(report), serving_table(report), serving_figure(report))
+
+
+def serving_text(report: Report) -> Markdown:
+    """How latency under load was measured, which case answers most requests in time, and how far to trust it."""
+    found = report.result(Serving)
     if found is None:
         return not_measured(tr("Latency under load was not measured"), Serving.command)
     how = f"{method_sentence(found)} {image_sizes_sentence(found.grid)}"
@@ -45,7 +46,7 @@ def serving_text(folder: str | Path) -> Markdown:
 
 
 def method_sentence(found: Serving) -> str:
-    """What arrives, how it waits, and what the time holds."""
+    """How requests arrive and wait, and what a response time includes."""
     grid = found.grid
     return tr(
         "**Load.** MLPerf LoadGen {version}, Server scenario ({date}): requests of one image each arrive at random "
@@ -62,7 +63,7 @@ def method_sentence(found: Serving) -> str:
 
 
 def outcome_sentences(found: Serving) -> list[str]:
-    """Who answers most requests under the limit, and what the limit costs of the throughput without one."""
+    """Which case answers most requests under the limit, beside its throughput without a limit, and what a knee is."""
     limit, kept = found.grid.p99_ms, found.kept
     head = tr("**Limit:** 99% of responses take no longer than {limit}{nbsp}ms.", limit=plain(limit))
     if not kept:
@@ -88,7 +89,7 @@ def outcome_sentences(found: Serving) -> list[str]:
 
 
 def absent_sentences(found: Serving) -> list[str]:
-    """Who keeps the limit at no rate, and who was not measured."""
+    """Which cases keep the limit at no rate, and which were not measured; nothing where there are none."""
     limit, lines = found.grid.p99_ms, []
     slow = [served for served in found.cases if served.points and not serving.best_point(served.points, limit)]
     if slow:
@@ -108,14 +109,14 @@ def absent_sentences(found: Serving) -> list[str]:
 
 
 def unfinished_sentences(found: Serving) -> list[str]:
-    """What an interrupted measurement has not come to."""
+    """Which cases an interrupted measurement has left out."""
     there = {served.case.id for served in found.cases}
     asked = [cases[-1] for cases in found.grid.groups()]
     return unfinished([engine_and_precision(case) for case in asked if case.id not in there], found.command)
 
 
 def agreement_sentences(found: Serving) -> list[str]:
-    """How far LoadGen's own count and ours are apart."""
+    """How far what LoadGen counted and what our queue counted are apart."""
     apart = [point.apart for served in found.cases for point in served.points]
     if not apart:
         return []
@@ -140,7 +141,7 @@ def agreement_sentences(found: Serving) -> list[str]:
 
 
 def queue_sentences(found: Serving) -> list[str]:
-    """What the queue itself takes and carries, and whose rates it may limit."""
+    """What the queue itself adds and sustains, and which cases it may have limited."""
     most = serving.best_point(found.queue, serving.QUEUE_P99_MS)
     if most is None:
         return []
@@ -169,64 +170,41 @@ def queue_sentences(found: Serving) -> list[str]:
     return [text]
 
 
-def serving_table(folder: str | Path) -> Styler | HTML:
+def serving_table(report: Report) -> Styler | HTML:
     """Each case's best rate under the limit, its knee, and its memory; nothing where nothing was measured."""
-    found = read_result(Serving, folder)
+    found = report.result(Serving)
     if found is None or not any(served.points for served in found.cases):
         return HTML("")
-    limit = found.grid.p99_ms
-    rows = []
+    limit, nan, rows = found.grid.p99_ms, float("nan"), []
     for served in filter(lambda served: served.points, found.cases):
-        kept, turn = serving.best_point(served.points, limit), serving.knee_point(served.points)
-        nan = float("nan")
+        kept, knee = serving.best_point(served.points, limit), serving.knee_point(served.points)
         rows.append({
-            tr("Configuration"): load_name(served.case, found.grid),
-            tr("Within limit (requests/s)"): kept.offered_ips if kept else nan,
-            tr("p50 (ms)"): kept.loadgen.p50_ms if kept else nan,
-            tr("p99 (ms)"): kept.loadgen.p99_ms if kept else nan,
-            tr("Mean batch"): kept.batch if kept else nan,
-            tr("Without limit (requests/s)"): served.ceiling_ips,
-            tr("Knee (requests/s)"): turn.offered_ips,
-            tr("p50 at knee (ms)"): turn.loadgen.p50_ms,
-            tr("Memory (MiB)"): nan if served.device_bytes is None else served.device_bytes / MIB,
+            "case": load_name(served.case, found.grid),
+            "kept_ips": kept.offered_ips if kept else nan,
+            "p50_ms": kept.loadgen.p50_ms if kept else nan,
+            "p99_ms": kept.loadgen.p99_ms if kept else nan,
+            "mean_batch": kept.batch if kept else nan,
+            "ceiling_ips": served.ceiling_ips,
+            "knee_ips": knee.offered_ips,
+            "knee_p50_ms": knee.loadgen.p50_ms,
+            "memory_mib": nan if served.device_bytes is None else served.device_bytes / MIB,
         })  # fmt: skip
+    headings = {
+        "case": tr("Configuration"), "kept_ips": tr("Within limit (requests/s)"), "p50_ms": tr("p50 (ms)"),
+        "p99_ms": tr("p99 (ms)"), "mean_batch": tr("Mean batch"), "ceiling_ips": tr("Without limit (requests/s)"),
+        "knee_ips": tr("Knee (requests/s)"), "knee_p50_ms": tr("p50 at knee (ms)"), "memory_mib": tr("Memory (MiB)"),
+    }  # fmt: skip
     shown = pd.DataFrame(rows).dropna(axis="columns", how="all")
-    return styled(shown, tr("Highest request rate with p99 of at most {limit}{nbsp}ms", limit=plain(limit)))
+    return styled(shown, headings, tr("Highest request rate with p99 of at most {limit}{nbsp}ms", limit=plain(limit)))
 
 
-def serving_figure(folder: str | Path, png: str | Path) -> HTML:
-    """Median and 99th percentile of the answer's time, and the share answered, over the rate of requests."""
-    found = read_result(Serving, folder)
+def serving_figure(report: Report) -> HTML:
+    """Response times and the share served over the rate of requests; nothing where nothing was measured."""
+    found = report.result(Serving)
     every = [served for served in found.cases if served.points] if found else []
     if not every:
         return HTML("")
     shown = sorted(every, key=lambda served: -served.ceiling_ips)[:MOST_NAMES]
-    lines = plots.line_styles(pd.DataFrame([
-        {"name": load_name(served.case, found.grid), "engine": f"{served.case.engine} {served.case.image_size}",
-         "variant": served.case.variant, "precision_label": served.case.precision} for served in shown
-    ]))  # fmt: skip
-    panels = {
-        tr("p50 (ms)"): lambda point: point.loadgen.p50_ms,
-        tr("p99 (ms)"): lambda point: point.loadgen.p99_ms,
-        tr("Served, share of rate"): lambda point: point.loadgen.ips / point.offered_ips,
-    }
-    with plt.rc_context(plots.STYLE):
-        drawn, grid = plt.subplots(1, 3, figsize=(9, 3.9), layout="constrained")
-        for axes, (title, value) in zip(grid, panels.items(), strict=True):
-            for served in shown:
-                name = load_name(served.case, found.grid)
-                draw_curve(axes, served, value, lines[name].style | {"markersize": 4}, name)
-            axes.set(title=title, xlabel=tr("Request rate (requests/s)"), xscale="log")
-            axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
-        for axes in grid[:2]:
-            axes.set_yscale("log")
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        grid[1].axhline(found.grid.p99_ms, color="black", linewidth=0.8, linestyle=":")
-        grid[2].set_ylim(0, 1.2)
-        for axis in (axis for axes in grid for axis in (axes.xaxis, axes.yaxis)):
-            axis.set_minor_locator(NullLocator())
-            axis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
-        plots.draw_legend(drawn, grid)
     caption = tr(
         "{caption}; star: knee, dotted line: limit of {limit}{nbsp}ms",
         caption=tr(CAPTION), limit=plain(found.grid.p99_ms),
@@ -234,29 +212,17 @@ def serving_figure(folder: str | Path, png: str | Path) -> HTML:
     if len(shown) < len(every):
         caption = tr("{caption}; the fastest {shown} of {all} are shown",
                      caption=caption, shown=len(shown), all=len(every))  # fmt: skip
-    alt = f"{tr(CAPTION)}. {'; '.join(ends(served, found) for served in shown)}."
-    return plots.figure_html(drawn, caption, alt, png)
+    alt = f"{tr(CAPTION)}. {'; '.join(line_ends(served, found) for served in shown)}."
+    return plots.figure_html(load_plots.draw_served(found, shown), caption, alt, report.figure_path("serving"))
 
 
-def draw_curve(axes: plt.Axes, served: Served, value, style: dict, label: str) -> None:
-    """A line over the rates, with a star at the knee."""
-    axes.plot([point.offered_ips for point in served.points], list(map(value, served.points)), label=label, **style)
-    turn = serving.knee_point(served.points)
-    axes.plot(turn.offered_ips, value(turn), marker="*", markersize=11, color=style["color"])
-
-
-def short(value: float) -> str:
-    """A number on an axis, thousands as such."""
-    return tr("{number}k", number=plain(value / 1e3)) if value >= 1e3 else plain(value)
-
-
-def ends(served: Served, found: Serving) -> str:
-    """A line's ends in words, for who does not see the figure."""
-    first, last = map(end, (served.points[0], served.points[-1]))
+def line_ends(served: Served, found: Serving) -> str:
+    """The first and last point of a line, for those who do not see the figure."""
+    first, last = map(point_words, (served.points[0], served.points[-1]))
     return f"{load_name(served.case, found.grid)}: {first}, {last}"
 
 
-def end(point: Point) -> str:
-    """One end of a line in words."""
+def point_words(point: Point) -> str:
+    """A point's p99 and rate in words."""
     p99, rate = number(point.loadgen.p99_ms), number(point.offered_ips)
     return tr("p99 of {p99}{nbsp}ms at {rate}{nbsp}requests/s", p99=p99, rate=rate)

@@ -1,15 +1,15 @@
-"""Tables → what is in the time, and around it: tails, the device's share, launches, the cold start, energy."""
+"""The section on what the time is made of: slow calls, the device's share, launches, energy, preparing images."""
 
 import math
 
 import pandas as pd
-from IPython.display import HTML, Markdown
+from IPython.display import HTML, Markdown, display
 from pandas.io.formats.style import Styler
 
 from bench_lib.analysis.case_row import LAUNCH_BOUND
-from bench_lib.analysis.case_table import CaseTable
 from bench_lib.core.reason import say
-from bench_lib.report.phrases import bullets, few, row_title
+from bench_lib.report.phrases import bullets, few, heading, row_title
+from bench_lib.report.report import Report
 from bench_lib.report.tables import headers, styled
 from bench_lib.text.language import NBSP, mark, number, tr, tr_n
 from bench_lib.text.lists import listed_few
@@ -31,20 +31,24 @@ PARTS = {
 }
 
 
-def time_parts_table(report: CaseTable) -> Styler | HTML:
-    """Four figures that are often mixed up, and energy; columns that nothing fills are left out."""
+def show(report: Report) -> None:
+    """Display the section: its heading, sentences and table."""
+    display(heading("### What the time is made of"), time_parts_text(report), time_parts_table(report))
+
+
+def time_parts_table(report: Report) -> Styler | HTML:
+    """Latency, device time, enqueueing and the period of back-to-back calls, and energy; empty columns are left out."""
     cases = report.measured.sort_values(["image_size", "batch_size", "latency_ms"], kind="stable")
     if cases.empty:
         return HTML(f"<p>{tr('There are no times: no configuration was measured.')}</p>")
     cases = cases.assign(period_ms=1e3 * cases.batch_size / cases.fps, millijoules=1e3 * cases.joules)
     cases["label"] += cases.launch_bound.map({True: f"{NBSP}◷", False: ""})
     columns = [name for name in PARTS if cases[name].notna().any()]
-    shown = cases[columns].rename(columns=headers(PARTS)).reset_index(drop=True)
-    return styled(shown, tr("What the time is made of"))
+    return styled(cases[columns].reset_index(drop=True), headers(PARTS), tr("What the time is made of"))
 
 
-def time_parts_text(report: CaseTable) -> Markdown:
-    """What the columns are, and which rows the host holds up."""
+def time_parts_text(report: Report) -> Markdown:
+    """What the columns mean, which rows wait for the host, and what energy and preparing images take."""
     cases = report.measured
     lines = [
         tr(
@@ -66,7 +70,7 @@ def time_parts_text(report: CaseTable) -> Markdown:
 
 
 def launch_sentences(cases: pd.DataFrame) -> list[str]:
-    """Which cases wait for the host rather than for the GPU."""
+    """How many of the cases wait for the host rather than for the GPU, and at which batch sizes."""
     bound = cases[cases.launch_bound]
     if bound.empty:
         return [tr("No row is bound by enqueueing: the wait is for the GPU everywhere, not for the host.")]
@@ -84,8 +88,8 @@ def launch_sentences(cases: pd.DataFrame) -> list[str]:
     ]  # fmt: skip
 
 
-def energy_sentences(report: CaseTable) -> list[str]:
-    """Joules for an image: the least, or why there are none."""
+def energy_sentences(report: Report) -> list[str]:
+    """The least energy per image; where none was measured, why."""
     cases = report.measured.dropna(subset="joules")
     if len(cases):
         best = cases.loc[cases.joules.idxmin()]
@@ -101,8 +105,11 @@ def energy_sentences(report: CaseTable) -> list[str]:
     return [tr("**Energy** was not measured: {reasons}.", reasons=listed_few(reasons))] if reasons else []
 
 
-def preparation_sentences(report: CaseTable) -> list[str]:
-    """What decoding, preprocessing and copying take beside inference, for each image size; nothing without data."""
+def preparation_sentences(report: Report) -> list[str]:
+    """What decoding, preprocessing and copying take besides inference, for each image size.
+
+    Nothing where the images were synthetic.
+    """
     cases = report.measured.dropna(subset=["decode_ms", "preprocess_ms"])
     lines = few([beside_inference(rows, size) for size, rows in cases.groupby("image_size")])
     if lines and not report.machine.get("gpu"):
@@ -113,7 +120,7 @@ def preparation_sentences(report: CaseTable) -> list[str]:
 
 
 def beside_inference(rows: pd.DataFrame, size: int) -> str:
-    """One image size: the preparation of an image in one thread, and how many threads the fastest case would need."""
+    """For one image size: what preparing an image takes in one thread, and how many threads the fastest case needs."""
     decode_ms, preprocess_ms, best = rows.decode_ms.median(), rows.preprocess_ms.median(), rows.loc[rows.fps.idxmax()]
     threads = math.ceil((decode_ms + preprocess_ms) * best.fps / 1e3)
     keeps_up = (
@@ -129,7 +136,7 @@ def beside_inference(rows: pd.DataFrame, size: int) -> str:
         size=size, decoding=number(decode_ms), resizing=number(preprocess_ms), where=row_title(best),
         inference=number(1e3 / best.fps), keeps_up=keeps_up,
     )  # fmt: skip
-    if best.copy_ms != best.copy_ms:
+    if pd.isna(best.copy_ms):
         return text
     copying = tr(
         "Copying that batch to the GPU takes {time}{nbsp}ms, {share} of its time/batch.",

@@ -1,23 +1,23 @@
-"""Tables → what can still be had: each runtime's default beside its best options, what each step brought, the price."""
+"""The section on what options gain: each runtime's defaults beside its best variant, step by step, and the price."""
 
-from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
-from IPython.display import HTML, Markdown
+from IPython.display import HTML, Markdown, display
 from matplotlib.ticker import FuncFormatter
 from pandas.io.formats.style import Styler
 
 from bench_lib.analysis import tuning
-from bench_lib.analysis.case_table import BASELINE_NAME, CaseTable, compare_rows
+from bench_lib.analysis.case_table import BASELINE_NAME, compare_rows, is_baseline
 from bench_lib.analysis.findings import AXES
 from bench_lib.analysis.tuning import Pair, default_and_best, has_variants
 from bench_lib.core.case import LABELS
 from bench_lib.report import plots
-from bench_lib.report.phrases import bullets, few, row_title, top1_sentence
-from bench_lib.report.tables import COLUMNS, styled
+from bench_lib.report.phrases import bullets, few, heading, row_title, top1_sentence
+from bench_lib.report.report import Report
+from bench_lib.report.tables import COLUMNS, speedup_text, styled
 from bench_lib.text.language import mark, number, tr, tr_n, tr_p
 from bench_lib.text.lists import listed_few, spread_out
 from bench_lib.text.markup import quoted
@@ -29,38 +29,50 @@ DEFAULTS_ONLY = mark(
 )
 
 
-def tuning_text(report: CaseTable) -> Markdown:
+def show(report: Report) -> None:
+    """Display the section: its heading, sentences, table, figure and what the variants are."""
+    display(
+        heading("### What more can be had"),
+        tuning_text(report),
+        tuning_table(report),
+        waterfall_figure(report),
+        variants_table(report),
+    )
+
+
+def tuning_text(report: Report) -> Markdown:
     """For each image size and batch size: the best there is, what its options gained, and what they cost."""
     if not has_variants(report):
         return bullets([tr(DEFAULTS_ONLY)])
     found = default_and_best(report.measured)
     places = [rows for _, rows in report.measured.groupby(AXES)]
-    return bullets([*few([best_of(rows) for rows in places]), *dearest(found), *frugal(report.measured)])
+    fastest = few([place_sentences(rows) for rows in places])
+    return bullets([*fastest, *build_sentences(found), *energy_sentences(report.measured)])
 
 
-def best_of(rows: pd.DataFrame) -> str:
-    """The fastest of one place: by how much, and at what loss of accuracy."""
+def place_sentences(rows: pd.DataFrame) -> str:
+    """For the cases of one image size and batch size: the fastest, what its options gained, and its accuracy."""
     best = rows.loc[rows.latency_ms.idxmin()]
-    level = [f"{row['name']}" for _, row in rows[rows.leads].iterrows() if row.case != best.case]
-    plain = rows[rows.variant == ""]
+    level = [row["name"] for _, row in rows[rows.leads].iterrows() if row.case != best.case]
+    usual = rows[rows.variant == ""]
     text = fastest_sentence(best)
     if level:
         names = listed_few(list(map(quoted, level)), 4)
         text += f"; {tr('the data do not tell {names} apart from it', names=names)}"
     sentences = [f"{text}."]
-    if best.variant and len(plain):
-        sentences.append(gain_sentence(best, plain.loc[plain.latency_ms.idxmin()]))
+    if best.variant and len(usual):
+        sentences.append(gain_sentence(best, usual.loc[usual.latency_ms.idxmin()]))
     error = tr("The error is {error}; {matches}.", error=scientific(best.error), matches=top1_sentence(best.top1))
     return " ".join([*sentences, error])
 
 
 def fastest_sentence(best: Any) -> str:
-    """The fastest of one place and its figures."""
+    """The fastest case of its image size and batch size: its time, FPS and, where known, its share of the ceiling."""
     fields = {
         "size": best.image_size, "batch": best.batch_size, "name": quoted(best["name"]),
         "ms": number(best.latency_ms), "fps": number(best.fps),
     }  # fmt: skip
-    if best.roofline != best.roofline:
+    if pd.isna(best.roofline):
         return tr("**{size}×{size}, batch {batch}:** {name} is the fastest: {ms}{nbsp}ms, {fps}{nbsp}FPS", **fields)
     return tr(
         "**{size}×{size}, batch {batch}:** {name} is the fastest: {ms}{nbsp}ms, {fps}{nbsp}FPS, {share} of the ceiling",
@@ -69,7 +81,7 @@ def fastest_sentence(best: Any) -> str:
 
 
 def gain_sentence(best: Any, usual: Any) -> str:
-    """How much faster the best is than the fastest of those that came as they are, where that is decided."""
+    """How much faster the best is than the fastest with default options, or that the data do not decide it."""
     fields = {"name": quoted(usual["name"]), "ms": number(usual.latency_ms)}
     if compare_rows(best, usual) != "faster":
         return tr(
@@ -82,8 +94,8 @@ def gain_sentence(best: Any, usual: Any) -> str:
     )  # fmt: skip
 
 
-def dearest(found: list[Pair]) -> list[str]:
-    """What the options add to the build, at most, where they are faster."""
+def build_sentences(found: list[Pair]) -> list[str]:
+    """The most that faster options add to the time to build, and when that pays off; nothing where none are faster."""
     faster = [pair for pair in found if pair.outcome == "faster"]
     if not faster:
         return []
@@ -93,13 +105,13 @@ def dearest(found: list[Pair]) -> list[str]:
             "**The price of tuning is the build:** it is highest for {case}: {tuned}{nbsp}s instead of {usual}{nbsp}s; "
             "{payback}.",
             case=row_title(most.best), tuned=number(most.best.build_s), usual=number(most.default.build_s),
-            payback=payback(most),
+            payback=payback_words(most),
         )
     ]  # fmt: skip
 
 
-def payback(pair: Pair) -> str:
-    """After how many images the time that the build took more is saved, by throughput, in words."""
+def payback_words(pair: Pair) -> str:
+    """After how many images the higher throughput has made up for the longer build, in words."""
     saved_s = 1 / pair.default.fps - 1 / pair.best.fps
     more_s = max(0.0, pair.best.build_s - pair.default.build_s)
     if saved_s <= 0:
@@ -108,14 +120,17 @@ def payback(pair: Pair) -> str:
     return tr_n("it pays off after {n}{nbsp}image", "it pays off after {n}{nbsp}images", images)
 
 
-def frugal(cases: pd.DataFrame) -> list[str]:
-    """Who gets most images from a joule."""
+def energy_sentences(cases: pd.DataFrame) -> list[str]:
+    """Which case processes the most images per joule, beside the best of PyTorch fp32 at its image size.
+
+    Nothing where energy was not measured.
+    """
     counted = cases.dropna(subset="joules")
     if counted.empty:
         return []
     best = counted.loc[counted.joules.idxmin()]
     fields = {"figure": number(1 / best.joules), "case": row_title(best)}
-    baseline = counted[(counted["name"] == BASELINE_NAME) & (counted.image_size == best.image_size)]
+    baseline = counted[is_baseline(counted) & (counted.image_size == best.image_size)]
     if baseline.empty:
         return [tr("**FPS per watt:** the most, {figure}, comes from {case}.", **fields)]
     usual = baseline.loc[baseline.joules.idxmin()]
@@ -128,52 +143,58 @@ def frugal(cases: pd.DataFrame) -> list[str]:
     ]  # fmt: skip
 
 
-def tuning_table(report: CaseTable) -> Styler | HTML:
+def tuning_table(report: Report) -> Styler | HTML:
     """Each runtime's default beside its best options, at each precision, image size and batch size."""
     if not has_variants(report):
         return HTML("")
+    columns = ["precision_label", "image_size", "batch_size", "fps", "roofline", "build_s"]
     shown = pd.DataFrame([
-        {
-            tr("Runtime"): LABELS.get(pair.best.engine, pair.best.engine),
-            tr("Precision"): pair.best.precision_label,
-            tr("Size"): pair.best.image_size,
-            tr("Batch"): pair.best.batch_size,
-            tr("Default (ms)"): float("nan") if pair.default is None else pair.default.latency_ms,
-            tr("Best variant"): pair.best.variant or tr("default"),
-            tr("Best time (ms)"): pair.best.latency_ms,
-            tr("Gain"): f"{number(pair.gain, 2)}×" if pair.gain == pair.gain else "—",
-            tr("Verdict"): pair.verdict,
-            tr("FPS"): pair.best.fps,
-            tr(COLUMNS["roofline"]): pair.best.roofline,
-            tr("FPS per watt"): 1 / pair.best.joules,
-            tr("Build (s)"): pair.best.build_s,
+        dict(pair.best[columns]) | {
+            "runtime": LABELS.get(pair.best.engine, pair.best.engine),
+            "default_ms": float("nan") if pair.default is None else pair.default.latency_ms,
+            "variant": pair.best.variant or tr("default"),
+            "best_ms": pair.best.latency_ms,
+            "gain": speedup_text(pair.gain),
+            "verdict": pair.verdict,
+            "images_per_joule": 1 / pair.best.joules,
         }
         for pair in default_and_best(report.measured)
     ])  # fmt: skip
-    return styled(shown.dropna(axis="columns", how="all"), tr("By default and with the best options"))
+    headings = {
+        "runtime": tr("Runtime"), "precision_label": tr("Precision"), "image_size": tr("Size"),
+        "batch_size": tr("Batch"), "default_ms": tr("Default (ms)"), "variant": tr("Best variant"),
+        "best_ms": tr("Best time (ms)"), "gain": tr("Gain"), "verdict": tr("Verdict"), "fps": tr("FPS"),
+        "roofline": tr(COLUMNS["roofline"]), "images_per_joule": tr("FPS per watt"), "build_s": tr("Build (s)"),
+    }  # fmt: skip
+    known = shown[list(headings)].dropna(axis="columns", how="all")
+    return styled(known, headings, tr("By default and with the best options"))
 
 
-def variants_table(report: CaseTable) -> Styler | HTML:
-    """What each name of a variant stands for."""
+def variants_table(report: Report) -> Styler | HTML:
+    """The engine and the options of each variant; nothing where there are no variants."""
     named = {name: variant for name, variant in report.grid.variants.items() if name in set(report.cases.variant)}
     if not named:
         return HTML("")
     shown = pd.DataFrame([
         {
-            tr("Variant"): name,
-            tr("Runtime"): LABELS.get(variant.engine, variant.engine),
-            tr("Options"): ", ".join(f"{key}={value}" for key, value in variant.options.items()) or "—",
+            "variant": name,
+            "runtime": LABELS.get(variant.engine, variant.engine),
+            "options": ", ".join(f"{key}={value}" for key, value in variant.options.items()) or "—",
         }
         for name, variant in named.items()
     ])  # fmt: skip
-    return styled(shown, tr("What each variant stands for"))
+    headings = {"variant": tr("Variant"), "runtime": tr("Runtime"), "options": tr("Options")}
+    return styled(shown, headings, tr("What each variant stands for"))
 
 
 LADDER_CAPTION = mark("What each step gains: from PyTorch fp32 to the fastest")
 
 
-def waterfall_figure(report: CaseTable, png: str | Path) -> HTML:
-    """Time per batch after each step, and what the step saved or lost; a panel an image size and batch size."""
+def waterfall_figure(report: Report) -> HTML:
+    """Time per batch after each step from PyTorch fp32 to the fastest, and what the step saved or added.
+
+    There is a panel for each image size and batch size; nothing is drawn where there are no variants.
+    """
     if not tuning.has_variants(report):
         return HTML("")
     cases = report.measured
@@ -193,11 +214,11 @@ def waterfall_figure(report: CaseTable, png: str | Path) -> HTML:
             draw_ladder(axes, steps)
     alt = "; ".join(ladder_words(steps) for steps in ladders)
     legend = tr("{caption}. Light is what a step saved, red is what it added", caption=caption)
-    return plots.figure_html(figure, legend, f"{caption}. {alt}.", png)
+    return plots.figure_html(figure, legend, f"{caption}. {alt}.", report.figure_path("waterfall"))
 
 
 def draw_ladder(axes: plt.Axes, steps: list[tuning.Step]) -> None:
-    """One ladder, from above down."""
+    """Draw the steps as bars, the first on top; what a step saved or added is a paler piece at the bar's end."""
     times = [step.row.latency_ms for step in steps]
     before = [times[0], *times[:-1]]
     colours = sns.color_palette("colorblind")
@@ -220,7 +241,7 @@ def draw_ladder(axes: plt.Axes, steps: list[tuning.Step]) -> None:
 
 
 def ladder_words(steps: list[tuning.Step]) -> str:
-    """One ladder for those who do not see it."""
+    """The times of the steps in words, for those who do not see the figure."""
     row = steps[-1].row
     parts = [tr("{step}: {ms}{nbsp}ms", step=step.added, ms=number(step.row.latency_ms)) for step in steps]
     return tr(

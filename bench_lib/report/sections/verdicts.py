@@ -1,15 +1,13 @@
 """The report's section on its own verdicts: how often they are wrong, as `bench selfcheck` measured it."""
 
-from pathlib import Path
-
 import pandas as pd
-from IPython.display import HTML, Markdown
+from IPython.display import HTML, Markdown, display
 from pandas.io.formats.style import Styler
 
 from bench_lib.report.phrases import bullets, case_title, not_measured, whole_percent
+from bench_lib.report.report import Report
 from bench_lib.report.tables import styled
 from bench_lib.results import verdicts
-from bench_lib.results.run_folder import Run
 from bench_lib.results.verdicts import SelfCheck
 from bench_lib.text.language import mark, number, tr, tr_n
 from bench_lib.text.markup import quoted
@@ -18,14 +16,19 @@ from bench_lib.text.numbers import per_cent, percent
 GOALS = {True: mark("goal met"), False: mark("goal not met")}
 
 
+def show(report: Report) -> None:
+    """Display the section, which stands under the clock's heading: its sentences, and the table."""
+    display(verdicts_text(report), verdicts_table(report))
+
+
 def exact(share: float) -> str:
     """A share of pairs as percent, with one digit even near 100 %."""
     return per_cent(number(100 * share, 1))
 
 
-def verdicts_text(folder: str | Path) -> Markdown:
-    """How often a difference was called that is none, how often a known one was found, and how far that is proof."""
-    found = verdicts.read_selfcheck(folder)
+def verdicts_text(report: Report) -> Markdown:
+    """How the verdicts were checked, how often they were wrong, and how far that holds for this report."""
+    found = report.check
     if found is None:
         words = tr("How often this report's verdicts are wrong has not been checked on this machine")
         return not_measured(words, "bench selfcheck")
@@ -47,7 +50,7 @@ def verdicts_text(folder: str | Path) -> Markdown:
             "without sharing processes): the intervals of the shares are really wider than in the table.",
             count=count // (2 * found.repeats),
         ),
-        *other_repeats(folder, found),
+        *other_repeats(report, found),
     ]  # fmt: skip
     return bullets(lines)
 
@@ -58,7 +61,7 @@ def often(count: int) -> str:
 
 
 def goals_sentence(found: SelfCheck) -> str:
-    """Both rates, whether their goals are reached, and how far processes differ."""
+    """The shares of wrong differences and of slowdowns found, whether they reach their goals, and the spread."""
     alarms, power = found.false_alarm_rate.value, found.power.value
     return tr(
         "**Outcome:** a difference is declared where there is none in {alarms} of pairs ({alarms_goal}); the slowdown "
@@ -69,9 +72,9 @@ def goals_sentence(found: SelfCheck) -> str:
     )  # fmt: skip
 
 
-def other_repeats(folder: str | Path, found: SelfCheck) -> list[str]:
-    """That the report compares groups of another size than the check did."""
-    repeats = Run(folder).grid().repeats
+def other_repeats(report: Report, found: SelfCheck) -> list[str]:
+    """That the report compares groups of another size than the check did; nothing where the sizes are the same."""
+    repeats = report.grid.repeats
     if repeats == found.repeats:
         return []
     return [
@@ -83,9 +86,9 @@ def other_repeats(folder: str | Path, found: SelfCheck) -> list[str]:
     ]
 
 
-def verdicts_table(folder: str | Path) -> Styler | HTML:
-    """The two rates with their intervals and goals; nothing where they were not measured."""
-    found = verdicts.read_selfcheck(folder)
+def verdicts_table(report: Report) -> Styler | HTML:
+    """The same two shares with their intervals and goals; nothing where they were not measured."""
+    found = report.check
     if found is None:
         return HTML("")
     alarm = tr("at most {share}", share=whole_percent(verdicts.FALSE_ALARMS))
@@ -93,15 +96,19 @@ def verdicts_table(folder: str | Path) -> Styler | HTML:
     slowed = tr("a slowdown of {share} is found", share=whole_percent(found.slowdown))
     table = pd.DataFrame([
         {
-            tr("Check"): words,
-            tr("Pairs"): tr("{count} of {total}", count=number(count, 0), total=number(found.pairs, 0)),
-            tr("Share"): exact(rate.value),
-            tr("95% interval"): tr("{low} to {high}", low=exact(rate.low), high=exact(rate.high)),
-            tr("Goal"): goal,
+            "what": words,
+            "pairs": tr("{count} of {total}", count=number(count, 0), total=number(found.pairs, 0)),
+            "share": exact(rate.value),
+            "interval": tr("{low} to {high}", low=exact(rate.low), high=exact(rate.high)),
+            "goal": goal,
         }
         for words, count, rate, goal in (
             (tr("a difference is declared where there is none"), found.false_alarms, found.false_alarm_rate, alarm),
             (slowed, found.found, found.power, power),
         )
     ])  # fmt: skip
-    return styled(table, tr("How often the verdicts are wrong"))
+    headings = {
+        "what": tr("Check"), "pairs": tr("Pairs"), "share": tr("Share"), "interval": tr("95% interval"),
+        "goal": tr("Goal"),
+    }  # fmt: skip
+    return styled(table, headings, tr("How often the verdicts are wrong"))

@@ -1,13 +1,11 @@
-"""What was measured under load → what it means for a choice: a line each for serving, several at once, and files."""
+"""What was measured under load, among the recommendations: a line each on requests, several at once, and files."""
 
 import math
-from pathlib import Path
 
-from bench_lib.analysis.case_table import CaseTable
 from bench_lib.report.phrases import SIZES, STAGES, load_name, load_title, members_text, memory_text
+from bench_lib.report.report import Report
 from bench_lib.results import scaling
 from bench_lib.results.pipeline import Pipeline
-from bench_lib.results.result_file import read_result
 from bench_lib.results.scaling import Crowd, Scaled, Scaling
 from bench_lib.results.serving import Serving
 from bench_lib.text.language import number, tr
@@ -15,9 +13,9 @@ from bench_lib.text.markup import quoted
 from bench_lib.text.numbers import per_cent, percent, plain, span, times
 
 
-def load_lines(report: CaseTable, folder: str | Path) -> list[str]:
-    """One line for each of the three that the run's folder holds, and how the table of results agrees with them."""
-    at_rates, company, files = (read_result(kind, folder) for kind in (Serving, Scaling, Pipeline))
+def load_lines(report: Report) -> list[str]:
+    """A line for each of the three that was measured, and one on how far they agree with the table of results."""
+    at_rates, company, files = (report.result(kind) for kind in (Serving, Scaling, Pipeline))
     return [
         *served_lines(at_rates),
         *scaling_lines(company),
@@ -26,8 +24,11 @@ def load_lines(report: CaseTable, folder: str | Path) -> list[str]:
     ]
 
 
-def beside_table_lines(report: CaseTable, company: Scaling | None, files: Pipeline | None) -> list[str]:
-    """How far what ran alone under load is from the same cases in the table of results; nothing without such cases."""
+def beside_table_lines(report: Report, company: Scaling | None, files: Pipeline | None) -> list[str]:
+    """How far the throughput of what ran alone under load is from that of the same cases in the table of results.
+
+    Nothing where no case is in both.
+    """
     fps = dict(zip(report.measured.case, report.measured.fps, strict=True))
     ran = [(one.case, files.grid, one.infer_ips) for one in (files.measured if files else [])]
     ran += [(scaled.case, company.grid, crowd.ips) for scaled in (company.cases if company else [])
@@ -84,12 +85,12 @@ def scaling_lines(found: Scaling | None) -> list[str]:
 
 
 def crowd_gain(crowds: list[Crowd]) -> float:
-    """The largest throughput of a crowd beside that of one alone."""
+    """The largest throughput of the crowds over that of one alone, the first of them."""
     return scaling.largest_crowd(crowds).ips / crowds[0].ips
 
 
 def memory_sentence(groups: list[tuple[Scaled, list[Crowd]]]) -> str:
-    """The most that one more takes of the GPU's memory, or of the host's where there is no GPU."""
+    """The most memory that each one more takes: the GPU's, or the host's where there is no GPU."""
     for field in SIZES:
         sizes = [size for _, crowds in groups if (size := scaling.added_bytes(crowds, field)) is not None]
         if sizes:
@@ -98,7 +99,7 @@ def memory_sentence(groups: list[tuple[Scaled, list[Crowd]]]) -> str:
 
 
 def pipeline_lines(found: Pipeline | None) -> list[str]:
-    """What is left of the bare engine's throughput once images are read, decoded and copied."""
+    """The best throughput from files on, and what share that is of the engine's without preparation."""
     measured = found.measured if found else []
     if not measured:
         return []

@@ -1,5 +1,7 @@
 """What the measurements under load come to among the recommendations: from made figures, and nothing without them."""
 
+import dataclasses
+
 from helpers.made import (
     GPU,
     MACHINE,
@@ -15,7 +17,7 @@ from helpers.made import (
     serving,
 )
 
-from bench_lib.report import load_phrases
+from bench_lib.report.load_advice import load_lines
 from bench_lib.report.sections import recommendations
 from bench_lib.results.result_file import write_result
 from bench_lib.text.language import NBSP
@@ -26,11 +28,11 @@ OTHER = report(record(size=448))  # a table without the cases of any load
 def told(folder, *found, table=OTHER):
     for one in found:
         write_result(one, folder)
-    return [line.replace(NBSP, " ") for line in load_phrases.load_lines(table, folder)]
+    return [line.replace(NBSP, " ") for line in load_lines(dataclasses.replace(table, folder=folder))]
 
 
 def test_nothing_is_told_of_what_was_not_measured(tmp_path):
-    assert told(tmp_path) == []
+    assert told(tmp_path) == told(None) == []
     late = served([point(100, 12.0)])
     assert told(tmp_path, serving(late), scaling(crowd(1, 100))) == []
 
@@ -79,5 +81,5 @@ def test_what_ran_alone_is_held_against_the_table(tmp_path):
 
 def test_the_recommendations_hold_them(tmp_path):
     write_result(serving(served([point(600, 9.5)])), tmp_path)
-    advice = recommendations.advice_text(report(record()), tmp_path).data
+    advice = recommendations.advice_text(report(record(), folder=tmp_path)).data
     assert advice.index("Загрузка и память") < advice.index("Под нагрузкой") < advice.index("Насколько этому верить")

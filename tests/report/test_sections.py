@@ -1,0 +1,162 @@
+"""Each section displays its heading, sentences, tables and figures in order, with a run's folder and without one."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+from helpers.made import clock, crowd, end_to_end, pipelined, point, record, report, scaling, selfcheck, served, serving
+from helpers.sentences import as_kept, displayed
+
+from bench_lib.analysis.case_table import tabulate
+from bench_lib.core.case import Case
+from bench_lib.report import sections
+from bench_lib.report.data_files import FIGURES
+from bench_lib.report.report import Report
+from bench_lib.results.result_file import write_result
+from bench_lib.text import language
+
+ROOT = Path(__file__).parents[2]
+HEADINGS = {
+    "abstract": ["# Inference speed under different ways of optimisation"],
+    "aim": ["## 1. Aim and grounds"],
+    "method": ["## 2. Approach and conditions"],
+    "clock": ["### How right the clock and the verdicts are"],
+    "verdicts": [],
+    "results": ["## 3. Results", "### Table of results"],
+    "intervals": ["### Intervals and verdicts"],
+    "time_parts": ["### What the time is made of"],
+    "absent": ["### Skipped and failed configurations"],
+    "cold_start": ["### What a start costs"],
+    "charts": ["### Plots"],
+    "serving": ["### Under load"],
+    "scaling": ["### Several processes on one device"],
+    "pipeline": ["### Together with the preparation of images"],
+    "approaches": ["## 4. Interpretation", "### Which approaches are more efficient?"],
+    "image_sizes": ["### What does the image size change?"],
+    "batch_sizes": ["### What does the batch size change?"],
+    "memory": ["### Memory"],
+    "accuracy": ["### Accuracy of the computation"],
+    "auto_precision": ["### Precision chosen automatically"],
+    "tuning": ["### What more can be had"],
+    "choice": ["## 5. Conclusions and recommendations", "### What to choose on this machine"],
+    "claims": ["### Claims of the original report, checked"],
+    "seed_rows": ["### Rows of the original report beside the measured ones"],
+    "recommendations": ["### Recommendations"],
+}
+# What each displays after its headings: sentences in Markdown, a table or figure (an empty one too) in HTML.
+SHOWN = {
+    "sentences": ["markdown"],
+    "table": ["html"],
+    "both": ["markdown", "html"],
+    "all": ["markdown", "html", "html"],
+}
+KINDS = dict.fromkeys(HEADINGS, "sentences") | {
+    "abstract": "table", "absent": "table", "cold_start": "table", "claims": "table", "seed_rows": "table",
+    "clock": "both", "verdicts": "both", "results": "both", "time_parts": "both",
+    "serving": "all", "scaling": "all", "pipeline": "all",
+}  # fmt: skip
+OTHERS = {
+    "method": ["markdown", "html", "markdown"],
+    "intervals": ["markdown", "html", "markdown"],
+    "charts": ["html"] * 4,
+    "tuning": ["markdown", "html", "html", "html"],
+}
+OF_FILES = {"clock", "verdicts", "serving", "scaling", "pipeline"}
+
+
+@pytest.fixture(autouse=True)
+def english():
+    language.use("en")
+    yield
+    language.use(language.DEFAULT)
+
+
+def made(folder=None, checked=False) -> Report:
+    """Three approaches, one of them a variant, at two image sizes and two batch sizes."""
+    variant = {"variant": "nhwc", "options": {"channels_last": True}}
+    cases = [Case(engine=engine, image_size=size, batch_size=batch, **more)
+             for engine, more in (("pytorch", {}), ("onnx_runtime", {}), ("pytorch", variant))
+             for size in (224, 448) for batch in (1, 33)]  # fmt: skip
+    ms = {"onnx_runtime": 8.0, "pytorch": 10.0}
+    data = report(*(record(ms=(ms[case.engine] - 4 * bool(case.variant)) * case.batch_size * case.image_size / 224,
+                           size=case.image_size, batch=case.batch_size, case=case) for case in cases))  # fmt: skip
+    return Report.of(tabulate(data.grid, data.records, selfcheck() if checked else None), folder)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder that holds all that other commands write."""
+    for found in (clock(), serving(served([point(100, 4.0), point(900, 40.0)])),
+                  scaling(crowd(1, 100), crowd(2, 190)), end_to_end(pipelined(1), pipelined(8))):  # fmt: skip
+        write_result(found, tmp_path)
+    return tmp_path
+
+
+def shown(name, data):
+    return [as_kept(output) for output in displayed(getattr(sections, name), "show", data)]
+
+
+def kinds(outputs):
+    return [kind.partition("/")[2] for output in outputs for kind in output]
+
+
+@pytest.mark.parametrize("name", HEADINGS)
+def test_a_section_displays_its_heading_and_parts_in_order(name, folder):
+    outputs, count = shown(name, made(folder, checked=True)), len(HEADINGS[name])
+    assert [output["text/markdown"] for output in outputs[:count]] == HEADINGS[name]
+    assert kinds(outputs[count:]) == OTHERS.get(name, SHOWN[KINDS[name]])
+    assert all(text for output in outputs[count:] for text in output.values())
+
+
+@pytest.mark.parametrize("name", HEADINGS)
+def test_without_a_folder_a_section_of_files_says_how_to_measure_and_the_others_stay(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    outputs, count = shown(name, made()), len(HEADINGS[name])
+    assert [output["text/markdown"] for output in outputs[:count]] == HEADINGS[name]
+    assert kinds(outputs[count:]) == OTHERS.get(name, SHOWN[KINDS[name]])
+    sentences, *rest = outputs[count:]
+    if name in OF_FILES:
+        assert "to have that, run `bench" in sentences["text/markdown"]
+        assert rest == [{"text/html": ""}] * len(rest)
+    else:
+        assert "to have that, run" not in str(outputs)
+        assert all(text for output in outputs for text in output.values())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_sections_together_save_every_figure_under_its_name_and_suffix(folder):
+    before = set(folder.iterdir())
+    data = dataclasses.replace(made(folder), suffix=".en")
+    for name in HEADINGS:
+        shown(name, data)
+    saved = {path.name for path in set(folder.iterdir()) - before}
+    assert saved == {f"{name}.en.{kind}" for name in FIGURES for kind in ("png", "svg")}
+
+
+def code_of(name):
+    cells = json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
+    return ["".join(cell["source"]) for cell in cells]
+
+
+def test_the_notebook_is_a_cell_for_each_section_in_order_and_one_import():
+    parameters, opening, *cells = code_of("report")
+    assert [line.split(" = ")[0] for line in parameters.splitlines()] == ["run", "lang", "suffix"]
+    assert opening.splitlines() == [
+        "from bench_lib.report import sections", "", "report = sections.open_report(run, lang, suffix)",
+    ]  # fmt: skip
+    assert cells == [f"sections.{name}.show(report)" for name in HEADINGS]
+    assert set(sections.__all__) == {*HEADINGS, "open_report"}
+
+
+def test_the_notebook_of_a_comparison_is_short_and_has_one_import():
+    _, opening, *cells = code_of("compare")
+    assert opening.count("import") == 1
+    assert cells == [f"comparison.show_{part}(found)" for part in ("abstract", "conditions", "results")]
+
+
+def test_every_heading_has_its_russian():
+    with language.CATALOG.open("rb") as file:
+        catalog = {message.id for message in read_po(file) if message.id}
+    assert {heading for headings in HEADINGS.values() for heading in headings} <= catalog
