@@ -52,15 +52,11 @@ def cold_caches(freezing: bool, settings: str) -> Iterator[dict[str, Any]]:
     """Compile in the `with` block with empty caches of Inductor and Triton, and with these settings of Inductor.
 
     `freezing` treats the weights as constants. `settings` sets other values of `torch._inductor.config`, in the form
-    `conv_1x1_as_mm epilogue_fusion=false`. The yielded dict is filled at the end of the block:
-
-    - `graphs`: the number of compiled graphs;
-    - `inputs`: the number of their inputs; if the weights are constants, these are only the images;
-    - `cudagraph_skips`: how many times a pass was not recorded although CUDA graphs were requested;
-    - `settings`: the settings as given;
-    - `steps`: the names of the functions that the graphs call.
-
-    Raise `InputError` for an unknown setting, and `Unavailable` if there is no compiler.
+    `conv_1x1_as_mm epilogue_fusion=false`. The yielded dict is filled at the end of the block: `graphs` is the number
+    of compiled graphs, `inputs` the number of their inputs (only the images, if the weights are constants),
+    `cudagraph_skips` how many passes were not recorded although CUDA graphs were requested, `settings` the settings as
+    given, and `steps` the names of the functions that the graphs call. Raise `InputError` for an unknown setting, and
+    `Unavailable` if there is no compiler.
     """
     from torch._dynamo.utils import counters
     from torch._inductor import async_compile, config
