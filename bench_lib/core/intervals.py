@@ -1,8 +1,7 @@
 """Medians, confidence intervals and verdicts, computed from the raw samples when records are read.
 
-Samples are positive: milliseconds of a call, or images per second of a window. The uncertainty of a figure is estimated
-from independent replicates: the medians of several processes or, where a case ran in one process, the medians of groups
-of its calls.
+Samples are positive: milliseconds of a call, or images per second of a window. The uncertainty of a figure comes from
+independent replicates: medians of several processes or, where a case ran in one process, of groups of its calls.
 
 Intervals are Student's t on the logarithms of the replicates, because a speedup is a ratio and noise is relative. A
 bootstrap is not used: three or five processes are too few to resample. The table compares the methods in a simulation
@@ -32,10 +31,9 @@ ASSUMED_SD = 0.03  # relative standard deviation between processes, assumed wher
 GROUPS = 20  # groups of calls; with more groups, Student's t would be at most 7 % smaller
 LEAST_GROUPS, LEAST_IN_GROUP = 4, 5
 
-# From this many rounds on, two cases are compared by their ratios within each round, see `within_rounds`. Pairing n
-# rounds narrows the interval if the times of the two cases correlate by more than 1 - (t(2n - 2) / t(n - 1))², with
-# Student's t at 99 %: 0.47 for n = 5, 0.28 for n = 8. On two cores of a virtual machine, cases measured one right after
-# the other correlated by 0.76.
+# From this many rounds on, `within_rounds` pairs them. Pairing n rounds narrows the interval if the times of the two
+# cases correlate by more than 1 - (t(2n - 2) / t(n - 1))², with Student's t at 99 %: 0.47 for n = 5, 0.28 for n = 8. On
+# two cores of a virtual machine, cases measured one right after the other correlated by 0.76.
 PAIRED_FROM = 8
 T_975 = (  # the 97.5 % quantile of Student's t for 1, 2, … GROUPS - 1 degrees of freedom
     12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281,
@@ -70,15 +68,11 @@ def median(samples: Sequence[float]) -> float:
 
 
 def quantiles(ordered: Sequence[float], shares: Sequence[float]) -> list[float]:
-    """One quantile of the sorted samples for each of `shares` (from 0 to 1), interpolated linearly.
-
-    The values equal those of `np.quantile` to the last bit, without its overhead on short lists.
-    """
+    """The values of `np.quantile` for sorted samples and shares from 0 to 1, without its overhead on short lists."""
     values = []
     for share in shares:
         position = (len(ordered) - 1) * share
-        index = int(position)
-        fraction = position - index
+        index, fraction = int(position), position - int(position)
         low, high = ordered[index], ordered[min(index + 1, len(ordered) - 1)]
         value = low + (high - low) * fraction
         if fraction >= 0.5:  # counted from the other end, as NumPy does, so that the rounding is the same
@@ -111,9 +105,8 @@ def throughput_ips(windows: Sequence[Window], batch_size: int) -> float:
 def groups(samples: Sequence[float], most: int = GROUPS) -> list[float]:
     """The medians of at most `most` consecutive groups of the samples, whose sizes differ by at most one.
 
-    This is the method of batch means: neighbouring calls resemble each other, but groups of them are nearly
-    independent. Each group has at least five samples, except that fewer than 20 samples make four groups, and fewer
-    than four samples make one group each.
+    Neighbouring calls resemble each other, but groups of them are nearly independent (batch means). A group has at
+    least five samples, but fewer than 20 samples make four groups, and fewer than four make one group each.
     """
     count = min(most, len(samples), max(LEAST_GROUPS, len(samples) // LEAST_IN_GROUP))
     return group_medians(samples, count).tolist()
@@ -126,9 +119,8 @@ def group_medians(samples: Sequence[float], count: int) -> np.ndarray:
     cut = larger * (size + 1)
     medians = []
     for rows in (samples[:cut].reshape(larger, size + 1), samples[cut:].reshape(count - larger, size)):
-        if len(rows):
-            ordered, width = np.sort(rows, axis=1), rows.shape[1]
-            medians.append((ordered[:, (width - 1) // 2] + ordered[:, width // 2]) / 2)
+        ordered, width = np.sort(rows, axis=1), rows.shape[1]
+        medians.append((ordered[:, (width - 1) // 2] + ordered[:, width // 2]) / 2)
     return np.concatenate(medians)
 
 
@@ -141,9 +133,9 @@ def half_width(samples: Sequence[float]) -> float:
     medians of small groups have when samples are skewed.
 
     In simulations it covers the true median in 94 to 96 % of runs with normal, exponential and lognormal noise, from 4
-    samples on. With 100 (400) calls whose neighbours correlate by 0.5 (0.9), it covers 91 % (87 %). Sampling that stops
-    as soon as the interval is narrow enough covers less: 92 to 95 % if the first check is at 20 samples, 90 to 92 % if
-    it is at 10. A check takes 0.2 ms for 100 samples and 8 ms for 100,000, so do not check after every sample.
+    samples on; with 100 (400) calls whose neighbours correlate by 0.5 (0.9), in 91 % (87 %). Sampling that stops as
+    soon as the interval is narrow enough covers less: 92 to 95 % if the first check is at 20 samples, 90 to 92 % if it
+    is at 10. A check takes 0.2 ms for 100 samples and 8 ms for 100,000, so do not check after every sample.
     """
     samples = np.asarray(samples, float)
     if len(samples) < 2:
@@ -156,19 +148,15 @@ def half_width(samples: Sequence[float]) -> float:
 def interval(values: Sequence[float], confidence: float = SURE, extra_sd: float = 0.0) -> Interval:
     """The geometric mean of independent replicates, with Student's t interval on their logarithms.
 
-    `values` are the medians of several processes or, from `groups`, of one process. In the second case `extra_sd` is
-    the relative standard deviation between processes, known from elsewhere; it is added in quadrature. The interval of
-    a single value is infinite.
+    `values` are medians of several processes, or the `groups` of one. For one process, `extra_sd` is the relative sd
+    between processes, known from elsewhere and added in quadrature. The interval of a single value is infinite.
     """
     value, variance = _mean(values)
     return _student(value, [(variance, len(values))], extra_sd**2, confidence)
 
 
 def ratio(a: Sequence[float], b: Sequence[float], confidence: float = SURE, extra_sd: float = 0.0) -> Interval:
-    """The ratio of the geometric mean of `a` to that of `b`, with Welch's t interval on logarithms.
-
-    `extra_sd` is that of `interval` and is added once for `a` and once for `b`.
-    """
+    """The geometric mean of `a` over that of `b`, with Welch's t interval on logs; `extra_sd` is added for each."""
     return contrast([a], [b], confidence, extra_sd)
 
 
@@ -180,8 +168,7 @@ def within_rounds(
     A sweep measures each case once per round, so `a[i]` and `b[i]` are from the same round. From `PAIRED_FROM` rounds
     on, return the ratios within the rounds, in which drift cancels because it hits both cases, and a list of ones. For
     fewer rounds return `a` and `b` unchanged: pairing halves the degrees of freedom, and the larger t would cost more
-    than pairing gains. `extra_sd` is that of `ratio`: where it is not 0 the values are from one process, there are no
-    rounds, and nothing is paired.
+    than pairing gains. With an `extra_sd` (see `ratio`) the values are from one process, and nothing is paired.
     """
     if extra_sd or len(a) != len(b) or len(a) < PAIRED_FROM:
         return a, b
@@ -191,10 +178,7 @@ def within_rounds(
 def contrast(
     over: Sequence[Sequence[float]], under: Sequence[Sequence[float]], confidence: float = SURE, extra_sd: float = 0.0
 ) -> Interval:
-    """The product of the geometric means of `over`, divided by the product of those of `under`, with its interval.
-
-    It extends `ratio` to several factors, for example to a ratio of ratios.
-    """
+    """As `ratio`, for the product of the means of `over` divided by those of `under`, such as a ratio of ratios."""
     value, parts = _product(over, under)
     return _student(value, parts, len(parts) * extra_sd**2, confidence)
 
@@ -221,10 +205,9 @@ def _mean(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _student(value: float, parts: list[tuple[float, int]], known: float, confidence: float) -> Interval:
-    """The interval of `value`, from the variance of its logarithm: `known` plus the estimated variance of each part.
+    """The interval of `value`; the variance of its logarithm is `known` plus the estimated variance of each part.
 
-    `parts` holds each estimated variance and the number of values it was estimated from. The degrees of freedom are
-    those of Welch and Satterthwaite.
+    A part is that variance and the number of values behind it. Degrees of freedom are those of Welch and Satterthwaite.
     """
     from scipy.special import stdtrit  # imported here: at the top it would add 27 MiB to each measured process
 
@@ -243,14 +226,11 @@ def by_chance() -> float:
 
 
 def verdict(a: Sequence[float], b: Sequence[float], extra_sd: float = 0.0) -> Verdict:
-    """Whether `a` is faster or slower than `b`; both are replicates of a time.
+    """Whether `a` is faster or slower than `b`; both are replicates of a time, and `extra_sd` is that of `ratio`.
 
-    - `same`: the 95 % interval of a/b lies within `ROPE` of 1, even if that interval does not contain 1.
-    - `faster` or `slower`: otherwise, if the 99 % interval does not contain 1. At most 1 % of equally fast pairs are
-      thus called different.
-    - `undecided`: otherwise.
-
-    `extra_sd` is that of `ratio`.
+    It is `same` if the 95 % interval of a/b lies within `ROPE` of 1, even if that interval does not contain 1.
+    Otherwise it is `faster` or `slower` if the 99 % interval does not contain 1, so that at most 1 % of equally fast
+    pairs are called different. Otherwise it is `undecided`.
     """
     return judged([a], [b], extra_sd)
 
@@ -265,6 +245,4 @@ def judged(over: Sequence[Sequence[float]], under: Sequence[Sequence[float]], ex
         return "same"
     if wide.high < 1:
         return "faster"
-    if wide.low > 1:
-        return "slower"
-    return "undecided"
+    return "slower" if wide.low > 1 else "undecided"
