@@ -1,4 +1,4 @@
-"""One configuration to measure: a `Case`, and the `Limits` of its measurement."""
+"""One configuration to measure, a `Case`, and how long to measure it, its `Limits`."""
 
 import functools
 import hashlib
@@ -15,24 +15,28 @@ FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
 def model_kind(model: str) -> ModelKind:
-    """What the name is of: a file (`path/to/net.onnx`), a function (`package.module:build`), or torchvision's."""
+    """What kind of model a name stands for.
+
+    `onnx` is a file (`path/to/net.onnx`), `function` a function that builds the network (`package.module:build`); every
+    other name is taken for one of torchvision's networks.
+    """
     if model.lower().endswith(".onnx"):
         return "onnx"
     return "function" if FUNCTION.fullmatch(model) else "torchvision"
 
 
 def plain_name(model: str) -> str:
-    """The name without `torchvision:`, which says nothing more: `torchvision:resnet18` is `resnet18`."""
+    """The name without the optional prefix `torchvision:`: `torchvision:resnet18` becomes `resnet18`."""
     return model.removeprefix(TORCHVISION)
 
 
 ENGINES_FOLDER = Path(__file__).parents[1] / "engines"
 Precision = Literal["fp32", "tf32", "fp16", "bf16", "int8"]
-AUTO = "auto"  # the precision that stands for the best of them, see `bench_lib.sweep.auto_precision`
+AUTO = "auto"  # choose the best precision by trial, see `bench_lib.sweep.auto_precision`
 Asked = Precision | Literal["auto"]
 Word = Annotated[str, Field(max_length=200)]
 Model = Annotated[Word, AfterValidator(plain_name)]
-Location = Annotated[Word, Field(exclude_if=lambda path: not path)]  # left out of ids and files where there is none
+Location = Annotated[Word, Field(exclude_if=lambda path: not path)]  # an empty path is left out of ids and files
 Option = bool | int | float | Word
 Pixels = Annotated[int, Field(ge=1, le=1_000_000)]
 Images = Annotated[int, Field(ge=1, le=10**10)]
@@ -40,50 +44,57 @@ Repeat = Annotated[int, Field(ge=1, le=1000)]
 
 LONGEST_S = 1_000_000  # eleven days
 
-SLOWDOWN = "slowdown"  # the option of every engine that `bench selfcheck` alone sets, see `bench_lib.core.engine`
-PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")  # words that stand in a file name as they are
-LONGEST_ID = 150  # characters; a file name of at most 255 bytes has room for what is put around it
+SLOWDOWN = "slowdown"  # an option of every engine that only `bench selfcheck` sets, see `bench_lib.core.engine.Slowed`
+PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")  # words that need no change in a file name
+LONGEST_ID = 150  # characters; file names may have 255 bytes, so prefixes and suffixes have room
 
 
 def engine_names() -> list[str]:
-    """Names of the engines: one folder with a `builder.py` in `bench_lib/engines` each, named as the engine."""
+    """The names of all engines, sorted: the folders of `bench_lib/engines` that have a `builder.py`."""
     return list(_names_in(ENGINES_FOLDER, ENGINES_FOLDER.stat().st_mtime_ns))
 
 
-@functools.cache  # asked for each case of each record
+@functools.cache  # needed for each case of each record; the folder's time of change is in the key
 def _names_in(folder: Path, _changed_ns: int) -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in folder.glob("*/builder.py")))
 
 
 def known_engine(name: str) -> str:
-    """The name itself; raise `ValueError`, naming the known engines, if it is none of them."""
+    """Return the name unchanged; raise `ValueError` with the known names if there is no such engine."""
     if name not in engine_names():
         raise ValueError(f"unknown engine {name!r}; known engines: {', '.join(engine_names())}")
     return name
 
 
 def _is_plain(word: str) -> bool:
-    return bool(PLAIN.fullmatch(word)) and word not in ("True", "False")  # these are how a bool is written
+    return bool(PLAIN.fullmatch(word)) and word not in ("True", "False")  # these two would look like a bool's value
 
 
-def _is_plain_option(option: tuple[str, Option]) -> bool:
-    key, value = option
-    return _is_plain(key) and (_is_plain(value) if isinstance(value, str) else True)
+def _is_plain_option(key: str, value: Option) -> bool:
+    return _is_plain(key) and (not isinstance(value, str) or _is_plain(value))
 
 
 class StrictModel(BaseModel):
-    """Data read from a file or a notebook: nothing is converted, unknown fields are refused, nothing changes."""
+    """Data from a file or a notebook: values are not converted, unknown fields are refused, instances are frozen."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
 
 class Case(StrictModel):
-    """One configuration to measure once. Equal cases have equal `id`s.
+    """One configuration, to be measured once. Equal cases have equal `id`s.
 
-    `image_size` is the side of a square image in pixels, `batch_size` the number of images in a batch, `model` a name
-    that `bench_lib.core.case` explains, `weights` a file of them, `data` a folder of images (empty: both are random),
-    `options` the keyword-only options of the engine's `build`, `variant` the name that a grid gave them, `repeat` which
-    of the grid's repeats this is. Paths are relative to the folder that a command runs in.
+    - `engine`: a name from `engine_names`.
+    - `precision`: the precision to compute in, or `auto`.
+    - `image_size`: the side of a square image, in pixels.
+    - `batch_size`: the number of images in a batch.
+    - `model`: the network's name, see `model_kind`.
+    - `weights`: a file with the network's weights; empty for random weights.
+    - `data`: a folder of images; empty for random images.
+    - `options`: keyword-only options of the engine's `build`.
+    - `variant`: the name that the grid gave to these options, if it gave one.
+    - `repeat`: which of the grid's repeats this is, from 1.
+
+    Paths are relative to the folder that the command runs in.
     """
 
     engine: str
@@ -101,15 +112,15 @@ class Case(StrictModel):
 
     @property
     def first(self) -> "Case":
-        """The first of its repeats: what they have in common."""
+        """The case's first repeat, which stands for all of its repeats."""
         return self.model_copy(update={"repeat": 1})
 
     @property
     def id(self) -> str:
-        """A file name for the case, for example `resnet18-pytorch-fp32-224px-b33`; another case has another one.
+        """A unique file name for the case, without an extension, for example `resnet18-pytorch-fp32-224px-b33`.
 
-        Where the model, an option or a path cannot stand in a file name as it is, the name is made safe and short, and
-        a hash of the case tells it from others.
+        If the case has a path, a model or an option that a file name cannot hold unchanged, or if the name would be too
+        long, it is shortened to safe characters, and a hash of the case is added to keep it unique.
         """
         engine = f"{self.engine}+{self.variant}" if self.variant else self.engine
         parts = [self.model, engine, self.precision, f"{self.image_size}px", f"b{self.batch_size}"]
@@ -119,24 +130,27 @@ class Case(StrictModel):
         if self.repeat > 1:
             parts.append(f"r{self.repeat}")
         name = "-".join(parts)
-        words = filter(None, (self.model, self.variant))
-        is_plain = all(map(_is_plain, words)) and all(map(_is_plain_option, self.options.items()))
-        if is_plain and not any(files.values()) and len(name) <= LONGEST_ID:
+        has_plain_words = all(_is_plain(word) for word in (self.model, self.variant) if word)
+        has_plain_options = all(_is_plain_option(key, value) for key, value in self.options.items())
+        if has_plain_words and has_plain_options and not any(files.values()) and len(name) <= LONGEST_ID:
             return name
-        whole = json.dumps(self.model_dump(), sort_keys=True)
+        whole_case = json.dumps(self.model_dump(), sort_keys=True)
         readable = re.sub(r"[^A-Za-z0-9_.=+-]", "_", name)[:LONGEST_ID].lstrip(".-")
-        return f"{readable}-{hashlib.sha256(whole.encode()).hexdigest()[:16]}"
+        return f"{readable}-{hashlib.sha256(whole_case.encode()).hexdigest()[:16]}"
 
 
 class Limits(StrictModel):
-    """How long to measure one case.
+    """How long to measure one case. Names in `_s` are seconds, names in `_count` numbers of calls or samples.
 
-    Warm-up goes on until the latency is stable over two groups of `warmup_min_count` calls and `warmup_min_s`
-    seconds have passed, but no longer than `warmup_max_s`. Latency and throughput are then each sampled until both
-    `min_s` seconds and `min_count` samples are reached, and further until the 95 % interval of the median is no wider
-    than ±`max_noise` of it (0.5 %, as in NVIDIA's nvbench) or `max_s` seconds, by default thrice `min_s`, have passed.
-    `case_timeout_s` ends a case that hangs. `auto_max_error` is the largest relative error (see
-    `bench_lib.measure.accuracy`) of a precision that `precision: auto` may take.
+    Warm-up runs until `warmup_min_s` have passed and the latency is stable over two groups of `warmup_min_count` calls.
+    After `warmup_max_s` it ends even if the latency is not stable.
+
+    Latency and throughput are then sampled one after the other, each until there are `min_count` samples and `min_s`
+    have passed. After that, sampling goes on until the 95 % interval of the median is no wider than ±`max_noise` of the
+    median (0.5 %, as in NVIDIA's nvbench), or until `max_s` have passed, by default three times `min_s`.
+
+    A case that hangs is ended after `case_timeout_s`. `auto_max_error` is the largest relative error (see
+    `bench_lib.measure.accuracy`) that `precision: auto` accepts.
     """
 
     warmup_min_count: int = Field(3, ge=1, le=1_000_000)
@@ -151,22 +165,22 @@ class Limits(StrictModel):
 
     @property
     def longest_s(self) -> float:
-        """Seconds after which a figure is sampled no more: `max_s`, by default three times `min_s`."""
+        """The most seconds to sample one figure: `max_s`, by default three times `min_s`."""
         return 3 * self.min_s if self.max_s is None else self.max_s
 
 
-# Of the engines; a variant's name follows in brackets, see `labelled`.
+# The engines' names for readers; `engine_label` adds the name of a variant.
 LABELS = {
     "pytorch": "PyTorch", "onnx_runtime": "ONNX Runtime", "torch_tensorrt": "Torch-TensorRT", "openvino": "OpenVINO",
 }  # fmt: skip
 
 
 def engine_label(engine: str, variant: str = "") -> str:
-    """An engine as readers know it, with the name of its variant."""
+    """The engine's name for readers, followed by the variant's name in brackets if there is a variant."""
     label = LABELS.get(engine, engine)
     return f"{label} ({variant})" if variant else label
 
 
 def engine_and_precision(case: Case) -> str:
-    """The engine and the precision that a case asks for, as readers know them."""
+    """The names, for readers, of the case's engine and of the precision it asks for."""
     return f"{engine_label(case.engine, case.variant)} {case.precision}"

@@ -1,4 +1,4 @@
-"""What to measure: a `Grid` of cases, read from a YAML file."""
+"""What a sweep measures: a `Grid` of cases, read from a YAML file."""
 
 import itertools
 import math
@@ -28,20 +28,20 @@ from bench_lib.core.case import (
 from bench_lib.core.errors import InputError, error_text, required_fields, validated
 from bench_lib.text.language import DEFAULT, Language
 
-LARGEST_SEED = 2**64 - 1  # of torch.manual_seed
+LARGEST_SEED = 2**64 - 1  # the largest that torch.manual_seed accepts
 
 MOST_CASES = 100_000  # more would take months to measure
 
 
 class Slurm(StrictModel):
-    """What each case's task asks of a Slurm cluster: how to reach a machine, not what is measured on it.
+    """What the task of each case requests from a Slurm cluster. It does not change what is measured.
 
-    `timeout_min` is the minutes that a task may run, `array_parallelism` the tasks that run at once, `extra` any other
-    options of sbatch by their long names: account, qos, constraint, mem, exclusive …
+    `timeout_min` is how many minutes a task may run, `array_parallelism` how many tasks run at once. `extra` holds any
+    other options of sbatch by their long names: account, qos, constraint, mem, exclusive …
     """
 
     partition: str | None = None
-    gpus_per_task: int = Field(0, ge=0)  # 0: none is asked for
+    gpus_per_task: int = Field(0, ge=0)  # 0: no GPU is requested
     cpus_per_task: int = Field(1, ge=1)
     timeout_min: int = Field(60, ge=1)
     array_parallelism: int = Field(1, ge=1)
@@ -50,10 +50,11 @@ class Slurm(StrictModel):
     @field_validator("extra")
     @classmethod
     def _extra(cls, extra: dict[str, Option]) -> dict[str, Option]:
-        own = {"array", "cpus-per-task", "error", "gpus-per-task", "output", "partition", "signal", "time"}
-        if taken := [name for name in extra if name.replace("_", "-") in own]:
-            known = ", ".join(cls.model_fields)
-            raise ValueError(f"{taken[0]} is set by the sweep itself; remove it, or use slurm's own keys: {known}")
+        set_by_sweep = {"array", "cpus-per-task", "error", "gpus-per-task", "output", "partition", "signal", "time"}
+        for name in extra:
+            if name.replace("_", "-") in set_by_sweep:
+                known = ", ".join(cls.model_fields)
+                raise ValueError(f"{name} is set by the sweep itself; remove it, or use slurm's own keys: {known}")
         return extra
 
 
@@ -64,7 +65,10 @@ def _no_slowdown(options: dict[str, Option]) -> dict[str, Option]:
 
 
 class Variant(StrictModel):
-    """An engine with options, under a name of its own; `precisions` are those of the grid's that it is measured at."""
+    """An engine with options, which the grid measures under a name of its own.
+
+    It is measured only at those of the grid's precisions that are also in `precisions`, or at all where that is None.
+    """
 
     engine: str
     options: dict[Word, Option] = {}
@@ -74,20 +78,21 @@ class Variant(StrictModel):
     _options = field_validator("options")(_no_slowdown)
 
 
-def _title(given: dict[str, str]) -> str:
-    model = given.get("model", "")  # absent where it is refused
+def _default_title(valid_fields: dict[str, str]) -> str:
+    model = valid_fields.get("model", "")  # absent if the model's own validation failed
     return "ResNet-18" if model == "resnet18" else model
 
 
 class Grid(StrictModel):
-    """Every combination of engines, precisions, image sizes and batch sizes; one YAML file is one grid.
+    """Every combination of the engines, precisions, image sizes and batch sizes; one YAML file is one grid.
 
-    `lang` is the report's language; `engines` names engines and `variants`. Each case is measured `repeats` times, in
-    as many fresh processes with fresh builds.
+    `engines` holds names of engines and of `variants`. `options` holds, for each engine, the options it is built with;
+    a variant has its own. `lang` is the report's language. Each case is measured `repeats` times, each time in a fresh
+    process with a fresh build. The other fields are those of `Case`.
     """
 
     model: Model = "resnet18"
-    title: Word = Field(default_factory=_title)
+    title: Word = Field(default_factory=_default_title)
     lang: Language = DEFAULT
     weights: Location = ""
     data: Location = ""
@@ -98,7 +103,7 @@ class Grid(StrictModel):
     options: dict[Word, dict[Word, Option]] = {}
     variants: dict[Word, Variant] = {}
     limits: Limits = Limits()
-    slurm: Slurm | None = Field(None, exclude=True)  # never stored: a run goes on with other settings of a cluster
+    slurm: Slurm | None = Field(None, exclude=True)  # not stored, so that a run can go on with other cluster settings
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
     repeats: Repeat = 1
 
@@ -119,10 +124,12 @@ class Grid(StrictModel):
 
     @model_validator(mode="after")
     def _names(self) -> "Grid":
-        if taken := [name for name in self.variants if name in engine_names() or not name.strip()]:
-            raise ValueError(f"variants: {taken[0]!r} is no name for a variant; take one that no engine has")
-        if idle := [name for name in self.variants if name not in self.engines]:
-            raise ValueError(f"variants: {idle[0]!r} is not in engines; name it there or remove it")
+        for name in self.variants:
+            if name in engine_names() or not name.strip():
+                raise ValueError(f"variants: {name!r} is no name for a variant; take one that no engine has")
+        for name in self.variants:
+            if name not in self.engines:
+                raise ValueError(f"variants: {name!r} is not in engines; name it there or remove it")
         for name in self.engines:
             if name not in self.variants:
                 known_engine(name)
@@ -137,19 +144,26 @@ class Grid(StrictModel):
         return self
 
     def cases(self) -> list[Case]:
-        """All cases of the grid, in the order of the lists, repeat after repeat; the batch size changes fastest."""
+        """All cases of the grid, in the order of its lists, one repeat after the other; the batch size changes fastest.
+
+        A variant that has `precisions` makes cases at those precisions only.
+        """
         repeats = range(1, self.repeats + 1)
         axes = itertools.product(repeats, self.engines, self.precisions, self.image_sizes, self.batch_sizes)
-        return [
-            Case(engine=variant.engine, precision=precision, image_size=size, batch_size=batch, model=self.model,
-                 weights=self.weights, data=self.data, options=variant.options,
-                 variant=name if name in self.variants else "", repeat=repeat)
-            for repeat, name, precision, size, batch in axes
-            if precision in ((variant := self.variant(name)).precisions or [precision])
-        ]  # fmt: skip
+        cases = []
+        for repeat, name, precision, size, batch in axes:
+            variant = self.variant(name)
+            if variant.precisions is not None and precision not in variant.precisions:
+                continue
+            cases.append(Case(
+                engine=variant.engine, precision=precision, image_size=size, batch_size=batch, model=self.model,
+                weights=self.weights, data=self.data, options=variant.options,
+                variant=name if name in self.variants else "", repeat=repeat,
+            ))  # fmt: skip
+        return cases
 
     def variant(self, name: str) -> Variant:
-        """What a name in `engines` stands for."""
+        """The engine and options for a name in `engines`: those of the variant, or the engine with its `options`."""
         return self.variants.get(name) or Variant(engine=name, options=self.options.get(name, {}))
 
 
@@ -157,13 +171,13 @@ AnyGrid = TypeVar("AnyGrid", bound=Grid)
 
 
 def read_grid(path: str | Path, kind: type[AnyGrid] = Grid) -> AnyGrid:
-    """Read and validate a grid of a kind; raise `InputError` with one sentence if the file is missing or wrong."""
+    """Read a YAML file and validate it as a `kind` of `Grid`; raise `InputError` if the file is missing or wrong."""
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: there is no such file; give a YAML file such as params/seed.yaml")
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except Exception as error:  # beside YAMLError, PyYAML lets out what Python raises at a bad date, number or nesting
+    except Exception as error:  # not only YAMLError: a bad date, number or nesting raises Python's own exceptions
         raise InputError(f"{path}: not a YAML file ({error_text(error)}); mend it there") from None
     if not isinstance(data, dict) or not data:
         raise InputError(f"{path}: an empty grid; write at least {', '.join(required_fields(kind))}")

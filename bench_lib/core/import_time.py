@@ -1,16 +1,19 @@
-"""How long a runtime's import takes in a process that has not imported it yet: what a start costs before any build."""
+"""How long it takes to import a runtime: the part of a cold start that comes before the build.
+
+The time is known only for a module that this process, or the process it was forked from, imported in `timed_import`.
+"""
 
 import contextlib
 import sys
 import time
 from collections.abc import Iterator
 
-SECONDS: dict[str, float] = {}  # by module, of those that this process or the one it was forked from imported
+SECONDS: dict[str, float] = {}  # seconds of each import, by the module's name
 
 
 @contextlib.contextmanager
 def timed_import(module: str) -> Iterator[None]:
-    """Time what is imported inside, unless it was imported before."""
+    """Store in `SECONDS` how long the `with` block takes to import `module`; do nothing if it is already imported."""
     if module in sys.modules:
         yield
         return

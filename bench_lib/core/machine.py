@@ -1,4 +1,4 @@
-"""What a record tells of the machine, of the GPU's state and of what ran: plain dicts whose known keys have a type.
+"""Types of the plain dicts in which a record describes the machine, the state of the GPU and what the engine ran.
 
 Keys that are not named here are kept as they are.
 """
@@ -11,7 +11,7 @@ _OPEN = with_config(ConfigDict(extra="allow", allow_inf_nan=False))
 
 @_OPEN
 class Gpu(TypedDict):
-    """The GPU of `machine.gpu`."""
+    """What `bench_lib.measure.system.gpu` returns: the GPU, its memory, its driver and the driver's CUDA version."""
 
     name: str
     memory_bytes: int
@@ -21,7 +21,7 @@ class Gpu(TypedDict):
 
 @_OPEN
 class Machine(TypedDict):
-    """What `machine.describe` returns."""
+    """What `bench_lib.measure.system.describe` returns: hardware, operating system and versions; no GPU: None."""
 
     cpu: str
     cores: int
@@ -34,7 +34,7 @@ class Machine(TypedDict):
 
 @_OPEN
 class GpuState(TypedDict, total=False):
-    """What `machine.gpu_state` returns; None is what the driver did not tell."""
+    """What `bench_lib.measure.system.gpu_state` returns; None stands for a value that the driver does not report."""
 
     uuid: str | None
     sm_clock_mhz: float | None
@@ -47,10 +47,10 @@ class GpuState(TypedDict, total=False):
 
 @_OPEN
 class Ran(TypedDict, total=False):
-    """What an engine says of itself that the report speaks of."""
+    """The keys of an engine's `ran` that the report uses."""
 
     flavour: str
     tensorrt_version: str
     documented_support: bool
-    kernels: dict[str, int]  # convolutions and matrix products by the precision that they compute in
+    kernels: dict[str, int]  # number of convolutions and matrix products by the precision that they compute in
     calibration_images: int

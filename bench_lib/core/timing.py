@@ -1,8 +1,11 @@
-"""The one clock and loop that times every engine.
+"""The one clock and the one loop that time every engine.
 
-Latency: one call, synchronized, again and again. Throughput: many calls back to back, synchronized at the end of a
-window. Enqueue time: what the host spent on sending a call. Device time: what the GPU spent on it. They are different
-figures and are never mixed.
+Four different figures are measured and never mixed:
+
+- latency: the time of one call that is waited for, measured again and again;
+- throughput: many calls sent back to back and waited for once, at the end of a window;
+- enqueue time: how long the host takes to send a call;
+- device time: how long the GPU works on a call.
 """
 
 import math
@@ -21,17 +24,18 @@ from bench_lib.core.record import StoppedBy, Timing, Window
 Clock = Callable[[], float]
 Sample = TypeVar("Sample")
 STABLE_WITHIN = 0.05  # warm: the medians of the last two groups of calls differ by at most this share
-LOOK_AGAIN = 1.1  # the noise is looked at whenever there are so many times more samples
-DEVICE_SAMPLES = 20  # of device time: it hardly varies
-HIDES = 2  # times the enqueue time: for how long the GPU is kept waiting while a call is sent to it
-CYCLES_PER_MS = 3e6  # of a GPU faster than any: on a slower one the wait is longer, which does no harm
+LOOK_AGAIN = 1.1  # the noise is estimated again each time the number of samples has grown by this factor
+DEVICE_SAMPLES = 20  # a few samples of device time are enough: it hardly varies
+HIDES = 2  # while a call is sent, the GPU is kept busy for this many times the enqueue time
+CYCLES_PER_MS = 3e6  # 3 GHz, faster than any GPU: on a slower one the wait is longer, which does no harm
 
 
 def time_engine(engine: Engine, limits: Limits, clock: Clock = time.perf_counter, on_gpu: bool = False) -> Timing:
-    """Warm up, then sample latency, throughput and, on a GPU, device time; every raw sample is in the result."""
+    """Warm up, then sample latency and throughput and, on a GPU, enqueue and device time; return every raw sample."""
     warmup_ms, warm = warm_up(engine, limits, clock)
     calls, latency_stopped_by = sample_latency(engine, limits, clock)
-    latency_ms, enqueue_ms = map(list, zip(*calls, strict=True))
+    latency_ms = [latency for latency, _ in calls]
+    enqueue_ms = [enqueue for _, enqueue in calls]
     windows, throughput_stopped_by = sample_throughput(engine, limits, statistics.median(latency_ms) / 1e3, clock)
     return Timing(
         warmup_ms=warmup_ms, warm=warm, latency_ms=latency_ms, latency_stopped_by=latency_stopped_by,
@@ -42,7 +46,7 @@ def time_engine(engine: Engine, limits: Limits, clock: Clock = time.perf_counter
 
 
 def call_ms(engine: Engine, clock: Clock) -> tuple[float, float]:
-    """Milliseconds from sending one batch until its output is ready, and until it was sent."""
+    """Run one batch; return its latency and its enqueue time, both in milliseconds from the start of sending."""
     start = clock()
     engine.run()
     sent = clock()
@@ -51,7 +55,10 @@ def call_ms(engine: Engine, clock: Clock) -> tuple[float, float]:
 
 
 def warm_up(engine: Engine, limits: Limits, clock: Clock) -> tuple[list[float], bool]:
-    """Call until the latency is stable, within the limits; return the samples (ms) and whether it became stable."""
+    """Run calls until the latency is stable or the limits end the warm-up.
+
+    Return the latencies (ms), and whether they became stable.
+    """
     samples: list[float] = []
     start = clock()
     engine.synchronize()
@@ -66,7 +73,7 @@ def warm_up(engine: Engine, limits: Limits, clock: Clock) -> tuple[list[float], 
 
 
 def is_stable(samples: list[float], group: int) -> bool:
-    """Whether the medians of the last two groups of `group` samples agree within `STABLE_WITHIN`."""
+    """Whether the medians of the last two groups, of `group` samples each, agree within `STABLE_WITHIN`."""
     if len(samples) < 2 * group:
         return False
     last, before = statistics.median(samples[-group:]), statistics.median(samples[-2 * group : -group])
@@ -76,9 +83,10 @@ def is_stable(samples: list[float], group: int) -> bool:
 def sample_until(
     sample: Callable[[], Sample], figure: Callable[[Sample], float], limits: Limits, clock: Clock
 ) -> tuple[list[Sample], StoppedBy]:
-    """Samples until `min_count` and `min_s` are reached, and either `max_noise` or `max_s` too; and which of the two.
+    """Take samples until there are `min_count` of them, `min_s` have passed, and the noise or the time ends sampling.
 
-    `figure` is what of a sample must settle.
+    The noise is the `half_width` of `figure` over the samples. Return the samples and what ended the sampling: `noise`
+    if that fell to `max_noise`, `time` if `longest_s` passed first.
     """
     samples: list[Sample] = []
     start, look_at = clock(), limits.min_count
@@ -96,14 +104,18 @@ def sample_until(
 
 
 def sample_latency(engine: Engine, limits: Limits, clock: Clock) -> tuple[list[tuple[float, float]], StoppedBy]:
-    """Calls, each waited for, until their latency settles: its ms and those of sending it; and what ended them."""
+    """Run calls one at a time until the latency settles.
+
+    Return the latency and the enqueue time (ms) of each call, and what ended the sampling, see `sample_until`.
+    """
     return sample_until(lambda: call_ms(engine, clock), lambda call: call[0], limits, clock)
 
 
 def sample_throughput(engine: Engine, limits: Limits, latency_s: float, clock: Clock) -> tuple[list[Window], StoppedBy]:
-    """Windows of back-to-back calls until their rate settles, and what ended them.
+    """Run windows of back-to-back calls until their length settles.
 
-    A window is long enough that `min_count` of them fill `min_s`, judged by the latency.
+    Return the windows, and what ended the sampling, see `sample_until`. `latency_s` is the latency in seconds: from it
+    follows how many calls a window needs for `min_count` windows to fill `min_s`.
     """
     calls = max(1, round(limits.min_s / limits.min_count / max(latency_s, 1e-9)))
 
@@ -118,10 +130,11 @@ def sample_throughput(engine: Engine, limits: Limits, latency_s: float, clock: C
 
 
 def sample_device(engine: Engine, enqueue_ms: float) -> list[float]:
-    """Milliseconds that the GPU spends on a call, by CUDA events around it on the current stream.
+    """Milliseconds that the GPU spends on each of some calls, from CUDA events around the call on the current stream.
 
-    The GPU is kept busy while the call is sent, as NVIDIA's nvbench does, so that it never waits for the host in
-    between; what an engine copies or waits for by itself within a call stays in the figure.
+    While a call is sent, the GPU is kept busy, as in NVIDIA's nvbench, so that it does not wait for the host during
+    the call. Copies and waits that the engine itself makes within a call are included. `enqueue_ms` is how long
+    sending one call takes.
     """
     cycles = round(HIDES * enqueue_ms * CYCLES_PER_MS)
     begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
@@ -140,7 +153,10 @@ NO_OP_LIMITS = Limits(warmup_min_s=0.001, warmup_max_s=0.1, min_count=20, min_s=
 
 
 def batch_times_ms(engine: Engine, limits: Limits, clock: Callable[[], float] = time.perf_counter) -> dict[str, float]:
-    """Milliseconds per batch by our loop: the median latency, and the median of windows of calls back to back."""
+    """Milliseconds per batch as our loop measures them, by figure.
+
+    `latency` is the median of single calls, `throughput` the median over windows of calls sent back to back.
+    """
     timing = time_engine(engine, limits, clock)
     return {
         "latency": median(timing.latency_ms),
@@ -149,7 +165,7 @@ def batch_times_ms(engine: Engine, limits: Limits, clock: Callable[[], float] = 
 
 
 class NoOpEngine:
-    """An engine that does nothing at all."""
+    """An engine that computes nothing: timing it shows what the loop itself costs."""
 
     def __init__(self) -> None:
         self.ran: dict[str, Any] = {}
@@ -161,10 +177,10 @@ class NoOpEngine:
         """Do nothing."""
 
     def output(self) -> torch.Tensor:
-        """Nothing."""
+        """An empty tensor."""
         return torch.empty(0)
 
 
 def overhead_ns(clock: Callable[[], float] = time.perf_counter) -> dict[str, float]:
-    """What our loop adds to a call, nanoseconds: what it reads, by figure, for an engine that does nothing."""
+    """Nanoseconds that our loop adds to a call: its `latency` and its `throughput` time for `NoOpEngine`."""
     return {figure: 1e6 * ms for figure, ms in batch_times_ms(NoOpEngine(), NO_OP_LIMITS, clock).items()}

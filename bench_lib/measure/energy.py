@@ -1,4 +1,7 @@
-"""Energy of a case: joules that the device counts while the case runs back to back."""
+"""The energy of a case: the joules that the device counts while calls are sent to it back to back.
+
+The counters are NVML's on a GPU and RAPL's on a CPU. They count the whole device, whatever else runs on it.
+"""
 
 import contextlib
 import time
@@ -11,11 +14,11 @@ from bench_lib.core.record import Energy
 from bench_lib.core.timing import Clock
 from bench_lib.measure.system import nvml
 
-LEAST_S = 1.0  # a counter moves every 20 to 100 ms
-PATIENCE_S = 0.5  # for a counter's next step; one that does not move for so long counts nothing
-LOOK_S = 0.005  # of calls between two looks at the counter
+LEAST_S = 1.0  # the shortest measurement; a counter is updated every 20 to 100 ms
+PATIENCE_S = 0.5  # the longest wait for an update; a counter without one in this time does not work
+LOOK_S = 0.005  # the time that the calls between two reads of the counter take
 POWERCAP = Path("/sys/class/powercap")
-Counter = Callable[[], float]  # joules since some time in the past
+Counter = Callable[[], float]  # returns the joules since some moment in the past
 
 
 class NoCounter(ReasonedError):
@@ -25,9 +28,10 @@ class NoCounter(ReasonedError):
 def measure_energy(
     engine: Engine, batch_size: int, latency_s: float, on_gpu: bool, clock: Clock = time.perf_counter
 ) -> Energy:
-    """Joules, images and seconds between two steps of the device's counter at least `LEAST_S` apart.
+    """Run the engine between two updates of the device's counter that are at least `LEAST_S` apart.
 
-    Raise `NoCounter` where this machine has none that can be read.
+    Return the joules, images and seconds between them. `latency_s` is the time of one call in seconds. Raise
+    `NoCounter` if this machine has no counter that can be read.
     """
     with gpu_counter() if on_gpu else cpu_counter() as counter:
         calls = max(1, round(LOOK_S / max(latency_s, 1e-9)))
@@ -38,7 +42,11 @@ def measure_energy(
 
 
 def next_step(engine: Engine, calls: int, counter: Counter, clock: Clock, least_s: float) -> tuple[float, float, int]:
-    """Call until the counter moves, once `least_s` have passed: its joules, the time then, and the calls made."""
+    """Run calls until the first update of the counter after `least_s` seconds.
+
+    The counter is read after every `calls` calls. Return its joules, the clock's time and the number of calls made.
+    Raise `NoCounter` if the counter is not updated for `PATIENCE_S` after `least_s`.
+    """
     start, sent, before = clock(), 0, counter()
     while True:
         for _ in range(calls):
@@ -56,7 +64,10 @@ def next_step(engine: Engine, calls: int, counter: Counter, clock: Clock, least_
 
 @contextlib.contextmanager
 def gpu_counter() -> Iterator[Counter]:
-    """The GPU's own counter, as NVML tells; from the Volta generation on."""
+    """Yield the GPU's own counter, read through NVML; GPUs have one from the Volta generation on.
+
+    Raise `NoCounter` if there is none.
+    """
     with nvml() as (api, handle):
         if api is None:
             raise NoCounter("nvml_does_not_answer")
@@ -69,7 +80,10 @@ def gpu_counter() -> Iterator[Counter]:
 
 @contextlib.contextmanager
 def cpu_counter() -> Iterator[Counter]:
-    """The counters of all processor packages (RAPL), where the system lets them be read."""
+    """Yield the sum of the counters of all processor packages (RAPL).
+
+    Raise `NoCounter` if there is none or if the system does not allow this user to read it.
+    """
     packages = [zone for zone in sorted(POWERCAP.glob("*:*")) if (zone / "name").read_text().startswith("package")]
     if not packages:
         raise NoCounter("no_rapl")
@@ -82,13 +96,15 @@ def cpu_counter() -> Iterator[Counter]:
 
 
 class Unrolled:
-    """Joules of a RAPL zone, whose counter begins anew at `max_energy_range_uj`."""
+    """A RAPL zone's counter without its wraparounds: the zone's own starts again at 0 after `max_energy_range_uj`."""
 
     def __init__(self, zone: Path) -> None:
-        self._zone, self._rolled_uj, self._last_uj = zone, 0, 0
+        self._zone = zone
+        self._rolled_uj = 0  # microjoules of all wraparounds so far
+        self._last_uj = 0
 
     def __call__(self) -> float:
-        """Joules since the first call's count began."""
+        """The joules since the zone's counter was last at zero before the first call."""
         now_uj = int((self._zone / "energy_uj").read_text())
         if now_uj < self._last_uj:
             self._rolled_uj += int((self._zone / "max_energy_range_uj").read_text())

@@ -1,4 +1,4 @@
-"""One `Case` → one `Record`."""
+"""Measures one `Case` in this process and returns its `Record`, whatever happens."""
 
 import multiprocessing
 import re
@@ -19,8 +19,8 @@ from bench_lib.core.record import Accuracy, Energy, Memory, Record, Timing
 from bench_lib.core.timing import Clock, time_engine
 from bench_lib.measure import accuracy, energy, memory, system
 from bench_lib.measure.flops import count_work
-from bench_lib.workload.images import batches, copy_times_ms, read_images, synthetic_images
-from bench_lib.workload.network import load_network
+from bench_lib.workload.images import RealImages, batches, copy_times_ms, read_images, synthetic_images
+from bench_lib.workload.network import Network, load_network
 
 OUT_OF_MEMORY = re.compile(
     r"out of memory|tried to allocate|failed to allocate|bad allocation|bad_alloc", re.IGNORECASE
@@ -28,18 +28,18 @@ OUT_OF_MEMORY = re.compile(
 
 
 def measure_case(case: Case, limits: Limits, seed: int = 0, clock: Clock = time.perf_counter) -> Record:
-    """Build, warm up, time and check the case on this machine. Failures are in the record, never raised."""
+    """Build, warm up, time and check the case on this machine; a failure is put in the record and never raised."""
     base = attempted(case, limits, seed)
     try:
         return Record(**base, **measured_fields(case, limits, seed, clock))
     except Unavailable as error:
         return Record(**base, status="skipped", reason=error.reason)
-    except Exception as error:  # a runtime may raise anything; the sweep goes on and the record keeps it
+    except Exception as error:  # a runtime may raise any exception; the record keeps it, and the sweep goes on
         return Record(**base, status="failed", reason=failure_reason(error), detail=traceback.format_exc())
 
 
 def attempted(case: Case, limits: Limits, seed: int) -> dict[str, Any]:
-    """The fields of a record that do not depend on what comes of it."""
+    """The fields of a record that are known before the case runs."""
     return {
         "case": case,
         "limits": limits,
@@ -51,55 +51,87 @@ def attempted(case: Case, limits: Limits, seed: int) -> dict[str, Any]:
 
 
 def measured_fields(case: Case, limits: Limits, seed: int, clock: Clock) -> dict[str, Any]:
-    """The record's measured fields; raise `Unavailable` where the case cannot run, or what the runtime raises."""
+    """The record's measured fields; raise `Unavailable` if the case cannot run here, or whatever the runtime raises."""
     runtime = load_builder(case.engine)
-    memory_steps, gpu_idle = {"device_idle_bytes": memory.device_bytes()}, system.gpu_state()
+    memory_steps = {"device_idle_bytes": memory.device_bytes()}
+    gpu_idle = system.gpu_state()
     runtime.check_support(case.precision)
     device = compute_device()
-    on_gpu = device.type == "cuda"
-    if on_gpu:
-        torch.cuda.set_stream(torch.cuda.Stream())  # creates the context; on the default one some runtimes wait
-        torch.cuda.synchronize()
+    if device.type == "cuda":
+        create_gpu_context()
         memory_steps["device_context_bytes"] = memory.device_bytes()
     real = read_images(case, device, clock) if case.data else None
     images = batches(real.pixels, case.batch_size)[0] if real else synthetic_images(case, seed, device)
     model = load_network(case.model, seed, case.weights)
-    memory_steps["host_before_build_bytes"] = memory.host_bytes()
+    engine, fields = build_and_time(case, limits, model, images, real, memory_steps, clock)
+    # From here on, the memory in use is no longer that of the case alone.
+    compared = compare_with_reference(engine, case, model, images, real, device)
+    fields |= {
+        "import_s": {name: SECONDS[name] for name in runtime.IMPORTS if name in SECONDS},
+        "accuracy": compared,
+        "work": count_work(case, model),
+        "data": real.facts(copy_times_ms(images, case.precision, device, clock)) if real else None,
+        "gpu_idle": gpu_idle,
+        "ran": engine.ran,
+    }
+    return fields | outcome(compared)
+
+
+def create_gpu_context() -> None:
+    """Create the CUDA context, and make a new stream the current one: on the default stream some runtimes wait."""
+    torch.cuda.set_stream(torch.cuda.Stream())
+    torch.cuda.synchronize()
+
+
+def build_and_time(
+    case: Case, limits: Limits, model: Network, images: torch.Tensor, real: RealImages | None,
+    memory_steps: dict[str, int | None], clock: Clock,
+) -> tuple[Engine, dict[str, Any]]:  # fmt: skip
+    """Build the case's engine for one batch and time it.
+
+    Return the engine and the record's fields about its build, times, memory and energy. `memory_steps` are the values
+    of `Memory` that were read before.
+    """
+    on_gpu = compute_device().type == "cuda"
+    host_before_build = memory.host_bytes()
     memory.reset_host_peak()
     start = clock()
     engine = build_engine(case, model, images, real.pixels if real else None)
     engine.synchronize()
     build_s = clock() - start
-    if on_gpu:
-        memory_steps["device_built_bytes"] = memory.device_bytes()
+    device_built = memory.device_bytes() if on_gpu else None
     timing = time_engine(engine, limits, clock, on_gpu)
     gpu_busy = busy_state(engine, timing)
-    memory_steps["device_peak_bytes"] = memory.device_bytes()  # runtimes keep what they took, so this is the peak
-    memory_steps["host_peak_bytes"] = memory.host_peak_bytes()
+    memory_steps = memory_steps | {
+        "host_before_build_bytes": host_before_build,
+        "device_built_bytes": device_built,
+        "device_peak_bytes": memory.device_bytes(),  # runtimes keep the memory they took, so this is the peak
+        "host_peak_bytes": memory.host_peak_bytes(),
+    }
     joules, joules_absent = count_energy(engine, case, timing, on_gpu)
-    if real:  # from here on, memory is not the case's
+    return engine, {
+        "build_s": build_s, "timing": timing, "memory": Memory(**memory_steps), "gpu_busy": gpu_busy,
+        "energy": joules, "energy_absent": joules_absent,
+    }  # fmt: skip
+
+
+def compare_with_reference(
+    engine: Engine, case: Case, model: Network, images: torch.Tensor, real: RealImages | None, device: torch.device
+) -> Accuracy:
+    """Compare the engine's output with the reference: for all real images, or for the one synthetic batch."""
+    if real:
         output = accuracy.answers(engine, real.pixels, case.batch_size)
         expected, name = accuracy.reference(model, real.pixels, device, case.batch_size)
     else:
-        output, (expected, name) = engine.output(), accuracy.reference(model, images, device)
-    compared = accuracy.compare(output, expected, name, case.precision, engine.ran.get("kernels"))
+        output = engine.output()
+        expected, name = accuracy.reference(model, images, device)
+    return accuracy.compare(output, expected, name, case.precision, engine.ran.get("kernels"))
+
+
+def outcome(compared: Accuracy) -> dict[str, Any]:
+    """The record's status, and the reason if the output is inexact: then the case failed."""
     reason = None if accuracy.is_acceptable(compared) else inaccuracy(compared)
-    return {
-        "status": "failed" if reason else "ok",
-        "reason": reason,
-        "import_s": {name: SECONDS[name] for name in runtime.IMPORTS if name in SECONDS},
-        "build_s": build_s,
-        "timing": timing,
-        "memory": Memory(**memory_steps),
-        "accuracy": compared,
-        "energy": joules,
-        "energy_absent": joules_absent,
-        "work": count_work(case, model),
-        "data": real.facts(copy_times_ms(images, case.precision, device, clock)) if real else None,
-        "gpu_idle": gpu_idle,
-        "gpu_busy": gpu_busy,
-        "ran": engine.ran,
-    }
+    return {"status": "failed" if reason else "ok", "reason": reason}
 
 
 def count_energy(engine: Engine, case: Case, timing: Timing, on_gpu: bool) -> tuple[Energy | None, Reason | None]:
@@ -111,9 +143,10 @@ def count_energy(engine: Engine, case: Case, timing: Timing, on_gpu: bool) -> tu
 
 
 def busy_state(engine: Engine, timing: Timing) -> dict[str, Any] | None:
-    """The GPU's state at the end of one more throughput window, before its output is waited for."""
-    for _ in range(timing.throughput[-1].calls if compute_device().type == "cuda" else 0):
-        engine.run()
+    """The GPU's state while it works: read at the end of one more throughput window, before waiting for its output."""
+    if compute_device().type == "cuda":
+        for _ in range(timing.throughput[-1].calls):
+            engine.run()
     state = system.gpu_state()
     engine.synchronize()
     return state

@@ -1,4 +1,4 @@
-"""Memory of a case's own process: resident on the host, used on the device. Bytes."""
+"""Memory in bytes: resident memory of this process on the host, and memory in use on the GPU by all processes."""
 
 import re
 from pathlib import Path
@@ -9,31 +9,34 @@ from bench_lib.measure.system import nvml
 
 
 def host_bytes() -> int:
-    """Resident memory of this process now."""
+    """The resident memory of this process at this moment."""
     return psutil.Process().memory_info().rss
 
 
 def reset_host_peak() -> None:
-    """Start the peak anew, so that it is this case's: write 5 to clear_refs (proc(5)); on Linux alone."""
+    """Reset the peak of `host_peak_bytes`, so that it belongs to the current case; does nothing outside Linux.
+
+    Writing 5 to /proc/self/clear_refs resets it, see proc(5).
+    """
     path = Path("/proc/self/clear_refs")
     if path.exists():
         path.write_text("5")
 
 
 def host_peak_bytes() -> int:
-    """The largest resident memory since `reset_host_peak` (VmHWM, proc(5)).
+    """The largest resident memory since `reset_host_peak` (VmHWM, proc(5)); outside Linux, the present one.
 
-    `ru_maxrss` is not used: it inherits the parent process's peak. Elsewhere than Linux: resident memory now.
+    `ru_maxrss` is not used, because it inherits the peak of the parent process.
     """
     status = Path("/proc/self/status")
-    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
-    return int(found[1]) * 1024 if found else host_bytes()
+    match = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
+    return int(match[1]) * 1024 if match else host_bytes()
 
 
 def device_bytes() -> int | None:
-    """Memory in use on the GPU, by all processes, as NVML tells; None where there is no GPU.
+    """Memory in use on the GPU by all processes, as NVML reports it; None without a GPU.
 
-    PyTorch's own counter is not used: it sees PyTorch's allocations alone.
+    PyTorch's own counter is not used, because it counts only PyTorch's allocations.
     """
     with nvml() as (api, handle):
         return None if api is None else api.nvmlDeviceGetMemoryInfo(handle).used

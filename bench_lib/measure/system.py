@@ -1,4 +1,4 @@
-"""What it ran on: processor, memory, GPU, driver, versions. Asks the system; takes no flag's word."""
+"""The machine that a case ran on: processor, memory, GPU, driver and versions, all as the system reports them."""
 
 import contextlib
 import os
@@ -17,7 +17,10 @@ PACKAGES = ("torch", "torchvision", "onnx", "onnxscript", "onnxruntime-gpu", "on
 
 
 def describe() -> dict[str, Any]:
-    """The machine as plain JSON data: `cpu`, `cores`, `memory_bytes`, `gpu` (None without one), `os`, versions."""
+    """The machine as plain JSON data, see `bench_lib.core.machine.Machine`; `gpu` is None without a GPU.
+
+    `cores` are the logical cores that this process may use, if the system reports that, otherwise all of them.
+    """
     return {
         "cpu": cpu_name(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -39,40 +42,44 @@ def cpu_name() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Installed versions of the packages that decide the figures."""
-    found = {}
+    """The versions of the packages that influence the figures, by package; packages not installed are left out."""
+    installed = {}
     for name in PACKAGES:
         with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
+            installed[name] = metadata.version(name)
+    return installed
 
 
 @contextlib.contextmanager
 def nvml():
-    """The NVML module with the first visible device's handle, or `(None, None)` where there is no NVIDIA GPU."""
+    """Yield the NVML module and the handle of the first visible GPU, or `(None, None)` if there is no NVIDIA GPU."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             import pynvml
 
             pynvml.nvmlInit()
-        except Exception:  # no package, no driver, no device: there is no GPU to ask
+        except Exception:  # without the package, the driver or a device, there is no GPU to ask
             yield None, None
             return
     try:
-        yield pynvml, handle_of(pynvml, os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0] or "0")
+        first_visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0] or "0"
+        yield pynvml, handle_of(pynvml, first_visible)
     finally:
         pynvml.nvmlShutdown()
 
 
 def gpus() -> list[str]:
-    """UUIDs of the GPUs that a sweep may use: those like the first visible one; empty where there is none."""
+    """The UUIDs of the GPUs that a sweep may use: the visible GPUs of the same name as the first; empty without one."""
     with nvml() as (api, _):
         if api is None:
             return []
-        named = os.environ.get("CUDA_VISIBLE_DEVICES")
-        places = range(api.nvmlDeviceGetCount()) if named is None else filter(None, named.split(","))
-        handles = [handle_of(api, str(place)) for place in places]
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        if visible is None:
+            places = [str(number) for number in range(api.nvmlDeviceGetCount())]
+        else:
+            places = [place for place in visible.split(",") if place]
+        handles = [handle_of(api, place) for place in places]
         return [
             api.nvmlDeviceGetUUID(handle)
             for handle in handles
@@ -81,12 +88,12 @@ def gpus() -> list[str]:
 
 
 def handle_of(api: Any, place: str) -> Any:
-    """NVML's handle of a GPU as CUDA_VISIBLE_DEVICES names it: by number or UUID."""
+    """NVML's handle of a GPU; `place` is its number or its UUID, as in CUDA_VISIBLE_DEVICES."""
     return api.nvmlDeviceGetHandleByIndex(int(place)) if place.isdigit() else api.nvmlDeviceGetHandleByUUID(place)
 
 
 def gpu() -> dict[str, Any] | None:
-    """Name, memory, driver and compute capability of the GPU; None where there is none."""
+    """The GPU's name, memory (bytes), driver, CUDA version and compute capability; None without a GPU."""
     with nvml() as (api, handle):
         if api is None:
             return None
@@ -100,7 +107,7 @@ def gpu() -> dict[str, Any] | None:
         }
 
 
-# Reasons for lower clocks that disturb a measurement, by their bits in NVML (nvmlClocksEventReason*).
+# The reasons for lower clocks that disturb a measurement, by their bits in NVML (nvmlClocksEventReason*).
 THROTTLING = {
     0x04: "sw_power_cap",
     0x08: "hw_slowdown",
@@ -111,9 +118,10 @@ THROTTLING = {
 
 
 def gpu_state() -> dict[str, Any] | None:
-    """The GPU now: which it is, clocks, temperature, power, throttle reasons, number of processes that compute on it.
+    """The GPU's present state, see `bench_lib.core.machine.GpuState`; None without a GPU.
 
-    What the driver does not tell is None; all of it is None where there is no GPU.
+    It holds the GPU's UUID, clocks (MHz), temperature (°C), power (W), reasons for throttling, and the number of
+    processes that compute on it. A value that the driver does not report is None.
     """
     with nvml() as (api, handle):
         if api is None:
@@ -139,10 +147,11 @@ def gpu_state() -> dict[str, Any] | None:
 
 
 def watch_gpu(seconds: float, every_s: float = 0.1) -> list[float] | None:
-    """Shares of the time just past in which the GPU computed anything, told by NVML again and again for so long.
+    """Read the GPU's utilization from NVML every `every_s` for `seconds`; return the values, each from 0 to 1.
 
-    NVML tells of the last second at most, and of a kernel on one multiprocessor as of all of them. The list is empty
-    where the driver does not tell; where there is no GPU, this waits all the same, and returns None.
+    A value is the share of the time just past, at most the last second, in which the GPU computed anything. A kernel on
+    one multiprocessor counts as much as one on all of them. The list is empty if the driver does not report
+    utilization. Without a GPU, wait for the same time and return None.
     """
     end, shares = time.perf_counter() + seconds, []
     with nvml() as (api, handle):
@@ -155,5 +164,5 @@ def watch_gpu(seconds: float, every_s: float = 0.1) -> list[float] | None:
 
 
 def cuda_version(number: int) -> str:
-    """NVML's CUDA driver version (1000 × major + 10 × minor) as text, for example `13.0`."""
+    """NVML's CUDA driver version, a number (1000 × major + 10 × minor), as text: `13.0` for 13000."""
     return f"{number // 1000}.{number % 1000 // 10}"

@@ -1,4 +1,4 @@
-"""Run one notebook with papermill in a fresh process."""
+"""Runs one notebook with papermill in a fresh process."""
 
 import warnings
 from pathlib import Path
@@ -21,20 +21,22 @@ def execute_notebook(
     cwd: Path | None = None,
     fork: bool = False,
 ) -> NotebookNode:
-    """Run a notebook with papermill in a fresh process, quietly, and return it with its outputs.
+    """Run a notebook in a fresh process without showing its progress; return the notebook with its outputs.
 
-    It is written to `output` before and after each cell, unless that is None.
+    `parameters` are injected by papermill. The notebook is written to `output` before and after each cell, or not at
+    all if that is None. A cell may run for `timeout_s` seconds, and the notebook runs in the folder `cwd`; None means
+    no limit and the current folder. `fork` takes the process from the fork server. Raise whatever papermill raises, for
+    example if a cell fails.
     """
-    given: dict[str, Any] = {"output_path": None if output is None else str(output)}
-    given["cwd"] = None if cwd is None else str(cwd)
-    given["execution_timeout"] = None if timeout_s is None else round(timeout_s)
+    manager: dict[str, Any] = {}
     if fork:
-        given["kernel_manager_class"] = fork_server.ForkedKernelManager
+        manager["kernel_manager_class"] = fork_server.ForkedKernelManager
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # papermill's and nbclient's own deprecations
         return papermill.execute_notebook(
-            str(notebook), parameters=parameters, kernel_name="python3", progress_bar=False, log_output=False,
-            shutdown_kernel="immediate",
-            extra_arguments=["--log-level=ERROR"],  # the kernel warns on every start of its unencrypted local socket
-            **given,
+            str(notebook), None if output is None else str(output), parameters, kernel_name="python3",
+            progress_bar=False, log_output=False, cwd=None if cwd is None else str(cwd),
+            execution_timeout=None if timeout_s is None else round(timeout_s), shutdown_kernel="immediate",
+            extra_arguments=["--log-level=ERROR"],  # each kernel would warn that its local socket is unencrypted
+            **manager,
         )  # fmt: skip

@@ -1,9 +1,9 @@
-"""Kernels forked from a process that has already imported what every case imports.
+"""Jupyter kernels that are forked from a process which has already imported what every case imports.
 
 Starting Python and importing PyTorch takes longer than measuring a small case. The standard library's fork server
-(`multiprocessing`, start method "forkserver") imports once, stays single, and forks a child for each case: still a
-fresh process, which has built, allocated and computed nothing. It must not be used once CUDA is initialised: a CUDA
-context does not survive a fork.
+(`multiprocessing`, start method "forkserver") imports once, stays single-threaded, and forks a child for each case. The
+child is still a fresh process that has built, allocated and computed nothing. The fork server cannot be used if CUDA
+was initialised in it, because a CUDA context does not survive a fork.
 """
 
 import gc
@@ -20,17 +20,21 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 from tqdm import tqdm
 
-CUDA_OPEN = 3  # exit code
-CONTEXT = multiprocessing.get_context("forkserver") if "forkserver" in multiprocessing.get_all_start_methods() else None
-if CONTEXT:
+CUDA_OPEN = 3  # the probe's exit code if CUDA is initialised
+CONTEXT = None  # None on a system without a fork server
+if "forkserver" in multiprocessing.get_all_start_methods():
+    CONTEXT = multiprocessing.get_context("forkserver")
     CONTEXT.set_forkserver_preload(["bench_lib.cli.preload"])
 
 
 def why_not() -> str:
-    """Why kernels cannot be forked here, or an empty string: asks a forked child, which also starts the server."""
+    """The reason why kernels cannot be forked on this machine, or an empty string if they can.
+
+    It starts the fork server and forks a child from it to find out.
+    """
     if CONTEXT is None:
         return "this system has no fork server"
-    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # otherwise asking for a GPU initialises CUDA
+    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # otherwise looking for a GPU initialises CUDA
     child = start_child(_probe)
     child.join(timeout=60)
     if child.exitcode == 0:
@@ -42,21 +46,24 @@ def why_not() -> str:
 
 
 def start_child(function: Callable, *arguments: Any) -> Any:
-    """Fork a child that calls the function, without first importing this program's main module, as it would.
+    """Start a child process that calls the function, and return it; it is forked if there is a fork server.
 
-    Where there is no fork server, it starts from nothing.
+    `multiprocessing` would first import this program's main module in the child. An empty main module in its place
+    prevents that.
     """
-    child, main = (CONTEXT or multiprocessing).Process(target=function, args=arguments), sys.modules["__main__"]
+    context = CONTEXT or multiprocessing
+    child = context.Process(target=function, args=arguments)
+    main_module = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     try:
         child.start()
     finally:
-        sys.modules["__main__"] = main
+        sys.modules["__main__"] = main_module
     return child
 
 
 def _probe() -> None:
-    """In a child: exit with `CUDA_OPEN` if the server left a GPU's device file open, then compute in parallel."""
+    """Run in a child: exit with `CUDA_OPEN` if the server has a GPU's device file open; else test a computation."""
     if holds_gpu():
         os._exit(CUDA_OPEN)
     import torch
@@ -66,16 +73,19 @@ def _probe() -> None:
 
 
 def holds_gpu(open_files: Path = Path("/proc/self/fd")) -> bool:
-    """Whether this process has a GPU's device file open, as every process does once CUDA is initialised."""
+    """Whether this process has an NVIDIA GPU's device file open, as every process with CUDA initialised does."""
     links = (os.readlink(path) for path in open_files.iterdir() if path.is_symlink())
     return any(link.startswith("/dev/nvidia") for link in links)
 
 
 def become_kernel(arguments: list[str], environment: dict[str, str], folder: str | None) -> None:
-    """In a child: run the Jupyter kernel that `arguments` describe, as `python -m ipykernel_launcher` would."""
-    gc.freeze()  # what the server imported is garbage for nobody: to look through it would copy its memory
-    os.setsid()  # a terminal's Ctrl-C is for the sweep
-    tqdm.set_lock(threading.RLock())  # its usual one is a semaphore, which a killed kernel leaves to the server
+    """Run a Jupyter kernel in this child process, as `python -m ipykernel_launcher ARGUMENTS` would.
+
+    `environment` replaces the environment variables, and `folder`, if given, becomes the current folder.
+    """
+    gc.freeze()  # garbage collection of what the server imported would copy its memory into this process
+    os.setsid()  # Ctrl-C in a terminal then reaches only the sweep
+    tqdm.set_lock(threading.RLock())  # the usual lock is a semaphore, which a killed kernel would leave to the server
     os.environ.clear()
     os.environ.update(environment)
     if folder:
@@ -88,13 +98,16 @@ def become_kernel(arguments: list[str], environment: dict[str, str], folder: str
 
 
 def end_with_the_parent() -> None:
-    """End this child once the process that asked for it does; Jupyter's own watch is on the fork server instead."""
+    """End this child process when the process that started it ends.
+
+    Jupyter's own check does not do that: it watches the fork server, which is this process's parent.
+    """
     multiprocessing.parent_process().join()
     os._exit(1)
 
 
 class ForkedProcess:
-    """What Jupyter uses of `subprocess.Popen`, for a child of the fork server."""
+    """A child of the fork server with the part of the interface of `subprocess.Popen` that Jupyter uses."""
 
     stdin = stdout = stderr = None
 
@@ -102,32 +115,35 @@ class ForkedProcess:
         self._process, self.pid = process, process.pid
 
     def poll(self) -> int | None:
-        """The exit code, or None while it runs."""
+        """The exit code, or None while the process runs."""
         return self._process.exitcode
 
     def wait(self) -> int | None:
-        """Wait for its end and return the exit code."""
+        """Wait until the process ends, and return its exit code."""
         self._process.join()
         return self._process.exitcode
 
     def send_signal(self, number: int) -> None:
-        """Send it a signal."""
+        """Send the process a signal."""
         os.kill(self.pid, number)
 
     def terminate(self) -> None:
-        """Send it SIGTERM."""
+        """Send the process SIGTERM."""
         self._process.terminate()
 
     def kill(self) -> None:
-        """Send it SIGKILL."""
+        """Send the process SIGKILL."""
         self._process.kill()
 
 
 class ForkedProvisioner(LocalProvisioner):
-    """Jupyter's local kernel, but forked instead of started anew."""
+    """Jupyter's provisioner of local kernels, except that it forks a kernel instead of starting a new program."""
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
-        """Fork a child that becomes the kernel; `cmd` is `python … -m ipykernel_launcher ARGUMENTS`."""
+        """Fork a child that becomes the kernel, and return the connection to it.
+
+        `cmd` is the command of an ordinary kernel: `python … -m ipykernel_launcher ARGUMENTS`.
+        """
         arguments = cmd[cmd.index("ipykernel_launcher") + 1 :]
         folder = kwargs.get("cwd")
         child = start_child(become_kernel, arguments, dict(kwargs["env"]), folder)
@@ -137,7 +153,7 @@ class ForkedProvisioner(LocalProvisioner):
 
 
 class ForkedKernelManager(AsyncKernelManager):
-    """Starts its kernel with `ForkedProvisioner`."""
+    """Jupyter's kernel manager, except that it starts its kernel with `ForkedProvisioner`."""
 
     async def _async_pre_start_kernel(self, **kwargs: Any) -> tuple[list[str], dict[str, Any]]:
         self.kernel_id = self.kernel_id or kwargs.pop("kernel_id", None) or os.urandom(8).hex()

@@ -1,4 +1,4 @@
-"""A notebook's parameters → one `Record` on disk: what `notebooks/measure.ipynb` calls."""
+"""Measures the case that a notebook's parameters describe and writes its record, for `notebooks/measure.ipynb`."""
 
 import ast
 from collections.abc import Sequence
@@ -22,18 +22,19 @@ PARAMETERS = [*Case.model_fields, "limits", "seed", "record_path"]
 
 
 def measure_notebook(namespace: dict[str, Any], cells: Sequence[str]) -> tuple[Record, Path]:
-    """Measure the case that a notebook's parameters name, write its record, and return both record and path.
+    """Measure the case that a notebook's parameters describe, write its record, and return the record and its path.
 
-    `namespace` is the notebook's `globals()`, `cells` its `In`. Raise `InputError` before anything runs if a
-    parameter is wrong or papermill was given one that does not exist.
+    `namespace` is the notebook's `globals()`, and `cells` is its `In`, the source of its cells. The record goes to the
+    parameter `record_path` or, if that is empty, into `SINGLE`. Raise `InputError`, before anything is measured, if a
+    parameter is wrong or if papermill was given one that the notebook does not have.
     """
     refuse_unknown_parameters(cells)
-    given = {name: namespace[name] for name in PARAMETERS}
-    limits = validated(Limits, given.pop("limits"), "limits")
-    seed, path = given.pop("seed"), given.pop("record_path")
+    parameters = {name: namespace[name] for name in PARAMETERS}
+    limits = validated(Limits, parameters.pop("limits"), "limits")
+    seed, path = parameters.pop("seed"), parameters.pop("record_path")
     if not isinstance(seed, int) or seed < 0:
         raise InputError(f"seed is {seed!r}; it must be a whole number of at least 0")
-    case = validated(Case, given, "parameters of the notebook")
+    case = validated(Case, parameters, "parameters of the notebook")
     check_case_options(case)
     check_model(case.model, case.weights)
     if case.data:
@@ -45,7 +46,10 @@ def measure_notebook(namespace: dict[str, Any], cells: Sequence[str]) -> tuple[R
 
 
 def refuse_unknown_parameters(cells: Sequence[str]) -> None:
-    """Raise `InputError` if papermill injected a parameter that the notebook does not know: it only logs a line."""
+    """Raise `InputError` if papermill injected a parameter that the notebook does not have.
+
+    Papermill itself only logs a line about it.
+    """
     for cell in cells:
         if not cell.startswith("# Parameters"):  # the first line of the cell that papermill injects
             continue

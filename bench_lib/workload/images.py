@@ -1,4 +1,7 @@
-"""Images of a folder: decoded and preprocessed before anything is timed, and what that costs beside inference."""
+"""The images of a case: synthetic, or decoded and preprocessed from a folder before inference is timed.
+
+The times of decoding, preprocessing and copying to the GPU are measured apart from inference.
+"""
 
 import math
 import os
@@ -20,9 +23,9 @@ from bench_lib.core.timing import Clock
 from bench_lib.text.lists import spread_out
 from bench_lib.workload.onnx_file import CHANNELS
 
-CHECKED = 64  # images that an output is compared on, at least, where the folder has so many; whole batches
-COPIES = 20  # to the GPU, timed
-RESIZED = 256 / 224  # the shorter side, to that of the square cut from its middle
+CHECKED = 64  # the least number of images on which outputs are compared, if the folder has that many; whole batches
+COPIES = 20  # timed copies of a batch to the GPU
+RESIZED = 256 / 224  # the shorter side of the resized image, relative to the side of the square cut from its middle
 
 
 class UnreadableImage(InputError):
@@ -35,9 +38,10 @@ class UnreadableImage(InputError):
 
 @dataclass(frozen=True)
 class RealImages:
-    """Images of a folder that has `found` of them, preprocessed: float32, `[count, 3, image_size, image_size]`.
+    """Preprocessed images of a folder: `pixels` is float32, `[count, 3, image_size, image_size]`, on the host.
 
-    They are on the host. `decode_ms` and `preprocess_ms` hold a figure for each.
+    `found` is how many images the folder has. `decode_ms` and `preprocess_ms` are the milliseconds that each of the
+    `count` images took.
     """
 
     pixels: torch.Tensor
@@ -46,7 +50,7 @@ class RealImages:
     preprocess_ms: list[float]
 
     def facts(self, copy_ms: list[float] | None) -> RealData:
-        """What a record tells of them."""
+        """The facts about the images for a record; `copy_ms` is the result of `copy_times_ms`."""
         return RealData(
             found=self.found, used=len(self.pixels), decode_ms=self.decode_ms, preprocess_ms=self.preprocess_ms,
             copy_ms=copy_ms,
@@ -54,25 +58,26 @@ class RealImages:
 
 
 def image_paths(folder: str) -> Iterator[Path]:
-    """Files in the folder and those below it whose names end as images' do."""
+    """The files in the folder and its subfolders whose names have an extension of images, in no particular order."""
     from torchvision.datasets.folder import is_image_file
 
     return (path for path in Path(folder).rglob("*") if is_image_file(path.name) and path.is_file())
 
 
 def check_folder(folder: str) -> None:
-    """Raise `InputError` unless there is such a folder with an image in it, or in one below."""
-    if not os.path.isdir(folder):  # unlike Path, it takes any text
+    """Raise `InputError` unless the folder exists and has an image in it or in a subfolder."""
+    if not os.path.isdir(folder):  # unlike Path.is_dir, it raises nothing for any text
         raise InputError(f"data {folder!r}: there is no such folder; give one with images in it")
     if next(image_paths(folder), None) is None:
         raise InputError(f"data {folder!r}: no image in it; put JPEG or PNG files there, or give another folder")
 
 
 def read_images(case: Case, device: torch.device, clock: Clock = time.perf_counter) -> RealImages:
-    """Decode and preprocess whole batches of the case's images, at least `CHECKED`, or all if the folder has fewer.
+    """Decode and preprocess images from the case's folder: `CHECKED` of them, rounded up to whole batches.
 
-    They are taken evenly from all, in the order of their paths. Raise `InputError` for a folder without images,
-    `UnreadableImage` for a broken one, and `InputTooLarge` if they do not fit in memory.
+    If the folder has fewer, all are taken. Otherwise they are spread evenly over all images in the order of their
+    paths. Raise `InputError` for a folder without images, `UnreadableImage` for an image that cannot be decoded, and
+    `InputTooLarge` if the images do not fit in memory.
     """
     from torchvision.datasets.folder import default_loader
 
@@ -80,17 +85,19 @@ def read_images(case: Case, device: torch.device, clock: Clock = time.perf_count
     paths = sorted(image_paths(case.data))
     chosen = spread_out(paths, case.batch_size * math.ceil(CHECKED / case.batch_size))
     check_fits(max(len(chosen), case.batch_size), case, device)
-    preprocess, times, pixels = imagenet_transform(case.image_size), [], []
+    preprocess = imagenet_transform(case.image_size)
+    pixels, decode_ms, preprocess_ms = [], [], []
     for path in chosen:
         start = clock()
         try:
             picture = default_loader(path)
-        except Exception as error:  # Pillow's plugins raise anything
+        except Exception as error:  # Pillow's plugins may raise any exception
             raise UnreadableImage(path, error) from None
         decoded = clock()
         pixels.append(preprocess(picture))
-        times.append((1e3 * (decoded - start), 1e3 * (clock() - decoded)))
-    decode_ms, preprocess_ms = map(list, zip(*times, strict=True))
+        preprocessed = clock()
+        decode_ms.append(1e3 * (decoded - start))
+        preprocess_ms.append(1e3 * (preprocessed - decoded))
     return RealImages(torch.stack(pixels), len(paths), decode_ms, preprocess_ms)
 
 
@@ -106,7 +113,10 @@ def imagenet_transform(image_size: int) -> Callable[[Any], torch.Tensor]:
 
 
 def copy_times_ms(batch: torch.Tensor, precision: str, device: torch.device, clock: Clock) -> list[float] | None:
-    """Milliseconds that a batch takes to a GPU from page-locked memory, in the data type of `precision`; else None."""
+    """Milliseconds of each of `COPIES` copies of a batch from page-locked memory to the GPU; None without a GPU.
+
+    The batch is copied in the data type of `precision`.
+    """
     if device.type != "cuda":
         return None
     host = batch.to(data_type(precision)).pin_memory()
@@ -117,7 +127,7 @@ def copy_times_ms(batch: torch.Tensor, precision: str, device: torch.device, clo
         target.copy_(host, non_blocking=True)
         torch.cuda.synchronize()
         samples.append(1e3 * (clock() - start))
-    return samples[1:]  # the first one sets up
+    return samples[1:]  # the first copy includes setup
 
 
 class InputTooLarge(ReasonedError):
@@ -125,10 +135,10 @@ class InputTooLarge(ReasonedError):
 
 
 def synthetic_images(case: Case, seed: int, device: torch.device) -> torch.Tensor:
-    """Synthetic images ~ N(0, 1), float32, `[batch_size, 3, image_size, image_size]`, the same for equal seeds.
+    """Synthetic images ~ N(0, 1), float32, `[batch_size, 3, image_size, image_size]`; equal seeds give equal images.
 
-    They are on the host: an engine puts its own copy on the device, so that no other one counts as its memory.
-    Raise `InputTooLarge` if they alone do not fit in the host's free memory or, where `device` is a GPU, in its.
+    They are on the host: an engine puts its own copy on the device, and no other copy may count as its memory. Raise
+    `InputTooLarge` if the images alone do not fit in the free memory of the host or, if `device` is a GPU, of the GPU.
     """
     check_fits(case.batch_size, case, device)
     shape = (case.batch_size, CHANNELS, case.image_size, case.image_size)
@@ -137,14 +147,17 @@ def synthetic_images(case: Case, seed: int, device: torch.device) -> torch.Tenso
 
 
 def batches(images: torch.Tensor, batch_size: int) -> list[torch.Tensor]:
-    """Copies of the images in whole batches; the last one is filled up with the first images again."""
-    padded = batch_size * math.ceil(len(images) / batch_size)
-    return list(images[torch.arange(padded) % len(images)].split(batch_size))
+    """Copies of the images, cut into whole batches; the last batch is filled up with the first images again."""
+    padded_count = batch_size * math.ceil(len(images) / batch_size)
+    return list(images[torch.arange(padded_count) % len(images)].split(batch_size))
 
 
 def check_fits(count: int, case: Case, device: torch.device) -> None:
-    """Raise `InputTooLarge` if `count` images do not fit on the host, or a batch of the case's not on the GPU."""
-    image_bytes = 4 * CHANNELS * case.image_size**2
+    """Raise `InputTooLarge` if `count` images do not fit on the host, or one batch of the case does not fit on the GPU.
+
+    Only free memory counts, and images are float32.
+    """
+    image_bytes = 4 * CHANNELS * case.image_size**2  # 4 bytes of float32
     needs = [(count * image_bytes, psutil.virtual_memory().available)]
     if device.type == "cuda":
         needs.append((case.batch_size * image_bytes, torch.cuda.mem_get_info(device)[0]))

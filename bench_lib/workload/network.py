@@ -1,4 +1,4 @@
-"""The network, from torchvision, a function or an ONNX file, and its synthetic input; both seeded."""
+"""The network of a case: from torchvision, from a function, or from an ONNX file; random weights are seeded."""
 
 import importlib
 import os
@@ -19,11 +19,11 @@ Network = nn.Module | OnnxFile
 
 
 def check_model(name: str, weights: str = "") -> None:
-    """Raise `InputError` unless the name is one of torchvision's classifiers, a function or an ONNX file, and there.
+    """Raise `InputError` unless the name is that of a torchvision classifier, a function or an ONNX file that exists.
 
-    `weights`, where they are given, must be a file, and the network one that takes it.
+    If `weights` are given, they must be an existing file, and the network must not be an ONNX file.
     """
-    if weights and not os.path.isfile(weights):  # unlike Path, it takes any text
+    if weights and not os.path.isfile(weights):  # unlike Path.is_file, it raises nothing for any text
         raise InputError(f"weights {weights!r}: there is no such file; give what torch.save(net.state_dict()) wrote")
     if weights and model_kind(name) == "onnx":
         raise InputError(f"weights are given, but {name} holds its own; remove weights")
@@ -49,15 +49,16 @@ def check_torchvision(name: str) -> None:
 
 
 def try_network(grid: Grid) -> None:
-    """Load the grid's own network and pass a large image; raise `InputError` if that cannot be, or is no classifier.
+    """Load the grid's network and run it on one image of the largest size; raise `InputError` if that is not possible.
 
-    A network of torchvision's with random weights needs no trial.
+    Also raise it if the output is not that of a classifier, `[1, classes]`. Networks from torchvision with random
+    weights are not tried, and of an ONNX file only the file is read.
     """
     if model_kind(grid.model) == "torchvision" and not grid.weights:
         return
     model = load_network(grid.model, grid.seed, grid.weights)
     if isinstance(model, OnnxFile):
-        return  # `onnx_file.read` has looked at its input and output
+        return  # `onnx_file.read_onnx` has checked its input and output
     side = max(grid.image_sizes)
     image = torch.zeros(1, CHANNELS, side, side)
     try:
@@ -71,10 +72,10 @@ def try_network(grid: Grid) -> None:
 
 
 def load_network(name: str, seed: int, weights: str = "") -> Network:
-    """The network in fp32 on the CPU, in evaluation mode; without `weights`, theirs are drawn from `seed`.
+    """The network in fp32 on the CPU, in evaluation mode, with the weights of the file `weights`.
 
-    Speed does not depend on what the weights are, so none are downloaded. Raise `InputError` for what is no network,
-    and for weights that are not its.
+    Without such a file the weights are random, drawn from `seed`: speed does not depend on their values, so none are
+    downloaded. Raise `InputError` if there is no such network, or if the weights are not those of the network.
     """
     check_model(name, weights)
     if model_kind(name) == "onnx":
@@ -91,16 +92,25 @@ def load_network(name: str, seed: int, weights: str = "") -> Network:
 
 
 def network_from_torchvision(name: str, state: dict[str, torch.Tensor]) -> nn.Module:
-    """Torchvision's network, with as many classes as the last of its weights (the last layer's bias) has values."""
+    """Torchvision's network with random weights, of the shapes that `state` (weights by name, may be empty) needs.
+
+    The number of classes is the length of the last tensor in `state`, which is the bias of the last layer.
+    """
     from torchvision import models
 
-    last = list(state.values())[-1:]
-    classes = {"num_classes": len(last[0])} if last and last[0].dim() == 1 else {}
-    return models.get_model(name, weights=None, **classes)
+    options = {}
+    if state:
+        last_tensor = list(state.values())[-1]
+        if last_tensor.dim() == 1:
+            options["num_classes"] = len(last_tensor)
+    return models.get_model(name, weights=None, **options)
 
 
 def network_from_function(name: str) -> nn.Module:
-    """What the function returns; raise `InputError` if it fails or that is no `nn.Module`."""
+    """The network that the function returns, in fp32 on the CPU.
+
+    Raise `InputError` if the function fails or does not return an `nn.Module`.
+    """
     try:
         model = find_function(name)()
     except Exception as error:
@@ -111,34 +121,34 @@ def network_from_function(name: str) -> nn.Module:
 
 
 def find_function(name: str) -> Callable[[], nn.Module]:
-    """The function that `package.module:build` names; modules in the current folder are found too.
+    """The function that a name such as `package.module:build` stands for; the module may be in the current folder.
 
     Raise `InputError` if the module does not import or has no such function.
     """
     module, _, attribute = name.partition(":")
     if "" not in sys.path:
-        sys.path.append("")  # `python -m` and notebooks have it, the command `bench` does not
+        sys.path.append("")  # the current folder; `python -m` and notebooks have it, the command `bench` does not
     try:
-        found = getattr(importlib.import_module(module), attribute, None)
+        function = getattr(importlib.import_module(module), attribute, None)
     except Exception as error:
         raise InputError(
             f"model {name!r}: {module} does not import: {type(error).__name__}: {error_text(error)}"
         ) from None
-    if not callable(found):
+    if not callable(function):
         raise InputError(f"model {name!r}: {module} has no function {attribute}; name one that returns an nn.Module")
-    return found
+    return function
 
 
 def read_weights(path: str) -> dict[str, torch.Tensor]:
-    """The tensors of a file that `torch.save(net.state_dict(), path)` wrote; no code of a pickle is run.
+    """The tensors, by name, of a file that `torch.save(net.state_dict(), path)` wrote.
 
-    Raise `InputError` if the file holds anything else.
+    Code in the file's pickle is not run. Raise `InputError` if the file holds anything else.
     """
-    own = "save net.state_dict(), or load it in a function of your own (model: package.module:build)"
+    advice = "save net.state_dict(), or load it in a function of your own (model: package.module:build)"
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # whatever unpickling, zip files and torch's own check raise, at length
-        raise InputError(f"weights {path!r}: not a file of tensors alone, and a pickle is not run; {own}") from None
-    if not isinstance(state, dict) or not state or not all(isinstance(one, torch.Tensor) for one in state.values()):
-        raise InputError(f"weights {path!r}: not a state_dict, which is tensors by name; {own}")
+    except Exception:  # unpickling, zip files and torch's own check raise many kinds, with long messages
+        raise InputError(f"weights {path!r}: not a file of tensors alone, and a pickle is not run; {advice}") from None
+    if not isinstance(state, dict) or not state or not all(isinstance(item, torch.Tensor) for item in state.values()):
+        raise InputError(f"weights {path!r}: not a state_dict, which is tensors by name; {advice}")
     return state

@@ -1,4 +1,4 @@
-"""A network in an ONNX file: read, given the shape and type of a case, and computed as the reference."""
+"""A network in an ONNX file: reading it, fixing its shape and data type for a case, and computing its reference."""
 
 import copy
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ ONNX_REFERENCE = "ONNX Runtime CPU fp32"
 
 @dataclass(frozen=True)
 class OnnxFile:
-    """A classifier: one input of float32, `[batch, 3, height, width]`, and one output, `[batch, classes]`.
+    """A classifier with one float32 input, `[batch, 3, height, width]`, and one float32 output, `[batch, classes]`.
 
-    `proto` is its `ModelProto`, which nothing changes.
+    `proto` is its `ModelProto`, which is never changed.
     """
 
     proto: Any
@@ -30,40 +30,46 @@ class OnnxFile:
 
 
 def read_onnx(path: Path) -> OnnxFile:
-    """Read and check the file; raise `InputError` if it holds no ONNX model, or none of a classifier of images."""
+    """Read and check the file; raise `InputError` if it is not an ONNX model or not a classifier as in `OnnxFile`."""
     import onnx
 
     try:
         onnx.checker.check_model(str(path))
         proto = onnx.load(path)
-    except Exception as error:  # protobuf's, the checker's, the file system's
+    except Exception as error:  # from protobuf, the checker or the file system
         raise InputError(f"model {str(path)!r}: not an ONNX model ({error_text(error)}); give another file") from None
-    given, answered = model_inputs(proto), proto.graph.output
-    is_float = [one.type.tensor_type.elem_type == onnx.TensorProto.FLOAT for one in (*given, *answered)]
-    ranks = [len(one.type.tensor_type.shape.dim) for one in (*given, *answered)]
-    channels = fixed_sizes(given[0])[1] if ranks == [4, 2] else CHANNELS
-    if len(is_float) != 2 or not all(is_float) or ranks != [4, 2] or channels not in (None, CHANNELS):
-        found = ", ".join(f"{one.name} {fixed_sizes(one)}" for one in (*given, *answered))
+    inputs, outputs = model_inputs(proto), list(proto.graph.output)
+    is_float = all(value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT for value in inputs + outputs)
+    input_ranks, output_ranks = ([len(fixed_sizes(value)) for value in values] for values in (inputs, outputs))
+    has_ranks = input_ranks == [4] and output_ranks == [2]
+    if not is_float or not has_ranks or fixed_sizes(inputs[0])[1] not in (None, CHANNELS):
+        shapes = ", ".join(f"{value.name} {fixed_sizes(value)}" for value in inputs + outputs)
         raise InputError(
-            f"model {str(path)!r}: inputs and outputs are {found}; it must take one float32 [batch, 3, height, width] "
+            f"model {str(path)!r}: inputs and outputs are {shapes}; it must take one float32 [batch, 3, height, width] "
             "and answer one float32 [batch, classes]"
         )
     return OnnxFile(proto)
 
 
 def model_inputs(proto: Any) -> list[Any]:
-    """What a caller gives: files of before 2019 list the weights among the inputs."""
-    weights = {one.name for one in proto.graph.initializer}
-    return [one for one in proto.graph.input if one.name not in weights]
+    """The inputs (`ValueInfoProto`) that a caller must provide.
+
+    Files from before 2019 also list the weights among the inputs; those are left out.
+    """
+    weights = {tensor.name for tensor in proto.graph.initializer}
+    return [value for value in proto.graph.input if value.name not in weights]
 
 
 def fixed_sizes(value: Any) -> list[int | None]:
-    """The sizes that a `ValueInfoProto` fixes; None for those that a caller chooses."""
+    """The shape of a `ValueInfoProto`, with None for each size that the caller may choose."""
     return [dim.dim_value if dim.dim_value > 0 else None for dim in value.type.tensor_type.shape.dim]
 
 
 def model_of_shape(network: OnnxFile, shape: torch.Size) -> Any:
-    """A copy of the model for one shape, `[batch, 3, height, width]`; raise `Unavailable` if the file fixes another."""
+    """A copy of the model (`ModelProto`) whose input has the fixed shape `[batch, 3, height, width]`.
+
+    Raise `Unavailable` if the file fixes another shape, or if the output's shape does not follow from the input's.
+    """
     from onnxruntime.tools import onnx_model_utils
 
     own = fixed_sizes(network.input)
@@ -74,7 +80,7 @@ def model_of_shape(network: OnnxFile, shape: torch.Size) -> Any:
     kept = model_inputs(proto)
     del proto.graph.input[:]
     proto.graph.input.extend(kept)
-    proto.ir_version = max(proto.ir_version, 4)  # the first that lets weights be no inputs
+    proto.ir_version = max(proto.ir_version, 4)  # the first version in which weights need not be inputs
     onnx_model_utils.make_input_shape_fixed(proto.graph, kept[0].name, list(shape))
     onnx_model_utils.fix_output_shapes(proto)
     if None in fixed_sizes(proto.graph.output[0]):
@@ -83,7 +89,10 @@ def model_of_shape(network: OnnxFile, shape: torch.Size) -> Any:
 
 
 def model_for_images(network: OnnxFile, images: torch.Tensor) -> Any:
-    """The `ModelProto` for these images' shape and data type; raise `Unavailable` for bf16, or as `shaped` does."""
+    """The `ModelProto` for the shape and data type of `images`.
+
+    Raise `Unavailable` for bf16, and as `model_of_shape` does.
+    """
     if images.dtype == torch.bfloat16:
         raise Unavailable("onnx_lacks_bf16")
     proto = model_of_shape(network, images.shape)
@@ -95,7 +104,7 @@ def model_for_images(network: OnnxFile, images: torch.Tensor) -> Any:
 
 
 def onnx_reference(network: OnnxFile, images: torch.Tensor) -> torch.Tensor:
-    """What ONNX Runtime answers on the CPU in fp32, with none of its optimizations: `[batch_size, classes]`."""
+    """The output of ONNX Runtime on the CPU in fp32 without any of its optimizations, `[batch_size, classes]`."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

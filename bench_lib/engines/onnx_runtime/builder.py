@@ -1,4 +1,14 @@
-"""ONNX Runtime on the model exported by `torch.onnx`: the CUDA provider on a GPU or one of TensorRT's, or the CPU's."""
+"""ONNX Runtime on a network that `torch.onnx` exported, or on an ONNX file.
+
+On a GPU it runs on the CUDA provider or on one of TensorRT's providers, otherwise on the CPU provider. The options of
+`build` are:
+
+- `provider`: on a GPU, CUDA by default; TensorRT or TensorRT-RTX on request.
+- `cudnn_conv_algo_search`, `prefer_nhwc`, `fuse_conv_bias`: options of the CUDA provider, see ONNX Runtime's
+  documentation of it.
+- `cuda_graph`: record the launches of the first calls in a CUDA graph, and replay it afterwards.
+- `intra_op_threads`: threads of the CPU provider; 0 for as many as PyTorch uses.
+"""
 
 import tempfile
 import time
@@ -23,7 +33,7 @@ from bench_lib.workload.network import Network
 IMPORTS = ("onnxruntime",)
 TAKES_ONNX = True
 COMMAND = "pip install -c constraints.txt onnxruntime-gpu"
-ONNX_TYPES = {torch.float32: 1, torch.float16: 10, torch.bfloat16: 16}  # of onnx.TensorProto.DataType
+ONNX_TYPES = {torch.float32: 1, torch.float16: 10, torch.bfloat16: 16}  # values of onnx.TensorProto.DataType
 GRAPH_CALLS = 3  # ONNX Runtime records a CUDA graph in one of the first calls, after its own warm-up
 
 
@@ -62,7 +72,7 @@ class OnnxRuntimeEngine:
         self._options = onnxruntime.RunOptions()
         if images.is_cuda:  # `run` returns before the GPU is done, as it does in the other engines
             self._options.add_run_config_entry("disable_synchronize_execution_providers", "1")
-        self.ran = ran | {"device": str(images.device), "dtype": str(images.dtype).removeprefix("torch.")}
+        self.ran = ran
 
     def run(self) -> None:
         """Send one batch; on a GPU this returns before it is done."""
@@ -95,102 +105,110 @@ def build(
     cuda_graph: bool = False,
     intra_op_threads: Annotated[int, Field(ge=0, le=1024)] = 0,
 ) -> OnnxRuntimeEngine:
-    """Export the model for the images' shape and open a session that may not fall back silently.
+    """Export the model for the shape of `images` and open a session that does not fall back to another provider.
 
-    `provider` is CUDA by default on a GPU and may be TensorRT or TensorRT-RTX there. `cudnn_conv_algo_search`,
-    `prefer_nhwc` and `fuse_conv_bias` are the CUDA provider's own, see ONNX Runtime's documentation of it. `cuda_graph`
-    records the launches in the first calls and replays them. `intra_op_threads` are those of the CPU provider, 0 for as
-    many as PyTorch uses. For int8 the model is quantized after training, see `export_model`. Raise `Unavailable` where
-    a provider or what an option needs is missing, and `RuntimeError` if the session reports another provider.
+    The options are described at the top of this module. Raise `Unavailable` if a provider or what an option needs is
+    missing, and `RuntimeError` if the session reports another provider than the one asked for.
     """
     kind = providers.choose_provider(provider, precision)
     if cuda_graph and kind == "cpu":
         raise Unavailable("option_needs_gpu", options="cuda_graph")
     cuda = {"cudnn_conv_algo_search": cudnn_conv_algo_search, "prefer_nhwc": str(int(prefer_nhwc)),
             "fuse_conv_bias": str(int(fuse_conv_bias))}  # fmt: skip
-    given = providers.provider_settings(kind, precision, cuda_graph, cuda)
-    proto, exported = export_model(model, images, precision, kind, calibration)
-    session, ran = open_counted(proto, kind, given, intra_op_threads or torch.get_num_threads(), precision)
-    engine = OnnxRuntimeEngine(session, images.to(compute_device(), data_type(precision)), exported | ran)
-    if cuda_graph:
-        for _ in range(GRAPH_CALLS):
-            engine.run()
+    settings = providers.provider_settings(kind, precision, cuda_graph, cuda)
+    images = images.to(data_type(precision))
+    proto, export_s, quantization = export_model(model, images, precision, kind, calibration)
+    images = images.to(compute_device())
+    options = session_options(intra_op_threads)
+    session, kernels = open_counted_session(proto, kind, settings, options, bool(quantization))
+    export_facts = {
+        "export_s": export_s, "opset": onnx_opset(proto), "exported_nodes": len(proto.graph.node),
+    }  # fmt: skip
+    run_facts = {"threads": options.intra_op_num_threads, "kernels": kernels, **quantization}
+    engine = OnnxRuntimeEngine(session, images, session_facts(session, images) | export_facts | run_facts)
+    for _ in range(GRAPH_CALLS if cuda_graph else 0):
+        engine.run()
     return engine
 
 
 def export_model(
     model: Network, images: torch.Tensor, precision: str, kind: str, calibration: torch.Tensor | None
-) -> tuple[Any, dict[str, Any]]:
-    """The model as ONNX for the images' shape, and how it was made: seconds, ONNX's version, nodes, quantization.
+) -> tuple[Any, float, dict[str, Any]]:
+    """Export the model and, for int8, quantize it after training in the form that the provider `kind` needs.
 
-    For int8 it is quantized after training on the `calibration` images: by `quantize_qdq` for the CPU's provider, by
-    `quantize_qdq_for_tensorrt` for TensorRT's.
+    Return the `ModelProto`, the seconds that the export took, and how the model was quantized (empty if it was not).
     """
-    images = images.to(data_type(precision))
     start = time.perf_counter()
     proto = export_onnx(model, images)
-    export_s, quantization = time.perf_counter() - start, {}
-    if precision == "int8":
-        quantize = quantize_qdq if kind == "cpu" else quantize_qdq_for_tensorrt
-        proto, quantization = quantize(proto, images, calibration)
-    facts = {"export_s": export_s, "opset": onnx_opset(proto), "exported_nodes": len(proto.graph.node)}
-    return proto, facts | quantization
+    export_s = time.perf_counter() - start
+    if precision != "int8":
+        return proto, export_s, {}
+    quantize = quantize_qdq if kind == "cpu" else quantize_qdq_for_tensorrt
+    proto, quantization = quantize(proto, images, calibration)
+    return proto, export_s, quantization
 
 
-def open_counted(
-    proto: Any, kind: str, given: dict[str, str], threads: int, precision: str
-) -> tuple[Any, dict[str, Any]]:
-    """A session of the model on the provider `kind`, and what runs in it, as the session tells.
-
-    For int8, `kernels` says how many convolutions and matrix products compute in which precision. The CPU's session is
-    asked for its optimized graph; what TensorRT compiles cannot be written, so there those of the model are counted.
-    """
+def session_options(intra_op_threads: int) -> Any:
+    """New `SessionOptions`: errors only in the log, this many threads, and a record of which provider runs what."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = intra_op_threads or torch.get_num_threads()
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-    kernels: dict[str, int] = {}
+    return options
+
+
+def open_counted_session(
+    proto: Any, kind: str, settings: dict[str, str], options: Any, is_quantized: bool
+) -> tuple[Any, dict[str, int]]:
+    """Open a session on the provider `kind`; for a quantized model, also count its products by precision.
+
+    On the CPU they are counted in the graph that the session optimized. What TensorRT compiles cannot be written to a
+    file, so for its providers they are counted in the model itself.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        if precision == "int8" and kind == "cpu":
+        if is_quantized and kind == "cpu":
             options.optimized_model_filepath = str(Path(folder) / "optimized.onnx")
-        session = providers.open_session(proto.SerializeToString(), kind, given, options)
-        if precision == "int8":
-            kernels = int8_kernels(options.optimized_model_filepath) if kind == "cpu" else count_int8_products(proto)
-    return session, session_facts(session) | {"threads": threads, "kernels": kernels}
+        session = providers.open_session(proto.SerializeToString(), kind, settings, options)
+        kernels = int8_kernels(options.optimized_model_filepath) if options.optimized_model_filepath else {}
+    if is_quantized and kind != "cpu":
+        kernels = count_int8_products(proto)
+    return session, kernels
 
 
-def session_facts(session: Any) -> dict[str, Any]:
-    """What the session tells of itself: its provider with that one's options, and where the nodes run."""
+def session_facts(session: Any, images: torch.Tensor) -> dict[str, Any]:
+    """What runs, as the session reports it; `cuda_graph` is None where the provider does not report it."""
     import onnxruntime
 
     name = session.get_providers()[0]
-    told = session.get_provider_options().get(name, {})
+    provider_options = session.get_provider_options().get(name, {})
     return {
-        "provider": name, "provider_options": told, "nodes_by_provider": nodes_by_provider(session),
+        "device": str(images.device), "dtype": str(images.dtype).removeprefix("torch."), "provider": name,
         "version": onnxruntime.__version__,
-        "cuda_graph": told.get("enable_cuda_graph", told.get("trt_cuda_graph_enable")),  # None: it does not tell
+        "nodes_by_provider": nodes_by_provider(session),
+        "provider_options": provider_options,
+        "cuda_graph": provider_options.get("enable_cuda_graph", provider_options.get("trt_cuda_graph_enable")),
     }  # fmt: skip
 
 
 def onnx_opset(proto) -> int:
-    """The version of ONNX's own operators; a file may import others as well."""
-    return next(one.version for one in proto.opset_import if one.domain in ("", "ai.onnx"))
+    """The version of ONNX's own operators; a file may import other sets of operators as well."""
+    return next(opset.version for opset in proto.opset_import if opset.domain in ("", "ai.onnx"))
 
 
 def int8_kernels(path: str) -> dict[str, int]:
-    """How many convolutions and matrix products of the session's optimized graph are in int8, and how many are not."""
+    """Count the convolutions and matrix products in the session's optimized graph, a file: in int8, and in fp32."""
     import onnx
 
     names = [node.op_type for node in onnx.load(path).graph.node]
-    found = [name for name in names if name.endswith(("Conv", "Gemm", "MatMul"))]
-    return dict(Counter("int8" if name.startswith("Q") else "fp32" for name in found))
+    products = [name for name in names if name.endswith(("Conv", "Gemm", "MatMul"))]
+    return dict(Counter("int8" if name.startswith("Q") else "fp32" for name in products))
 
 
 def nodes_by_provider(session) -> dict[str, int]:
-    """How many nodes of the optimized graph each provider runs, as the session reports it."""
-    count: Counter[str] = Counter()
+    """The number of nodes of the optimized graph that each provider runs, as the session reports it."""
+    counts: Counter[str] = Counter()
     for part in session.get_provider_graph_assignment_info():
-        count[part.ep_name] += len(part.get_nodes())
-    return dict(count)
+        counts[part.ep_name] += len(part.get_nodes())
+    return dict(counts)

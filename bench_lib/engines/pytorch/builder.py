@@ -1,10 +1,16 @@
-"""PyTorch itself: eager, the baseline that the speedup is counted from; with options, the ways to make it faster.
+"""PyTorch itself: in eager mode, the baseline of every speedup; with options, the ways to make it faster.
 
-`channels_last` keeps tensors as NHWC; `cudnn_benchmark` lets cuDNN choose kernels by timing them; `fold_batch_norm`,
-`first_conv` and `fuse_conv_relu` (a GPU's) are in `rewrites.py`; `compile` is a mode of `torch.compile`, with
-`freezing` and other settings of `inductor`, see `compile.py`; `cuda_graph` (a GPU's) records one pass, `graph_parts`
-and `graph_streams` cut it, see `cuda_graph.py`. For int8 the model is quantized after training, see `quantize.py`, and
-always compiled, with freezing.
+The options of `build` are:
+
+- `channels_last`: keep tensors in the layout NHWC.
+- `cudnn_benchmark`: let cuDNN choose its kernels by timing them.
+- `fold_batch_norm`, `first_conv`, `fuse_conv_relu` (GPU only): rewrites of the network, see `rewrites.py`.
+- `compile`: a mode of `torch.compile`; `freezing` and `inductor` are its settings, see `compile.py`.
+- `cuda_graph` (GPU only): record one pass; `graph_parts` and `graph_streams` cut it into parts, see `cuda_graph.py`.
+
+For int8 the model is quantized after training, see `quantize.py`, and always compiled with `freezing`. `build` raises
+`InputError` for options that contradict each other, and `Unavailable` for an option that this machine or this network
+cannot have.
 """
 
 import copy
@@ -36,24 +42,26 @@ Count = Annotated[int, Field(ge=1, le=1024)]
 
 
 def check_support(precision: str) -> None:
-    """Raise `Unavailable` where this machine or this engine has no such arithmetic, or lacks torchao for int8."""
+    """Raise `Unavailable` if this machine or PyTorch has no arithmetic in this precision, or int8 lacks torchao."""
     check_precision(precision)
     if precision == "int8":
         check_torchao()
 
 
-def choose_arithmetic(tf32: bool, cudnn_benchmark: bool) -> None:
-    """Switch TF32 for convolutions and matrix products, both, and whether cuDNN chooses kernels by timing them.
+def allow_tf32(allowed: bool) -> None:
+    """Allow or forbid TF32, for both convolutions and matrix products.
 
-    By default PyTorch computes convolutions in TF32.
+    By default PyTorch allows it for convolutions only.
     """
-    torch.backends.cudnn.allow_tf32 = tf32
-    torch.backends.cuda.matmul.allow_tf32 = tf32
-    torch.backends.cudnn.benchmark = cudnn_benchmark
+    torch.backends.cudnn.allow_tf32 = allowed
+    torch.backends.cuda.matmul.allow_tf32 = allowed
 
 
 class PyTorchEngine:
-    """A pass over one batch, `call`, and its input on the device, as `arranged` makes it from images."""
+    """An `Engine` that runs `call`, a forward pass over the batch `images` on the device.
+
+    `arranged` turns images as `build` takes them into the form of that batch.
+    """
 
     def __init__(
         self, call: Callable[[], torch.Tensor], images: torch.Tensor, ran: dict,
@@ -100,75 +108,82 @@ def build(
     graph_parts: Count = 1,
     graph_streams: Count = 1,
 ) -> PyTorchEngine:
-    """Put a copy of the model on the device, made faster by the options that the head of this module explains.
-
-    Raise `InputError` for options that contradict each other, and `Unavailable` for those that cannot be had here.
-    """
+    """Put a copy of the model on the device and bind it to the images; see the module for the options and errors."""
     check_options(compile, freezing, inductor, cuda_graph, graph_parts, graph_streams)
     check_gpu_options({"fuse_conv_relu": fuse_conv_relu, "cuda_graph": cuda_graph,
                        f"compile: {compile}": compile in RECORDS_GRAPHS})  # fmt: skip
-    arranged = partial(rewrites.arranged_images, model, how=first_conv)
-    batches = map(arranged, calibration_batches(images.shape, calibration))
-    own, images = rewrite_network(model, images, first_conv, fold_batch_norm, fuse_conv_relu)
+    choose_kernels(precision, cudnn_benchmark)
+    batches = calibration_batches(images.shape, calibration)
+    network, images, arranged = rewritten_network(model, images, first_conv, fuse_conv_relu, fold_batch_norm)
     if precision == "int8":
-        own, compile, freezing = quantize_pt2e(own, images, batches), compile or "default", True
-    network, images = place_network(own, images, precision, channels_last, cudnn_benchmark)
+        network = quantize_pt2e(network, images, map(arranged, batches))
+        compile, freezing = compile or "default", True
+    network, images = on_device(network, images, precision, channels_last)
     ran, pieces = network_facts(network, images), cut_batch(images, graph_parts)
     if compile:
-        network, ran["compiled"], steps = compile_network(network, pieces, compile, freezing, inductor)
+        network, ran["compiled"], steps = compile_now(network, pieces, compile, freezing, inductor)
     if precision == "int8":
         ran |= quantization_facts(steps, images.shape, calibration)
-    call = partial(network, images)
-    if cuda_graph:
-        call, ran["cuda_graph"] = record_graph(network, pieces, graph_streams)
-    return PyTorchEngine(call, images, ran, arranged)
-
-
-def record_graph(
-    network: nn.Module, pieces: tuple[torch.Tensor, ...], streams: int
-) -> tuple[Callable[[], torch.Tensor], dict[str, int]]:
-    """What replays a CUDA graph of one pass over the pieces, and how it was cut."""
+    if not cuda_graph:
+        return PyTorchEngine(partial(network, images), images, ran, arranged)
     with torch.inference_mode():
-        return capture_graph(network, pieces, streams), {"parts": len(pieces), "streams": streams}
+        recorded_pass = capture_graph(network, pieces, graph_streams)
+    ran["cuda_graph"] = {"parts": len(pieces), "streams": graph_streams}
+    return PyTorchEngine(recorded_pass, images, ran, arranged)
 
 
-def rewrite_network(
-    model: nn.Module, images: torch.Tensor, first_conv: str | None, fold_batch_norm: bool, fuse_conv_relu: bool
-) -> tuple[nn.Module, torch.Tensor]:
-    """A copy of the model, rewritten as told (see `rewrites.py`), and the images as its first layer takes them."""
-    own = model
+def choose_kernels(precision: str, cudnn_benchmark: bool) -> None:
+    """Allow TF32 only if it is the precision, and let cuDNN choose its kernels by timing them if `cudnn_benchmark`."""
+    allow_tf32(precision == "tf32")
+    torch.backends.cudnn.benchmark = cudnn_benchmark
+
+
+def rewritten_network(
+    model: nn.Module, images: torch.Tensor, first_conv: rewrites.FirstConv | None, fuse_conv_relu: bool,
+    fold_batch_norm: bool,
+) -> tuple[nn.Module, torch.Tensor, Callable[[torch.Tensor], torch.Tensor]]:  # fmt: skip
+    """Rewrite a copy of the model, see `rewrites.py`.
+
+    Return the copy, the images in the form that it takes, and the function that brings other images into this form.
+    """
+    arranged = partial(rewrites.arranged_images, model, how=first_conv)
+    network = model
     if first_conv:
-        own, images = rewrites.first_convolution(own, images, first_conv)
+        network, images = rewrites.first_convolution(network, images, first_conv)
     if fuse_conv_relu:
-        own = rewrites.fuse_conv_relu(own)  # which folds BatchNorm too
+        network = rewrites.fuse_conv_relu(network)
     elif fold_batch_norm:
-        own = rewrites.fold_batch_norm(own)
-    return copy.deepcopy(model) if own is model else own, images
+        network = rewrites.fold_batch_norm(network)
+    if network is model:  # each rewrite makes a copy itself
+        network = copy.deepcopy(model)
+    return network, images, arranged
 
 
-def place_network(
-    network: nn.Module, images: torch.Tensor, precision: str, channels_last: bool, cudnn_benchmark: bool
+def on_device(
+    network: nn.Module, images: torch.Tensor, precision: str, channels_last: bool
 ) -> tuple[nn.Module, torch.Tensor]:
-    """The network and the images on the device, in the precision's data type and the layout; its arithmetic chosen."""
-    choose_arithmetic(precision == "tf32", cudnn_benchmark)
+    """The network and the images on the device, in the data type of the precision and in the layout NHWC or NCHW."""
     layout = torch.channels_last if channels_last else torch.contiguous_format
     device, dtype = compute_device(), data_type(precision)
     return network.to(device, dtype, memory_format=layout), images.to(device, dtype, memory_format=layout)
 
 
-def compile_network(
+def compile_now(
     network: nn.Module, pieces: tuple[torch.Tensor, ...], mode: Mode, freezing: bool, inductor: str
 ) -> tuple[nn.Module, dict[str, Any], list[str]]:
-    """The network compiled for the pieces' shapes, what `cold_caches` saw of it, and the names of its functions."""
-    compiled = compile_lazily(network, mode)
+    """Compile the network for the shapes of the pieces, with empty caches.
+
+    Return the compiled network, what was compiled, for a record, and the names of the functions that its graphs call.
+    """
+    network = compile_lazily(network, mode)
     with cold_caches(freezing, inductor) as seen:
-        run_first_calls(compiled, pieces, mode)
+        run_first_calls(network, pieces, mode)
     steps = seen.pop("steps", [])
-    return compiled, {"mode": mode, **seen}, steps
+    return network, {"mode": mode, **seen}, steps
 
 
 def quantization_facts(steps: list[str], shape: torch.Size, calibration: torch.Tensor | None) -> dict[str, Any]:
-    """How the network was quantized to int8: its kernels by precision, and what it was calibrated on."""
+    """How the network was quantized, for a record; `steps` are those of `compile_now`, `shape` that of a batch."""
     return QUANTIZATION | {
         "kernels": count_kernels(steps), "calibration": f"histogram, {calibration_kind(calibration)} images",
         "calibration_images": calibration_count(shape, calibration),
@@ -184,7 +199,7 @@ def check_options(
     graph_streams: int = 1,
     **_others: Any,
 ) -> None:
-    """Raise `InputError` for options that have no meaning together, and for settings that Inductor does not have."""
+    """Raise `InputError` for options that contradict each other, and for settings that Inductor does not have."""
     if (freezing or inductor) and not compile:
         raise InputError("options.pytorch: freezing and inductor are of torch.compile; set compile too, or remove them")
     if max(graph_parts, graph_streams) > 1 and not cuda_graph:
@@ -196,14 +211,17 @@ def check_options(
 
 
 def check_gpu_options(given: dict[str, bool]) -> None:
-    """Raise `Unavailable` if one of the options that only a GPU has is given without one."""
+    """Raise `Unavailable` if an option that needs a GPU is wanted and there is no GPU.
+
+    `given` says for each such option, by its name for a reader, whether it is wanted.
+    """
     names = ", ".join(name for name, wanted in given.items() if wanted)
     if names and compute_device().type != "cuda":
         raise Unavailable("option_needs_gpu", options=names)
 
 
 def network_facts(network: nn.Module, images: torch.Tensor) -> dict:
-    """What runs, read from the network and the input themselves."""
+    """What runs, for a record, read from the network, the input and PyTorch's own state."""
     modules = list(network.modules())
     steps = network.graph.nodes if isinstance(network, torch.fx.GraphModule) else []
     return {

@@ -1,4 +1,4 @@
-"""`torch.compile` as from a cold start, and what it really did."""
+"""`torch.compile` with empty caches, as in a cold start, and a report of what it really compiled."""
 
 import contextlib
 import difflib
@@ -15,7 +15,7 @@ from bench_lib.core.engine import Unavailable
 from bench_lib.core.errors import InputError
 
 Mode = Literal["default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"]
-RECORDS_GRAPHS = ("reduce-overhead", "max-autotune")  # modes that record CUDA graphs themselves, on a GPU
+RECORDS_GRAPHS = ("reduce-overhead", "max-autotune")  # on a GPU, these modes record CUDA graphs themselves
 NO_COMPILER = re.compile(
     r"No working C\+\+ compiler found|InvalidCxxCompiler|Failed to find C compiler|Cannot find a working triton"
 )
@@ -23,20 +23,25 @@ COMMAND = "apt-get install g++"
 
 
 def compile_lazily(model: nn.Module, mode: Mode) -> nn.Module:
-    """The model that compiles when it is first called, whole (it fails otherwise) and for that input's shape."""
+    """A model that is compiled at its first call, for the shape of that input.
+
+    That call fails if the model cannot be compiled as one graph.
+    """
     torch._dynamo.reset()
     return torch.compile(model, mode=mode, fullgraph=True, dynamic=False)
 
 
 def run_first_calls(network: nn.Module, pieces: tuple[torch.Tensor, ...], mode: Mode) -> None:
-    """Call a compiled network so often that nothing is left to be done, for each shape of the pieces.
+    """Call a compiled network, for each shape among the pieces, until no compilation or recording is left to do.
 
-    The first call compiles; a mode that records CUDA graphs warms up in it, records in the second and then replays.
+    The first call compiles. A mode that records CUDA graphs warms up in the first call, records in the second and
+    replays from the third on.
     """
-    shapes = {piece.shape: piece for piece in pieces}
+    piece_of_shape = {piece.shape: piece for piece in pieces}
+    calls = 3 if mode in RECORDS_GRAPHS else 1
     with torch.inference_mode():
-        for piece in shapes.values():
-            for _ in range(3 if mode in RECORDS_GRAPHS else 1):
+        for piece in piece_of_shape.values():
+            for _ in range(calls):
                 network(piece)
     if pieces[0].is_cuda:
         torch.cuda.synchronize()
@@ -44,13 +49,14 @@ def run_first_calls(network: nn.Module, pieces: tuple[torch.Tensor, ...], mode: 
 
 @contextlib.contextmanager
 def cold_caches(freezing: bool, settings: str) -> Iterator[dict[str, Any]]:
-    """For what is compiled inside: empty caches of Inductor and Triton, and Inductor's settings.
+    """Compile in the `with` block with empty caches of Inductor and Triton, and with these settings of Inductor.
 
-    `freezing` takes the weights as constants. `settings` names others of `torch._inductor.config`: `conv_1x1_as_mm
-    epilogue_fusion=false`. The dict that is yielded holds at the end what was seen: `graphs` compiled, their `inputs`
-    (the images alone, where the weights are constants), `cudagraph_skips`, passes that were not recorded though asked
-    for, and `steps`, the names of the graphs' functions. Raise `InputError` for an unknown setting, and `Unavailable`
-    where there is no compiler to use.
+    `freezing` treats the weights as constants. `settings` sets other values of `torch._inductor.config`, in the form
+    `conv_1x1_as_mm epilogue_fusion=false`. The yielded dict is filled at the end of the block: `graphs` is the number
+    of compiled graphs, `inputs` the number of their inputs (only the images, if the weights are constants),
+    `cudagraph_skips` how many passes were not recorded although CUDA graphs were requested, `settings` the settings as
+    given, and `steps` the names of the functions that the graphs call. Raise `InputError` for an unknown setting, and
+    `Unavailable` if there is no compiler.
     """
     from torch._dynamo.utils import counters
     from torch._inductor import async_compile, config
@@ -68,27 +74,33 @@ def cold_caches(freezing: bool, settings: str) -> Iterator[dict[str, Any]]:
     chosen = read_settings(settings) | {"freezing": freezing, "post_grad_custom_post_pass": look}
     try:
         with fresh_cache(), config.patch(chosen), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # PyTorch's own, about its own code
+            warnings.simplefilter("ignore")  # PyTorch's warnings about its own code
             yield seen
     except Exception as error:
         if NO_COMPILER.search(f"{type(error).__name__} {error}"):
             raise Unavailable("no_compiler", command=COMMAND) from error
         raise
     finally:
-        async_compile.shutdown_compile_workers()  # nothing of it is left to disturb what is measured
+        async_compile.shutdown_compile_workers()  # otherwise they could disturb the measurement
     skips = counters["inductor"]["cudagraph_skips"]
     seen |= {"graphs": len(inputs), "inputs": sum(inputs), "cudagraph_skips": skips, "settings": settings,
              "steps": steps}  # fmt: skip
 
 
 def read_settings(text: str) -> dict[str, Any]:
-    """Settings of Inductor, `NAME` or `NAME=VALUE`, with spaces between; raise `InputError` for an unknown name."""
+    """Read Inductor's settings, `NAME=VALUE` or `NAME` (for true), separated by spaces; values are read as YAML.
+
+    Raise `InputError` for a name that `torch._inductor.config` does not have.
+    """
     from torch._inductor import config
 
     known = config.get_config_copy()
-    given = dict(word.partition("=")[::2] for word in text.split())
-    for name in given:
+    settings = {}
+    for setting in text.split():
+        name, _, value = setting.partition("=")
+        settings[name] = value
+    for name in settings:
         if name not in known:
             near = ", ".join(difflib.get_close_matches(name, known, 4)) or "none"
             raise InputError(f"options.pytorch.inductor: torch._inductor.config has no {name!r}; nearest: {near}")
-    return {name: yaml.safe_load(value) if value else True for name, value in given.items()}
+    return {name: yaml.safe_load(value) if value else True for name, value in settings.items()}

@@ -1,19 +1,23 @@
-"""A pass over a batch recorded into one CUDA graph: the host then sends it whole, however many kernels it has."""
+"""Records a forward pass over one batch into a CUDA graph.
+
+The host then sends the whole pass in one step, however many kernels it has.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
-WARM_UP = 3  # passes before the capture: libraries load, cuDNN chooses its kernels, PyTorch allocates
+WARM_UP = 3  # passes before the capture, in which libraries load, cuDNN chooses its kernels, PyTorch allocates memory
 Network = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
 class RecordedPass:
-    """A recorded pass; a call replays it and returns its `output`, the same tensor each time.
+    """A recorded forward pass; calling it replays the pass and returns `output`, which is the same tensor each time.
 
-    A graph reads by address, and keeps nothing in memory itself: `network` and `pieces` are what it reads.
+    A CUDA graph reads memory by address and does not keep that memory alive, so `network` and `pieces`, which it reads,
+    are kept here.
     """
 
     graph: torch.cuda.CUDAGraph
@@ -22,43 +26,50 @@ class RecordedPass:
     pieces: tuple[torch.Tensor, ...]
 
     def __call__(self) -> torch.Tensor:
-        """The output, once the stream comes to it, for what the pieces hold by then."""
+        """Send the pass to the current stream and return its output, which is ready once the stream has executed it.
+
+        The pass reads what the pieces hold at the time of execution.
+        """
         self.graph.replay()
         return self.output
 
 
 def cut_batch(images: torch.Tensor, parts: int) -> tuple[torch.Tensor, ...]:
-    """The batch in so many parts (fewer, if it has fewer images), each a view."""
+    """Cut the batch into at most `parts` parts of at least one image; each part is a view of `images`."""
     return images.chunk(parts) if parts > 1 else (images,)
 
 
 def capture_graph(network: Network, pieces: tuple[torch.Tensor, ...], streams: int = 1) -> RecordedPass:
-    """Record the network's pass over a batch in `pieces`, which stay where they are.
+    """Record the network's forward pass over a batch that is cut into `pieces`, each `[part, channels, height, width]`.
 
-    The pieces follow one another, or go by turns to so many `streams`. The warm-up is on a side stream, as CUDA graphs
-    need it.
+    The graph reads the pieces at their present addresses. With one stream they are computed one after the other; with
+    several `streams` they are given to the streams in turn. The warm-up runs on a side stream, as CUDA graphs require.
     """
-    sides = [torch.cuda.Stream() for _ in range(min(streams, len(pieces)))] if streams > 1 else []
-    outer, stream = torch.cuda.current_stream(), torch.cuda.Stream()
-    stream.wait_stream(outer)
-    with torch.cuda.stream(stream):
+    side_streams = [torch.cuda.Stream() for _ in range(min(streams, len(pieces)))] if streams > 1 else []
+    current_stream, capture_stream = torch.cuda.current_stream(), torch.cuda.Stream()
+    capture_stream.wait_stream(current_stream)
+    with torch.cuda.stream(capture_stream):
         for _ in range(WARM_UP):
-            forward_pieces(network, pieces, sides)
-    outer.wait_stream(stream)
+            forward_pieces(network, pieces, side_streams)
+    current_stream.wait_stream(capture_stream)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, stream=stream):
-        output = forward_pieces(network, pieces, sides)
+    with torch.cuda.graph(graph, stream=capture_stream):
+        output = forward_pieces(network, pieces, side_streams)
     return RecordedPass(graph, output, network, pieces)
 
 
 def forward_pieces(network: Network, pieces: tuple[torch.Tensor, ...], sides: list[torch.cuda.Stream]) -> torch.Tensor:
-    """The outputs of all pieces, `[batch_size, classes]`; with side streams, by turns on each of them."""
-    outer, outputs = torch.cuda.current_stream(), []
+    """The network's output for all pieces together, `[batch_size, classes]`.
+
+    The pieces are computed on the side streams `sides` in turn or, without any, on the current stream.
+    """
+    current_stream, outputs = torch.cuda.current_stream(), []
     for side in sides:
-        side.wait_stream(outer)
+        side.wait_stream(current_stream)
     for index, piece in enumerate(pieces):
-        with torch.cuda.stream(sides[index % len(sides)] if sides else outer):
+        stream = sides[index % len(sides)] if sides else current_stream
+        with torch.cuda.stream(stream):
             outputs.append(network(piece))
     for side in sides:
-        outer.wait_stream(side)
+        current_stream.wait_stream(side)
     return outputs[0] if len(outputs) == 1 else torch.cat(outputs)

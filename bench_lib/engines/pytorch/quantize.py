@@ -1,4 +1,4 @@
-"""PyTorch's own post-training quantization to int8, for a CPU: torchao's "PyTorch 2 export" flow."""
+"""PyTorch's own post-training quantization to int8, on a CPU only: the "PyTorch 2 export" flow of torchao."""
 
 import re
 from collections import Counter
@@ -12,12 +12,12 @@ from bench_lib.core.import_time import timed_import
 
 QUANTIZATION = {"activations": "u8", "weights": "s8", "per_channel": True}
 COMMAND = "pip install -c constraints.txt torchao"
-QUANTIZED = re.compile(r"(<locals>|onednn)\.q(conv|linear)")  # in the names of what Inductor makes of a quantized graph
+QUANTIZED = re.compile(r"(<locals>|onednn)\.q(conv|linear)")  # in the names that Inductor gives to quantized operations
 FLOAT = re.compile(r"\baten\.(convolution|addmm|mm|bmm)\b|\b(mkldnn|onednn)\.\S*(conv|linear)")
 
 
 def check_torchao() -> None:
-    """Raise `Unavailable` without torchao, or beside a GPU, for which Inductor has no int8 convolution."""
+    """Raise `Unavailable` if torchao is not installed, or if there is a GPU, where Inductor has no int8 convolution."""
     if torch.cuda.is_available():
         raise Unavailable("pytorch_lacks_int8")
     try:
@@ -28,17 +28,17 @@ def check_torchao() -> None:
 
 
 def quantize_pt2e(model: nn.Module, images: torch.Tensor, batches: Iterable[torch.Tensor]) -> nn.Module:
-    """The model quantized for the images' shape; compiled, with its weights frozen, it computes in int8.
+    """Quantize the model for the shape of `images`; it computes in int8 once it is compiled with frozen weights.
 
-    By Inductor's quantizer for x86, activations are unsigned, with one scale, weights signed, with a scale for each
-    output channel. `batches` are of the images' shape, to take the activations' ranges from. Raise what
-    `torch.export` raises for a network that it cannot trace whole.
+    Inductor's quantizer for x86 makes activations unsigned, with one scale, and weights signed, with one scale for each
+    output channel. The ranges of the activations are taken from `batches`, which have the shape of `images`. Raise
+    whatever `torch.export` raises for a network that it cannot trace as a whole.
     """
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
     from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
 
     quantizer = x86.X86InductorQuantizer().set_global(x86.get_default_x86_inductor_quantization_config())
-    # Strict: only then does the graph tell which steps a module's call became, and the quantizer asks for that.
+    # Strict, because only then does the graph show which module each operation came from, which the quantizer needs.
     exported = torch.export.export(model, (images,), strict=True).module()
     prepared = prepare_pt2e(exported, quantizer)
     with torch.no_grad():
@@ -48,6 +48,14 @@ def quantize_pt2e(model: nn.Module, images: torch.Tensor, batches: Iterable[torc
 
 
 def count_kernels(steps: Iterable[str]) -> dict[str, int]:
-    """How many convolutions and matrix products among the steps of Inductor's graph are in int8, and how many not."""
-    kinds = ("int8" if QUANTIZED.search(step) else "fp32" if FLOAT.search(step) else "" for step in steps)
-    return dict(Counter(filter(None, kinds)))
+    """Count the convolutions and matrix products in int8 and in fp32.
+
+    `steps` are the names of the functions in Inductor's graphs, see `compile.cold_caches`.
+    """
+    counts: Counter[str] = Counter()
+    for step in steps:
+        if QUANTIZED.search(step):
+            counts["int8"] += 1
+        elif FLOAT.search(step):
+            counts["fp32"] += 1
+    return dict(counts)

@@ -1,4 +1,4 @@
-"""The model as ONNX: exported by PyTorch for one shape, and quantized to int8 by ONNX Runtime's own tool."""
+"""Export of a network to ONNX by PyTorch, for one shape, and its quantization to int8 by ONNX Runtime's own tool."""
 
 import copy
 import logging
@@ -18,27 +18,33 @@ from bench_lib.workload.network import Network
 from bench_lib.workload.onnx_file import OnnxFile
 
 PRODUCTS = ("Conv", "Gemm", "MatMul")
-BF16_OPSET = 22  # the first whose convolutions and pooling take bf16
+BF16_OPSET = 22  # the first opset in which convolutions and pooling take bf16
 
 
 def export_onnx(model: Network, images: torch.Tensor):
-    """The model as an ONNX `ModelProto` in the images' data type, with their fixed shape."""
+    """The model as an ONNX `ModelProto`, in the data type of `images` and with their shape fixed.
+
+    Raise `Unavailable` for an ONNX file as `onnx_file.model_for_images` does, and whatever PyTorch's exporter raises.
+    """
     if isinstance(model, OnnxFile):
         return onnx_file.model_for_images(model, images)
-    half = {"opset_version": BF16_OPSET} if images.dtype == torch.bfloat16 else {}
-    # The exporter folds BatchNorm by itself, but leaves biases of float32 in a graph of bf16.
-    placed = rewrites.fold_batch_norm(model) if half else copy.deepcopy(model)
+    if images.dtype == torch.bfloat16:
+        # The exporter folds BatchNorm by itself, but then leaves float32 biases in a bf16 graph.
+        network, options = rewrites.fold_batch_norm(model), {"opset_version": BF16_OPSET}
+    else:
+        network, options = copy.deepcopy(model), {}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own deprecations, nothing a reader can act on
-        return torch.onnx.export(placed.to(images.dtype), (images,), dynamo=True, verbose=False, **half).model_proto
+        warnings.simplefilter("ignore")  # the exporter's own deprecations, which a reader cannot act on
+        return torch.onnx.export(network.to(images.dtype), (images,), dynamo=True, verbose=False, **options).model_proto
 
 
 def quantize_qdq(proto, images: torch.Tensor, given: torch.Tensor | None = None) -> tuple[Any, dict[str, Any]]:
-    """The model quantized to int8 after training, and how: QDQ nodes around each operation, ranges from calibration.
+    """Quantize a `ModelProto` to int8 after training; return the quantized model, and how it was done, for a record.
 
-    Weights are signed, a scale for each output channel; activations are unsigned: with signed ones, OpenVINO computes
-    convolutions in fp32. Ranges are the least and the largest value over the `given` images (`[count, 3, height,
-    width]`), or over synthetic ones, which real images are not like.
+    QDQ nodes are put around each operation. Weights are signed, with one scale for each output channel. Activations are
+    unsigned, because OpenVINO computes convolutions in fp32 if they are signed. The range of an activation is from its
+    smallest to its largest value over the `given` calibration images (`[count, 3, height, width]`) or, if those are
+    None, over synthetic images, which do not resemble real ones. `images` give the shape of a batch.
     """
     settings = {"per_channel": True, "reduce_range": needs_reduced_range(torch.cpu.get_capabilities())}
     return with_qdq(proto, images, given, "QUInt8", settings), quantization_facts("u8", settings, images, given)
@@ -47,23 +53,24 @@ def quantize_qdq(proto, images: torch.Tensor, given: torch.Tensor | None = None)
 def quantize_qdq_for_tensorrt(
     proto, images: torch.Tensor, given: torch.Tensor | None = None
 ) -> tuple[Any, dict[str, Any]]:
-    """The same as TensorRT wants it: all is signed and symmetric, biases stay as they are.
+    """Quantize as `quantize_qdq` does, but in the form that TensorRT needs.
 
-    Only the inputs of convolutions and matrix products are rounded, and all that read such a value read the rounded
-    one, so that TensorRT can fuse what follows a convolution into it, the addition of a residual too.
+    Weights and activations are signed and symmetric, and biases stay as they are. Only the inputs of convolutions and
+    matrix products are rounded, and every other reader of such a value reads the rounded one. TensorRT can then fuse
+    the operations that follow a convolution into it, including the addition of a residual.
     """
     settings = {"per_channel": True, "reduce_range": False}
-    told = quantization_facts("s8", settings, images, given)
+    facts = quantization_facts("s8", settings, images, given)
     options = {"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False,
                "OpTypesToExcludeOutputQuantization": list(PRODUCTS)}  # fmt: skip
     settings |= {"op_types_to_quantize": list(PRODUCTS), "extra_options": options}
-    return with_qdq(proto, images, given, "QInt8", settings), told
+    return with_qdq(proto, images, given, "QInt8", settings), facts
 
 
 def quantization_facts(
     activations: str, settings: dict[str, Any], images: torch.Tensor, given: torch.Tensor | None
 ) -> dict[str, Any]:
-    """How a model was quantized, for a record."""
+    """How a model was quantized, for a record: `settings`, data types, kind and number of the calibration images."""
     return settings | {
         "activations": activations, "weights": "s8", "calibration": f"min-max, {calibration_kind(given)} images",
         "calibration_images": calibration_count(images.shape, given),
@@ -73,12 +80,15 @@ def quantization_facts(
 def with_qdq(
     proto, images: torch.Tensor, given: torch.Tensor | None, activations: str, settings: dict[str, Any]
 ) -> Any:
-    """The model with QDQ nodes, by ONNX Runtime's `quantize_static`, which `settings` are for."""
+    """The model with QDQ nodes, made by ONNX Runtime's `quantize_static`.
+
+    `activations` is the name of a `QuantType`; `settings` are further arguments of `quantize_static`.
+    """
     import onnx
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
     data = Calibration(proto.graph.input[0].name, calibration_batches(images.shape, given))
-    logging.disable(logging.WARNING)  # advice to fold and infer shapes first, which PyTorch's exporter has done
+    logging.disable(logging.WARNING)  # it advises folding and shape inference, which PyTorch's exporter has done
     try:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "int8.onnx"
@@ -92,28 +102,36 @@ def with_qdq(
 
 
 def count_int8_products(proto) -> dict[str, int]:
-    """How many convolutions and matrix products of a model with QDQ nodes take rounded inputs, and how many do not."""
-    made = {name: node.op_type for node in proto.graph.node for name in node.output}
-    found = [[made.get(name) for name in node.input[:2]] for node in proto.graph.node if node.op_type in PRODUCTS]
-    return dict(Counter("int8" if set(inputs) == {"DequantizeLinear"} else "fp32" for inputs in found))
+    """Count the convolutions and matrix products of a model with QDQ nodes by precision.
+
+    `int8` are those whose two inputs are both rounded, `fp32` the others.
+    """
+    producers = {name: node.op_type for node in proto.graph.node for name in node.output}
+    counts: Counter[str] = Counter()
+    for node in proto.graph.node:
+        if node.op_type in PRODUCTS:
+            input_types = {producers.get(name) for name in node.input[:2]}
+            counts["int8" if input_types == {"DequantizeLinear"} else "fp32"] += 1
+    return dict(counts)
 
 
 class Calibration:
-    """Batches of images, read as ONNX Runtime's calibration does."""
+    """Batches of images as a `CalibrationDataReader` of ONNX Runtime; `name` is the name of the model's input."""
 
     def __init__(self, name: str, images: Iterator[torch.Tensor]) -> None:
         self._name, self._left = name, images
 
     def get_next(self) -> dict[str, Any] | None:
-        """The next batch by the input's name; None after the last."""
+        """The next batch, in a dict with the input's name as its key; None after the last batch."""
         batch = next(self._left, None)
         return None if batch is None else {self._name: batch.numpy()}
 
 
 def needs_reduced_range(capabilities: dict[str, Any]) -> bool:
-    """Whether weights must be of 7 bits: x86 without VNNI adds pairs of products in 16 bits, where they overflow.
+    """Whether weights must be limited to 7 bits.
 
-    `capabilities` are `torch.cpu.get_capabilities()`; the rule is from ONNX Runtime's guide to quantization.
+    An x86 CPU without VNNI adds pairs of products in 16 bits, which overflow with 8-bit weights. The rule is from ONNX
+    Runtime's guide to quantization. `capabilities` is what `torch.cpu.get_capabilities()` returns.
     """
     has_vnni = any(capabilities.get(name) for name in ("avx512_vnni", "avx_vnni", "avx10_1", "avx10_2"))
     return capabilities.get("architecture") == "x86_64" and not has_vnni
