@@ -70,12 +70,14 @@ def run_selfcheck(params: Path | None, output: Path | None, clock: bool, counts:
     again = f"bench selfcheck {params} --output {folder}"
     try:
         if clock:
-            lines = clock_lines(check_clock(grid, folder, **counts))
+            found = check_clock(grid, folder, **counts)
+            lines = clock_lines(found)
         else:
-            lines = verdict_lines(check_verdicts(grid, folder, **counts))
+            found = check_verdicts(grid, folder, **counts)
+            lines = verdict_lines(found)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("" if clock else f"What is measured is kept; to go on: {again}") from None
-    print(f"{folder / kind}.json", *lines, sep="\n")
+    print(folder / found.file, *lines, sep="\n")
 
 
 def clock_lines(found: Clock) -> list[str]:

@@ -1,4 +1,4 @@
-"""What was measured: a `Record`, one JSON file a case, written once and never rewritten."""
+"""What was measured: a `Record`, one JSON file for each case, written once and never changed."""
 
 import contextlib
 import json
@@ -41,16 +41,16 @@ class Window(_Noun):
 class Timing(_Noun):
     """Every raw sample of a case.
 
-    `warmup_ms` and `latency_ms` hold one call each, synchronized (milliseconds per batch); `throughput` holds windows
-    of calls sent back to back, synchronized at each window's end; `warm` says whether the warm-up became stable. On a
-    GPU, `enqueue_ms` is how long the host took to send each of the calls of `latency_ms`, and `device_ms` how long the
-    GPU took for some further ones.
+    Each value of `warmup_ms` and `latency_ms` is the time of one synchronized call (milliseconds per batch). `warm`
+    says whether the warm-up became stable. `throughput` holds windows of calls sent back to back, each synchronized at
+    its end. On a GPU, `enqueue_ms` is how long the host took to send each call of `latency_ms`, and `device_ms` how
+    long the GPU took for each of some further calls.
     """
 
     warmup_ms: list[Milliseconds]
     warm: bool
     latency_ms: list[Milliseconds] = Field(min_length=1)
-    latency_stopped_by: StoppedBy | None = None  # None in records of before
+    latency_stopped_by: StoppedBy | None = None  # None in records written before this was recorded
     throughput: list[Window] = Field(min_length=1)
     throughput_stopped_by: StoppedBy | None = None
     enqueue_ms: list[Milliseconds] | None = Field(None, min_length=1)
@@ -58,7 +58,7 @@ class Timing(_Noun):
 
 
 class Energy(_Noun):
-    """What `images` took on the device that `source` counts: a GPU by NVML, a CPU by RAPL."""
+    """The energy that a device took for so many `images`; `source` is its counter: NVML of a GPU, RAPL of a CPU."""
 
     joules: float = Field(gt=0, le=1e12)
     images: Count
@@ -67,7 +67,7 @@ class Energy(_Noun):
 
 
 class Memory(_Noun):
-    """Memory of the case's fresh process, bytes: resident on the host, and used on the device (None without one)."""
+    """Memory in bytes at several moments of a case: resident in its process, and in use on the GPU (None: no GPU)."""
 
     host_before_build_bytes: Bytes
     host_peak_bytes: Bytes
@@ -94,10 +94,10 @@ class Accuracy(_Noun):
 
 
 class RealData(_Noun):
-    """What came of a folder of images, see `bench_lib.workload.images`: `found` in it, and `used` in the case.
+    """The images of a folder, see `bench_lib.workload.images`: how many were `found` in it, and `used` in the case.
 
-    `decode_ms` and `preprocess_ms` hold a figure for each of those, in one thread; `copy_ms`, on a GPU, one for each of
-    some copies of a batch to it.
+    `decode_ms` and `preprocess_ms` hold the time of each image used, in one thread. On a GPU, `copy_ms` holds the times
+    of several copies of one batch to it.
     """
 
     found: Count
@@ -108,10 +108,10 @@ class RealData(_Noun):
 
 
 class Work(_Noun):
-    """What one batch takes, counted by `bench_lib.measure.flops`, whatever the machine.
+    """The work of one batch, counted from the network by `bench_lib.measure.flops`; it does not depend on the machine.
 
-    `flops` are the operations of convolutions and matrix products as defined, `flops_least` those of the fastest known
-    algorithms, `bytes_least` the weights, the input and the output at the size of the data type.
+    `flops` are the operations of convolutions and matrix products by their definition, `flops_least` those of the
+    fastest known algorithms. `bytes_least` is the size of the weights, the input and the output in the data type.
     """
 
     flops: Flops
@@ -120,19 +120,19 @@ class Work(_Noun):
 
 
 class Trial(_Noun):
-    """What `precision: auto` found at one precision: its speed and error, and why it was not taken (None: it was)."""
+    """The trial of one precision by `precision: auto`; `reason` says why it was not chosen (None: it was chosen)."""
 
     precision: Precision
-    latency_ms: Milliseconds | None = None  # None: it does not run here
+    latency_ms: Milliseconds | None = None  # None: it does not run on this machine
     max_relative_error: float | None = None
     reason: Reason | None = None
 
 
 class Record(_Noun):
-    """One attempted case: figures where `status` is `ok`, otherwise the `reason` why there are none.
+    """What came of one attempted case: figures if `status` is `ok`, otherwise the `reason` why there are none.
 
-    `detail` keeps the runtime's own words or a traceback, `ran` what the engine says of itself (device, provider,
-    precision, options), `machine` what it ran on.
+    `detail` keeps the runtime's own message or a traceback, `ran` what the engine reports about itself (device,
+    provider, precision, options), and `machine` the machine.
     """
 
     schema_version: Literal[2] = SCHEMA_VERSION
@@ -143,7 +143,7 @@ class Record(_Noun):
     status: Literal["ok", "skipped", "failed"]
     reason: Reason | None = None
     detail: str = ""
-    import_s: dict[str, Seconds] = {}  # by module, in a fresh interpreter; empty where it was not seen
+    import_s: dict[str, Seconds] = {}  # time of a module's import, by module; empty if it was imported before
     build_s: Seconds | None = None
     timing: Timing | None = None
     memory: Memory | None = None
@@ -152,10 +152,10 @@ class Record(_Noun):
     energy_absent: Reason | None = None  # why there is none
     work: Work | None = None
     data: RealData | None = None  # None: the images were synthetic
-    gpu_idle: GpuState | None = None  # `machine.gpu_state` before anything is sent to the GPU
-    gpu_busy: GpuState | None = None  # and while it works
+    gpu_idle: GpuState | None = None  # before anything is sent to the GPU
+    gpu_busy: GpuState | None = None  # while the GPU works
     trials: list[Trial] = []  # where the case's precision is "auto"
-    process: Literal["plain", "forked"] = "plain"  # started from nothing, or forked from a preloaded one
+    process: Literal["plain", "forked"] = "plain"  # a new interpreter, or forked from one with the libraries loaded
     ran: Ran = {}
     machine: Machine = {}
 
@@ -168,14 +168,14 @@ class Record(_Noun):
 
 
 def write_record(record: Record, path: Path) -> None:
-    """Write the record as JSON, atomically. Raise `InputError` if `path` exists: a record is never rewritten."""
+    """Write the record as JSON, whole or not at all; raise `InputError` if `path` exists, as records never change."""
     if path.exists():
         raise InputError(f"{path}: already holds a record, and records are never rewritten; give another path")
     write_text(path, record.model_dump_json(indent=1) + "\n")
 
 
 def read_record(path: Path) -> Record:
-    """Read a record; raise `InputError` with one sentence if it is half-written, foreign, or of another version."""
+    """Read a record of version 1 or 2; raise `InputError` if it is incomplete, no record, or of another version."""
     text = read_text(path, "delete it and run the sweep again")
     try:
         record = Record.model_validate_json(upgraded_record(text))
@@ -197,10 +197,10 @@ def _not_a_record(text: str, error: ValidationError) -> str:
 
 
 def other_version(version: Any) -> str:
-    """That a file is of a version that is not read here, and which are."""
+    """A sentence without its end: which version a file has, and which versions this code reads."""
     return f"schema_version is {reprlib.repr(version)}, this code reads {READ_VERSIONS}"
 
 
 def now() -> str:
-    """The time in UTC, as records write it."""
+    """The time now in UTC, in ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,4 +1,4 @@
-"""`precision: auto`: every precision is tried here, and the fastest that is accurate enough is measured."""
+"""`precision: auto`: try every precision on this machine, and measure the fastest one that is accurate enough."""
 
 import multiprocessing
 import os
@@ -12,11 +12,11 @@ from bench_lib.core.record import Record, Trial
 from bench_lib.measure.measure_case import attempted, measure_case
 from bench_lib.sweep import fork_server
 
-TRIAL_S = 0.3  # how long a figure is sampled in a trial
+TRIAL_S = 0.3  # seconds for which latency, and then throughput, are sampled in a trial
 
 
 def measure_auto(case: Case, limits: Limits, seed: int = 0) -> Record:
-    """`measure.measure`, for a case whose precision may be "auto": then the record tells its trials as well."""
+    """Measure a case as `measure_case` does; if its precision is `auto`, the record has the trials too."""
     if case.precision != AUTO:
         return measure_case(case, limits, seed)
     brief = limits.model_copy(update={"min_s": min(limits.min_s, TRIAL_S), "max_s": min(limits.longest_s, TRIAL_S)})
@@ -31,7 +31,10 @@ def measure_auto(case: Case, limits: Limits, seed: int = 0) -> Record:
 
 
 def fastest_trial(trials: list[Trial]) -> Trial | None:
-    """The trial to take, None if none may be: of those that may be as fast as the fastest the most accurate one."""
+    """The trial to choose, or None if no precision is eligible.
+
+    Of the trials that may be as fast as the fastest, by the spread that chance alone gives, it is the most accurate.
+    """
     eligible = [trial for trial in trials if not trial.reason]
     least_ms = min((trial.latency_ms for trial in eligible), default=0)
     level = [trial for trial in eligible if trial.latency_ms <= by_chance() * least_ms]
@@ -39,13 +42,13 @@ def fastest_trial(trials: list[Trial]) -> Trial | None:
 
 
 def passed_over_trial(trial: Trial, taken: Trial | None) -> Trial:
-    """The trial with the reason why another was taken."""
+    """The trial with the reason why `taken` was chosen instead of it."""
     is_slower = trial.latency_ms > by_chance() * taken.latency_ms
     return trial.model_copy(update={"reason": because("slower" if is_slower else "not_decided_faster")})
 
 
 def judge_trial(record: Record, precision: Precision, max_error: float) -> Trial:
-    """A trial from its record: eligible, without a `reason`, if it computed as asked and within the error allowed."""
+    """The trial that a record shows: no `reason` if it computed in `precision` with an error of at most `max_error`."""
     if record.status != "ok":
         return Trial(precision=precision, reason=record.reason)
     actual, error = record.accuracy.actual_precision, record.accuracy.max_relative_error
@@ -59,7 +62,7 @@ def judge_trial(record: Record, precision: Precision, max_error: float) -> Trial
 
 
 def try_precision(case: Case, precision: Precision, limits: Limits, seed: int) -> Trial:
-    """Measure the case at a precision in a process of its own, so that nothing of it stays in this one."""
+    """Measure the case at one precision, in a process of its own that leaves nothing in this one."""
     reader, writer = multiprocessing.Pipe(duplex=False)
     case = case.model_copy(update={"precision": precision})
     child = fork_server.start_child(_try, writer, case, limits, seed, dict(os.environ))

@@ -1,4 +1,4 @@
-"""Many cases → papermill, one fresh process each."""
+"""Measure many cases: papermill runs `measure.ipynb` for each, in a fresh process."""
 
 import contextlib
 import multiprocessing
@@ -25,11 +25,11 @@ from bench_lib.sweep.execute import NOTEBOOKS, execute_notebook
 def measure_grid(grid: Grid, run: Run, plain: bool = False, retry_failed: bool = False) -> list[Record]:
     """Measure every case of the grid that has no record in the run yet, and return all records in the grid's order.
 
-    Cases are measured in the order of `shuffled`. Each gets a fresh process: forked from one that has imported
-    PyTorch already, or, if `plain` or where forking is not safe, started from nothing. `retry_failed` measures those
-    that failed again. Raise `InputError` if the run's folder holds another grid's or machine's run, or another sweep
-    works in it. A case that fails is a record with its reason; an interrupt leaves what is measured, and the same call
-    goes on from there.
+    Cases are measured in the order of `shuffled_cases`. Each gets a fresh process: forked from one that has imported
+    PyTorch already, or a new interpreter if `plain` is set or forking is not safe. `retry_failed` measures the failed
+    cases again. A case that fails gives a record with its reason. After an interrupt the records stay, and the same
+    call goes on from there. Raise `InputError` if the folder holds a run of another grid or machine, or if another
+    sweep is writing to it.
     """
     run.start(grid, system.describe())
     with run.lock():
@@ -43,7 +43,7 @@ def measure_grid(grid: Grid, run: Run, plain: bool = False, retry_failed: bool =
 
 
 def read_or_measure(case: Case, grid: Grid, run: Run, fork: bool) -> Record:
-    """The case's record: the one that is there already, or else measured now."""
+    """The case's record: read if the run has one, otherwise measured now."""
     return run.measured(case) or run_notebook(case, grid, run, fork)
 
 
@@ -59,7 +59,7 @@ def show_progress(cases: list[Case], records: Iterable[Record]) -> None:
 
 @contextlib.contextmanager
 def worker_map() -> Iterator[Callable[..., Iterable[Record]]]:
-    """A `map` that measures in this process or, where there are several GPUs, in one process for each of them."""
+    """A function like `map` that measures in this process or, with several GPUs, in one process for each GPU."""
     uuids = system.gpus()
     if len(uuids) < 2:
         yield map
@@ -73,14 +73,14 @@ def worker_map() -> Iterator[Callable[..., Iterable[Record]]]:
 
 
 def take_gpu(free: Any) -> None:
-    """In a worker: take a GPU of its own; all that it starts sees no other."""
+    """In a worker process: take one GPU from the queue `free`; this process and its children see no other."""
     os.environ["CUDA_VISIBLE_DEVICES"] = free.get()
 
 
 def shuffled_cases(grid: Grid) -> list[Case]:
-    """The grid's cases in an order drawn from its seed, so that a drift of the machine hits all engines alike.
+    """The grid's cases in an order drawn from its seed, so that a drift of the machine's speed favours no engine.
 
-    One repeat after the other: a round holds each case once.
+    Repeats follow each other: in each round every case is measured once.
     """
     draw, cases = random.Random(grid.seed), grid.cases()
     each = len(cases) // grid.repeats
@@ -89,16 +89,17 @@ def shuffled_cases(grid: Grid) -> list[Case]:
 
 
 def check_fork() -> bool:
-    """Whether kernels can be forked here; if not, say why."""
+    """Whether kernels can be forked on this machine; if not, print why."""
     if reason := fork_server.why_not():
         tqdm.write(f"Each case starts a process from nothing, which is slower: {reason}.")
     return not reason
 
 
 def run_notebook(case: Case, grid: Grid, run: Run, fork: bool = False) -> Record:
-    """Run `measure.ipynb` for the case in a fresh process; return its record, written here if the process could not.
+    """Run `measure.ipynb` for the case in a fresh process and return its record.
 
-    Raise `OSError` where the system lets nothing be started or written: that is no property of the case.
+    If the process ends without a record, write a failed one. Raise `OSError` if the system cannot start a process or
+    write a file: that says nothing about the case.
     """
     path = run.record_path(case).absolute()
     notebook = run.notebook_path(case)
@@ -120,7 +121,7 @@ def run_notebook(case: Case, grid: Grid, run: Run, fork: bool = False) -> Record
 def write_failure(
     case: Case, grid: Grid, run: Run, reason: Reason, detail: str, on: dict[str, Any], started_at: str
 ) -> Record:
-    """Write and return the record of a case whose process left none; `on` is the machine it was to run on."""
+    """Write and return a failed record for a case whose process left none; `on` describes the machine."""
     record = Record(
         case=case, limits=grid.limits, seed=grid.seed, started_at=started_at, status="failed", reason=reason,
         detail=detail, machine=on,
@@ -130,7 +131,7 @@ def write_failure(
 
 
 def process_death(error: Exception, timeout_s: float) -> Reason:
-    """How a measuring process ended without a record."""
+    """Why a measuring process ended without a record: a time limit of `timeout_s` seconds, its death, or an error."""
     if isinstance(error, CellTimeoutError):
         return because("timed_out", seconds=timeout_s)
     if isinstance(error, DeadKernelError):

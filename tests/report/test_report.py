@@ -50,7 +50,7 @@ def test_what_else_was_measured_is_read_from_the_folder(tmp_path):
     assert report(record(), folder=tmp_path).result(Serving) == found
     assert report(record()).result(Serving) is None
     (tmp_path / "serving.json").write_text("{")
-    with pytest.raises(InputError, match=r"serving\.json: not a check"):
+    with pytest.raises(InputError, match=r"serving\.json: not complete JSON"):
         report(record(), folder=tmp_path).result(Serving)
 
 

@@ -200,7 +200,7 @@ def test_a_check_is_read_back_as_it_was_written_and_none_is_none(tmp_path):
     ("text", "words"),
     [
         ("{", "clock.json"),
-        ('{"schema_version": 3}', r"not a check \(schema_version is 3, this code reads 1 and 2\); delete it"),
+        ('{"schema_version": 3}', r"json: schema_version is 3, this code reads 1 and 2; delete it"),
         ("{}", r"\(schema_version: Field required\); delete it, or write it anew with `bench selfcheck --clock`"),
     ],
 )

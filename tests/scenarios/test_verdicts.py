@@ -21,7 +21,7 @@ from bench_lib.results.result_file import write_result
 from bench_lib.results.run_folder import Run
 from bench_lib.results.verdicts import read_selfcheck, wilson
 from bench_lib.scenarios import verdicts
-from bench_lib.sweep import execute
+from bench_lib.sweep import runner
 
 SHORT = Limits(warmup_min_count=2, warmup_min_s=0.0, warmup_max_s=1.0, min_count=20, min_s=0.1, max_s=0.3)
 GRID = Grid(engines=["pytorch"], precisions=["fp32"], image_sizes=[64], batch_sizes=[1], repeats=2, limits=SHORT)
@@ -179,7 +179,7 @@ def measuring(monkeypatch):
     monkeypatch.setattr(system, "describe", lambda: MACHINE)
     monkeypatch.setattr(verdicts, "check_fork", lambda: False)
     made = Measuring()
-    monkeypatch.setattr(execute, "execute_notebook", made)
+    monkeypatch.setattr(runner, "execute_notebook", made)
     return made
 
 
