@@ -1,11 +1,10 @@
-"""From JPEG files to answers: rates exact on a fake clock, one short real run whose answers are right, what is told."""
+"""From JPEG files to answers: rates exact on a fake clock, and one short real run whose answers are right."""
 
 import os
 
 import pytest
 import torch
-from bs4 import BeautifulSoup
-from helpers.made import GPU, LOAD, MACHINE, FakeClock, end_to_end, pipelined, record, report, worded
+from helpers.made import LOAD, FakeClock, pipelined, record, report
 from helpers.pictures import write
 
 from bench_lib.cli import main
@@ -17,8 +16,8 @@ from bench_lib.core.grid import read_grid
 from bench_lib.core.reason import say
 from bench_lib.engines.pytorch.builder import PyTorchEngine
 from bench_lib.report.sections import pipeline
-from bench_lib.results.pipeline import Pipeline, Pipelined, PipelineGrid
-from bench_lib.results.result_file import read_result, write_result
+from bench_lib.results.pipeline import Pipeline, PipelineGrid
+from bench_lib.results.result_file import read_result
 from bench_lib.scenarios import pipeline as pipeline_module
 from bench_lib.scenarios import worker
 from bench_lib.scenarios.pipeline import (
@@ -40,11 +39,6 @@ GRID = PipelineGrid(**LOAD | {"batch_sizes": [2]}, workers=1, photos=4, window_s
 
 def text(markdown):
     return markdown.data.replace(NBSP, " ")
-
-
-def told(folder, *cases, **fields):
-    write_result(end_to_end(*cases, **fields), folder)
-    return text(pipeline.pipeline_text(report(record(), folder=folder)))
 
 
 def test_a_rate_counts_what_comes_after_what_was_prepared_ahead():
@@ -180,57 +174,3 @@ def test_a_folder_without_images_is_one_sentence(tmp_path, capsys):
 
 def test_the_pipeline_in_params_is_valid():
     assert read_grid(PARAMS / "load" / "pipeline.yaml", PipelineGrid).batch_sizes == [1, 8, 64]
-
-
-def test_without_a_measurement_one_line_says_how_to_make_it(tmp_path):
-    assert text(pipeline.pipeline_text(report(record(), folder=tmp_path))) == (
-        "- Путь от файлов JPEG до ответов не измерен; это делает `bench pipeline params/load/pipeline.yaml --output "
-        "RUN`, где RUN — папка этого отчёта."
-    )
-    data = report(record(), folder=tmp_path)
-    assert pipeline.pipeline_table(data).data == pipeline.pipeline_figure(data).data == ""
-
-
-def test_the_bottleneck_at_each_batch_and_what_is_left_of_the_bare_engine_are_told(tmp_path):
-    said = told(tmp_path, pipelined(1, infer=300.0, whole=250.0), pipelined(8), pipelined(64, whole=395.0))
-    assert "Медленнее всего: декодирование и подготовка — при батче 8 и 64; инференс — при батче 1." in said
-    assert "не больше 395 изобр./с (батч 64): это 40 % от того" in said
-    assert "таких процессов нужно около 10, если каждый добавит столько же" in said
-    bare = told(tmp_path, pipelined(1, infer=300.0, whole=250.0))
-    assert "процессов нужно" not in bare
-    assert "при батче 1" in bare
-
-
-def test_how_near_the_whole_comes_to_its_stages_is_told_and_who_shares_cores(tmp_path):
-    cases = pipelined(1, whole=200.0), pipelined(8, whole=400.0)
-    assert "достигает 50–100 % этого: здесь декодирование и инференс делят одни и те же ядра." in told(tmp_path, *cases)
-    said = told(tmp_path, *cases, machine=MACHINE | {"gpu": GPU})
-    assert "достигает 50–100 % этого." in said
-    assert "ядра" not in said
-
-
-def test_the_images_are_described_as_they_were(tmp_path):
-    said = told(tmp_path, pipelined())
-    assert "созданные для замера (64 файла JPEG 500×375, в среднем 100 КиБ" in said
-    assert "(как у torchvision для ImageNet) ведут 4 процесса" in said
-    grid = PipelineGrid(**LOAD, data="my <photos>")
-    said = told(tmp_path, pipelined(), grid=grid)
-    assert "из папки <code>my &#60;photos&#62;</code> (64 файла, в среднем 100 КиБ" in said
-
-
-def test_what_failed_is_named_and_the_table_and_figure_hold_the_rest(tmp_path):
-    failed = Pipelined(case=Case(engine="torch_tensorrt"), failed=worded("нет GPU", "no GPU"))
-    assert "Не измерены: Torch-TensorRT fp32, батч 1 — нет GPU." in told(tmp_path, pipelined(), pipelined(8), failed)
-    html = BeautifulSoup(pipeline.pipeline_table(report(record(), folder=tmp_path)).to_html(), "html.parser")
-    rows = [[td.get_text().replace(NBSP, " ") for td in tr.select("td")] for tr in html.select("tbody tr")]
-    slowest = "декодирование и подготовка"
-    assert rows == [
-        ["PyTorch fp32", "1", "400", "10 000", "1 000", "390", "39 %", slowest],
-        ["PyTorch fp32", "8", "400", "10 000", "1 000", "390", "39 %", slowest],
-    ]
-    shown = BeautifulSoup(pipeline.pipeline_figure(report(record(), folder=tmp_path)).data, "html.parser")
-    assert "PyTorch fp32: 390 при батче 1, 390 при 8" in shown.img["alt"]
-    assert (tmp_path / "pipeline.png").read_bytes().startswith(b"\x89PNG")
-    nothing = told(tmp_path, failed)
-    assert "Не измерены" in nothing
-    assert pipeline.pipeline_table(report(record(), folder=tmp_path)).data == ""

@@ -1,4 +1,4 @@
-"""Several at once: figures exact on made work, real short runs of two processes and two threads, and what is told."""
+"""Several at once: figures exact on made work, real short runs of two processes and of two threads."""
 
 import contextlib
 import multiprocessing
@@ -9,8 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from bs4 import BeautifulSoup
-from helpers.made import GPU, LOAD, MACHINE, MIB, crowd, record, report, scaling, worded
+from helpers.made import LOAD, MIB, crowd, record, report, worded
 
 from bench_lib.cli import main
 from bench_lib.cli.parser import PARAMS
@@ -19,8 +18,8 @@ from bench_lib.core.grid import read_grid
 from bench_lib.core.reason import say
 from bench_lib.engines.pytorch.builder import PyTorchEngine
 from bench_lib.measure import system
-from bench_lib.report.sections.scaling import scaling_figure, scaling_table, scaling_text
-from bench_lib.results.result_file import read_result, write_result
+from bench_lib.report.sections.scaling import scaling_text
+from bench_lib.results.result_file import read_result
 from bench_lib.results.scaling import Scaling, ScalingGrid, added_bytes, saturation_crowd
 from bench_lib.scenarios import scaling as scaling_module
 from bench_lib.scenarios.scaling import WorkerTimes, crowd_figures, measure_crowd, run_worker
@@ -32,11 +31,6 @@ GRID = ScalingGrid(**LOAD | {"batch_sizes": [2]}, workers=[1, 2], window_s=0.2, 
 
 def text(markdown):
     return markdown.data.replace(NBSP, " ")
-
-
-def told(folder, *crowds, **fields):
-    write_result(scaling(*crowds, **fields), folder)
-    return text(scaling_text(report(record(), folder=folder)))
 
 
 def test_a_crowds_figures_are_those_of_all_its_members():
@@ -186,61 +180,3 @@ def test_the_gpu_is_watched_for_as_long_as_asked_or_waited_for_without_one(monke
 
     monkeypatch.setattr(Nvml, "nvmlDeviceGetUtilizationRates", refuse)
     assert system.watch_gpu(0.05, every_s=0.01) == []
-
-
-def test_without_a_measurement_one_line_says_how_to_make_it(tmp_path):
-    assert text(scaling_text(report(record(), folder=tmp_path))) == (
-        "- Несколько процессов или потоков сразу не измерены; это делает `bench scale params/load/scaling.yaml "
-        "--output RUN`, где RUN — папка этого отчёта."
-    )
-    data = report(record(), folder=tmp_path)
-    assert scaling_table(data).data == scaling_figure(data).data == ""
-
-
-def test_saturation_memory_and_neighbours_are_told_as_measured(tmp_path):
-    last = crowd(4, 200, p50_ms=35.0, each_ips=[60.0, 50.0, 50.0, 40.0])
-    said = told(tmp_path, crowd(1, 100), crowd(2, 190), last)
-    assert "**PyTorch fp32, батч 1.** Больше всего успевают 4 процесса: 200 изобр./с, в 2 раза" in said
-    assert "    - **Процессы.** Один — 100 изобр./с при загрузке 50 %" in said
-    assert "при 2: 190 изобр./с, в 1,90 раза больше, чем один" in said
-    assert "Когда их 4, батч занимает в 3,5 раза дольше, чем у одного: p50 35,0 мс, p99 70,0 мс" in said
-    assert "самый медленный отстаёт от самого быстрого на 33 %" in said
-    assert "Каждый добавленный процесс занимает ещё 100 МиБ памяти хоста" in said
-    full = told(tmp_path, crowd(1, 100), crowd(2, 102, device_bytes=0))
-    assert "Больше всего успевают 2 процесса: 102 изобр./с" in full
-    assert "50 %. Большее число почти ничего не прибавляет: не больше 102 % от этого" in full
-    assert "Большее число успевает меньше: не больше 53 % от этого" in told(tmp_path, crowd(1, 100), crowd(2, 53))
-    assert "батч занимает не дольше, чем у одного" in full
-
-
-def test_memory_of_the_gpu_is_told_where_there_is_one(tmp_path):
-    crowds = [crowd(1, 100, device_bytes=800 * MIB), crowd(2, 150, device_bytes=1500 * MIB)]
-    said = told(tmp_path, *crowds, machine=MACHINE | {"gpu": GPU})
-    assert "занимает ещё 700 МиБ памяти GPU и 100 МиБ памяти хоста" in said
-    assert "контекст CUDA" in said
-    assert "ядра поделены" not in said
-
-
-def test_threads_are_compared_with_processes_at_the_same_number(tmp_path):
-    slow = [crowd(1, 100, "threads"), crowd(2, 120, "threads"), crowd(4, 125, "threads")]
-    said = told(tmp_path, crowd(1, 100), crowd(2, 180), *slow)
-    assert "(2 процесса или столько же потоков) больше успевают процессы: 180 против 120 изобр./с, в 1,50 раза" in said
-    for threads, words in ((200, "больше успевают потоки: 200 против 180"), (185, "почти одинаково: 180 и 185")):
-        assert words in told(
-            tmp_path, crowd(1, 100), crowd(2, 180), crowd(1, 100, "threads"), crowd(2, threads, "threads")
-        )
-
-
-def test_what_failed_is_named_and_the_table_and_figure_hold_the_rest(tmp_path):
-    failed = crowd(8, 1, each_ips=[], failed=worded("не хватило <памяти>", "out of memory"))
-    said = told(tmp_path, crowd(1, 100), crowd(2, 190), failed)
-    assert "Не измерены: PyTorch fp32, батч 1, 8 процессов — не хватило &#60;памяти&#62;." in said
-    html = BeautifulSoup(scaling_table(report(record(), folder=tmp_path)).to_html(), "html.parser")
-    rows = [[td.get_text().replace(NBSP, " ") for td in tr.select("td")] for tr in html.select("tbody tr")]
-    assert rows == [
-        ["PyTorch fp32, батч 1", "процессы", "1", "100", "10,0", "20,0", "50 %", "100"],
-        ["PyTorch fp32, батч 1", "процессы", "2", "190", "10,0", "20,0", "50 %", "200"],
-    ]
-    shown = BeautifulSoup(scaling_figure(report(record(), folder=tmp_path)).data, "html.parser")
-    assert "процессы: 100 при 1, 190 при 2" in shown.img["alt"]
-    assert (tmp_path / "scaling.png").read_bytes().startswith(b"\x89PNG")

@@ -1,15 +1,14 @@
-"""What the report says of its own clock and verdicts follows from the checks' files, or says that there are none."""
+"""What the report says of its own clock follows from the check's file, or says that there is none."""
 
 import pytest
 from bs4 import BeautifulSoup
-from helpers.made import GPU, MACHINE, clock, record, selfcheck, worded
+from helpers.made import GPU, MACHINE, clock, record, worded
 
 from bench_lib.analysis.case_table import tabulate
 from bench_lib.cli import main
 from bench_lib.core.grid import Grid
 from bench_lib.report.report import Report
 from bench_lib.report.sections.clock import clock_table, clock_text
-from bench_lib.report.sections.verdicts import verdicts_table, verdicts_text
 from bench_lib.results.clock import EVENTS, LOADGEN, OURS, TIMER
 from bench_lib.results.result_file import write_result
 from bench_lib.text.language import NBSP
@@ -20,10 +19,6 @@ GRID = Grid(engines=["pytorch"], precisions=["fp32"], image_sizes=[224], batch_s
 @pytest.fixture
 def run_report(tmp_path):
     return Report.of(tabulate(GRID, [record()]), tmp_path)
-
-
-def checked(**fields):
-    return Report.of(tabulate(GRID, [record()], selfcheck(**fields)))
 
 
 def text(markdown):
@@ -40,11 +35,7 @@ def test_without_a_check_one_sentence_says_so_and_which_command_makes_it(run_rep
         "- Часы на этой машине с другими не сверены; это делает `bench selfcheck --clock --output RUN`, "
         "где RUN — папка этого отчёта."
     )
-    assert text(verdicts_text(run_report)) == (
-        "- Как часто выводы этого отчёта ошибаются, на этой машине не проверено; это делает `bench selfcheck --output "
-        "RUN`, где RUN — папка этого отчёта."
-    )
-    assert clock_table(run_report).data == verdicts_table(run_report).data == ""
+    assert clock_table(run_report).data == ""
 
 
 def test_each_clock_is_a_row_with_its_difference_interval_goal_and_verdict(run_report):
@@ -110,51 +101,12 @@ def test_a_case_that_was_not_timed_is_a_row_and_no_outcome(run_report):
     assert "прибавляет" not in text(clock_text(run_report))
 
 
-def test_both_rates_are_rows_with_intervals_and_goals():
-    assert rows(verdicts_table(checked())) == [
-        ["разница объявлена там, где её нет", "1 из 200", "0,5 %", "от 0,1 % до 2,8 %", "не больше 1 %"],
-        ["замедление на 5 % найдено", "199 из 200", "99,5 %", "от 97,2 % до 99,9 %", "не меньше 95 %"],
-    ]
-
-
-@pytest.mark.parametrize(
-    ("fields", "words"),
-    [
-        ({}, "в 0,5 % пар (цель достигнута), замедление найдено в 99,5 % (цель достигнута)"),
-        ({"false_alarms": 3}, "в 1,5 % пар (цель не достигнута), замедление найдено в 99,5 % (цель достигнута)"),
-        ({"found": 180}, "в 0,5 % пар (цель достигнута), замедление найдено в 90,0 % (цель не достигнута)"),
-    ],
-)
-def test_the_verdicts_sentences_follow_the_counts(fields, words):
-    told = text(verdicts_text(checked(**fields)))
-    assert words in told
-    assert "измерена 20 раз в новых процессах и, вперемешку с ними, 20 раз с намеренным замедлением на 5 %" in told
-    assert "без общих процессов их можно составить лишь 2" in told
-    assert "от процесса к процессу — 0,51 %" in told
-
-
-def test_a_report_that_compares_other_groups_says_so():
-    assert "В самом отчёте" not in text(verdicts_text(checked()))
-    assert "В самом отчёте сравниваются группы по 5 процессов" in text(verdicts_text(checked(repeats=3)))
-
-
 def test_the_report_of_a_run_shows_its_checks(run):
     page = BeautifulSoup((run / "report.html").read_text(encoding="utf-8"), "html.parser")
     heading = next(h for h in page.select("h3") if h.get_text() == "Насколько верны часы и выводы")
     told = heading.find_all_next("li")[:2]
     assert "bench selfcheck --clock --output RUN" in told[0].get_text()
     assert "bench selfcheck --output RUN" in told[1].get_text()
-
-
-def test_a_report_of_one_process_a_case_takes_the_spread_between_processes_from_its_check(run, tmp_path):
-    for name in ("grid.json", "machine.json", "records"):
-        (tmp_path / name).symlink_to(run / name)
-    assert Report.read(tmp_path).check is None
-    write_result(selfcheck(), tmp_path)
-    read = Report.read(tmp_path)
-    assert read.check
-    assert (read.checked, read.check.process_sd) == ("all", selfcheck().process_sd)
-    assert "В самом отчёте сравниваются группы" in text(verdicts_text(read))
 
 
 def test_a_broken_check_is_told_before_the_report_is_made(run, tmp_path, capsys):

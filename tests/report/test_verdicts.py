@@ -1,0 +1,75 @@
+"""What the report says of its own verdicts follows from the check's file, or says that there is none."""
+
+import pytest
+from bs4 import BeautifulSoup
+from helpers.made import record, selfcheck
+
+from bench_lib.analysis.case_table import tabulate
+from bench_lib.core.grid import Grid
+from bench_lib.report.report import Report
+from bench_lib.report.sections.verdicts import verdicts_table, verdicts_text
+from bench_lib.results.result_file import write_result
+from bench_lib.text.language import NBSP
+
+GRID = Grid(engines=["pytorch"], precisions=["fp32"], image_sizes=[224], batch_sizes=[1], repeats=5)
+
+
+def checked(**fields):
+    return Report.of(tabulate(GRID, [record()], selfcheck(**fields)))
+
+
+def text(markdown):
+    return markdown.data.replace(NBSP, " ")
+
+
+def rows(table):
+    html = BeautifulSoup(table.to_html(), "html.parser")
+    return [[td.get_text().replace(NBSP, " ") for td in tr.select("td")] for tr in html.select("tbody tr")]
+
+
+def test_without_a_check_one_sentence_says_so_and_which_command_makes_it():
+    unchecked = Report.of(tabulate(GRID, [record()]))
+    assert text(verdicts_text(unchecked)) == (
+        "- Как часто выводы этого отчёта ошибаются, на этой машине не проверено; это делает `bench selfcheck --output "
+        "RUN`, где RUN — папка этого отчёта."
+    )
+    assert verdicts_table(unchecked).data == ""
+
+
+def test_both_rates_are_rows_with_intervals_and_goals():
+    assert rows(verdicts_table(checked())) == [
+        ["разница объявлена там, где её нет", "1 из 200", "0,5 %", "от 0,1 % до 2,8 %", "не больше 1 %"],
+        ["замедление на 5 % найдено", "199 из 200", "99,5 %", "от 97,2 % до 99,9 %", "не меньше 95 %"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({}, "в 0,5 % пар (цель достигнута), замедление найдено в 99,5 % (цель достигнута)"),
+        ({"false_alarms": 3}, "в 1,5 % пар (цель не достигнута), замедление найдено в 99,5 % (цель достигнута)"),
+        ({"found": 180}, "в 0,5 % пар (цель достигнута), замедление найдено в 90,0 % (цель не достигнута)"),
+    ],
+)
+def test_the_verdicts_sentences_follow_the_counts(fields, words):
+    told = text(verdicts_text(checked(**fields)))
+    assert words in told
+    assert "измерена 20 раз в новых процессах и, вперемешку с ними, 20 раз с намеренным замедлением на 5 %" in told
+    assert "без общих процессов их можно составить лишь 2" in told
+    assert "от процесса к процессу — 0,51 %" in told
+
+
+def test_a_report_that_compares_other_groups_says_so():
+    assert "В самом отчёте" not in text(verdicts_text(checked()))
+    assert "В самом отчёте сравниваются группы по 5 процессов" in text(verdicts_text(checked(repeats=3)))
+
+
+def test_a_report_of_one_process_a_case_takes_the_spread_between_processes_from_its_check(run, tmp_path):
+    for name in ("grid.json", "machine.json", "records"):
+        (tmp_path / name).symlink_to(run / name)
+    assert Report.read(tmp_path).check is None
+    write_result(selfcheck(), tmp_path)
+    read = Report.read(tmp_path)
+    assert read.check
+    assert (read.checked, read.check.process_sd) == ("all", selfcheck().process_sd)
+    assert "В самом отчёте сравниваются группы" in text(verdicts_text(read))
