@@ -3,10 +3,11 @@
 One device serves batches of b images with the throughput F (images/s, calls back to back). Requests of one image come
 to it at random (Poisson) at the rate λ, and it is busy for the share ρ = λ / F. The time of an answer is the sum of
 
-- filling the batch: the first of a batch waits for b − 1 others, a time of Erlang's distribution: its 99 % quantile;
-- waiting for the device: batches come with a squared coefficient of variation of 1 / b, and take S = b / F. The share ρ
-  of them waits at all, and near full load the wait is exponential with the mean S · (1/b + 0) / 2 / (1 − ρ), which is
-  1 / F / 2 / (1 − ρ) (J. F. C. Kingman, "The single server queue in heavy traffic", 1961): the 99 % quantile of that;
+- filling the batch: its first request waits for b − 1 others, a time with an Erlang distribution: its 99 % quantile;
+- waiting for the device: the times between batches have a squared coefficient of variation of 1 / b, and each batch
+  takes S = b / F. The share ρ of the batches has to wait, and near full load the wait is exponential with the mean S ·
+  (1/b + 0) / 2 / (1 − ρ) = 1 / F / 2 / (1 − ρ) (J. F. C. Kingman, "The single server queue in heavy traffic", 1961):
+  its 99 % quantile;
 - the inference: the 99th percentile of the measured latencies.
 
 The sum of the three quantiles errs on the side of more devices: it is 5 to 66 % above what tests/test_capacity.py
@@ -33,15 +34,15 @@ from bench_lib.results.result_file import read_result
 from bench_lib.results.serving import Served, Serving
 
 TAIL = 0.01  # the share of answers that may take longer
-STEPS = 1000  # how finely a device's load is tried
+STEPS = 1000  # the loads of a device are tried in this many steps
 
 
 @dataclass(frozen=True)
 class Device:
     """One device at one engine, precision, image size and batch, as measured.
 
-    `busy_w` is the device's power in calls back to back, `idle_w` that before anything ran, `samples` how many
-    latencies the 99th percentile is of; what is not known is NaN. `asked` are the engine, variant and precision.
+    `busy_w` is its power (W) during calls back to back, `idle_w` its power before anything ran; an unknown one is NaN.
+    `samples` is the number of latencies behind `p99_ms`; `asked` are the engine, variant and precision asked for.
     """
 
     name: str
@@ -58,7 +59,7 @@ class Device:
 
 @dataclass(frozen=True)
 class Option:
-    """A number of like devices that serve the rate: each one's share of the rate, and the 99th percentile of an answer.
+    """A number of identical devices that serve the rate, each one's share of it, and the p99 of an answer's time.
 
     `kept_ips` is the rate at which one was measured to keep the limit; NaN where the rule computed the percentile.
     """
@@ -83,7 +84,7 @@ class Option:
     def watts(self) -> float:
         """Power of all devices: between idle and busy in proportion to the load (Fan, Weber and Barroso, 2007).
 
-        Where the power of an idle device is not known, what computing alone takes.
+        If the power of an idle device is unknown, it counts as 0 and the result is the power of computing alone.
         """
         idle = 0.0 if math.isnan(self.device.idle_w) else self.device.idle_w
         return self.devices * (idle + (self.device.busy_w - idle) * self.busy)
@@ -97,7 +98,7 @@ def fill_ms(batch: int, ips: float) -> float:
 
 
 def wait_ms(fps: float, ips: float) -> float:
-    """The 99 % quantile of how long a full batch waits for the device; infinite where it is asked for all it can."""
+    """The 99 % quantile of how long a full batch waits for the device; infinite if `ips` reaches its throughput."""
     busy = ips / fps
     if busy >= 1:
         return math.inf
@@ -111,7 +112,7 @@ def answer_ms(device: Device, ips: float) -> float:
 
 
 def largest_rate(device: Device, p99_ms: float) -> float | None:
-    """The largest rate at which one device keeps the limit, in steps of its throughput; None where there is none."""
+    """The largest rate at which one device keeps the limit, in 1/`STEPS` of its throughput; None if none does."""
     loads = (device.fps * step / STEPS for step in range(STEPS - 1, 0, -1))
     return next((ips for ips in loads if answer_ms(device, ips) <= p99_ms), None)
 
@@ -128,7 +129,7 @@ def by_rule(device: Device, rate_ips: float, p99_ms: float) -> Option | None:
 
 
 def by_curve(served: Served, device: Device, rate_ips: float, p99_ms: float) -> Option | None:
-    """The fewest devices behind a queue as it was measured; None where no measured rate kept the limit."""
+    """The fewest devices, by the curve measured with `bench serve`; None if none of its rates kept the limit."""
     kept = serving.best_point(served.points, p99_ms)
     if kept is None:
         return None
@@ -138,7 +139,7 @@ def by_curve(served: Served, device: Device, rate_ips: float, p99_ms: float) -> 
 
 @dataclass(frozen=True)
 class Plan:
-    """What serves a rate under a limit, the best first."""
+    """The ways to serve a rate under a limit of p99 (`options`, the best first)."""
 
     folder: Path
     report: CaseTable
@@ -176,7 +177,7 @@ def plan_order(option: Option) -> tuple[float, float, float]:
 
 
 def known_devices(report: CaseTable, image_size: int | None) -> list[Device]:
-    """The measured cases of one image size; raise `InputError` where that is not told or there are none."""
+    """The measured cases of one image size; raise `InputError` if there are none, or several sizes and none named."""
     cases = report.measured
     if cases.empty:
         raise InputError("no case of this run was measured, so there is nothing to plan with; see its report for why")
@@ -196,7 +197,7 @@ def comma_list(values: Sequence[int]) -> str:
 
 
 def device_of(row: pd.Series, records: Sequence[Record]) -> Device:
-    """A device from a row of `CaseTable.cases` and the measured records that it is of."""
+    """A device from a row of `CaseTable.cases` and the measured records of the same case."""
     idle = [r.gpu_idle["power_w"] for r in records if r.gpu_idle and r.gpu_idle.get("power_w") is not None]
     busy = [r.energy.joules / r.energy.seconds for r in records if r.energy]
     samples = sum(len(record.timing.latency_ms) for record in records)
@@ -211,8 +212,8 @@ def device_of(row: pd.Series, records: Sequence[Record]) -> Device:
 def served_devices(found: Serving, known: Sequence[Device]) -> list[tuple[Served, Device]]:
     """What `bench serve` measured, each case with the known device of its engine, precision and image size.
 
-    Cases without such a device are left out. The device's power is that at the largest batch that the queue's mean
-    batch filled; its throughput and memory are those that `bench serve` measured.
+    Cases without such a device are left out. Power is that of the known device with the largest batch that is at most
+    the queue's mean batch; throughput and memory are those that `bench serve` measured.
     """
     pairs = []
     for served in found.cases:
@@ -233,7 +234,7 @@ def device_is_of(device: Device, case: Case) -> bool:
 
 
 def why_impossible(known, measured, rate_ips: float, p99_ms: float) -> str:
-    """A sentence on why no number of devices keeps the limit: the shortest answer that any device gives."""
+    """A sentence on why no number of devices keeps the limit, with the shortest answer that any device gives."""
     answers = [(min(p.loadgen.p99_ms for p in served.points), device, "measured under load")
                for served, device in measured]  # fmt: skip
     for device in known:

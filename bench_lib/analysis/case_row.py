@@ -26,7 +26,7 @@ ABSENT = dict.fromkeys(NUMBERS, float("nan")) | {
 def case_row(records: Sequence[Record], process_sd: float) -> dict[str, Any]:
     """The figures of one case from the records of its processes; a case without a measured speed has none.
 
-    `process_sd` is the relative sd from process to process, for a case that ran in one.
+    `process_sd` is the relative sd between processes, for a case that was measured by a single process.
     """
     measured = [record for record in records if record.status == "ok"]
     shown = (measured or records)[0]
@@ -47,7 +47,7 @@ def case_row(records: Sequence[Record], process_sd: float) -> dict[str, Any]:
 
 
 def record_reason(record: Record) -> str:
-    """Why a record has no figures; where `precision: auto` found none, with what each precision lacks."""
+    """Why a record has no figures; if `precision: auto` found no precision, with the reason against each of them."""
     reason = say(record.reason)
     if record.reason is None or record.reason.name != "no_precision_suitable":
         return reason
@@ -128,7 +128,7 @@ def preparation_figures(data: Sequence[RealData]) -> dict[str, float]:
 def replicates(processes: Sequence[Sequence[float]]) -> list[float]:
     """The values that a figure's interval is computed from: the median of each process's samples.
 
-    Of a single process, the medians of groups of its samples.
+    With a single process, they are the medians of groups of its samples.
     """
     if len(processes) == 1:
         return intervals.groups(processes[0])
@@ -168,8 +168,9 @@ def disturbances(record: Record) -> list[str]:
 def own_memory_bytes(memory: Memory) -> int:
     """The memory (bytes) that the case took at its peak, beyond what was in use before it.
 
-    With a GPU that is the GPU's memory since before any work; without one, the process's since before the build: what
-    Python and its libraries take is no property of the case, and differs in a forked process.
+    With a GPU it is GPU memory, beyond what was in use before any work. Without one it is the process's memory, beyond
+    what was in use before the build: what Python and its libraries take is no property of the case, and differs in a
+    forked process.
     """
     if memory.device_peak_bytes is not None:
         return memory.device_peak_bytes - memory.device_idle_bytes

@@ -87,20 +87,20 @@ def tabulate(grid: Grid, records: list[Record], check: verdicts.SelfCheck | None
 def checked_paces(check: verdicts.SelfCheck | None, paces: Mapping[str, bool]) -> str:
     """For which cases the check's spread between processes can be used: a value of `CaseTable.checked`.
 
-    `paces` tells of each case, by id, whether the host sets its pace.
+    `paces` says for each case, by id, whether the host sets its pace.
     """
     if check is None:
         return "none"
     pace = check.host_paced
     if pace is None:
         pace = paces.get(check.case.id, None if check.machine["gpu"] else False)
-    if pace not in paces.values():  # also where it is unknown: an old file does not tell it, and the case is not here
+    if pace not in paces.values():  # also if unknown: an old file lacks it, and its case is not in this run
         return "none"
     return "all" if set(paces.values()) == {pace} else "host" if pace else "device"
 
 
 class Approach(NamedTuple):
-    """One way to run inference: what a line of the plots is of. `name` is what the report calls it."""
+    """One way to run inference: plots have a line for each. `name` is what the report calls it."""
 
     engine: str
     variant: str
@@ -129,7 +129,7 @@ BASELINE = Approach("pytorch", "", "fp32", "fp32", BASELINE_NAME)
 
 
 def is_baseline(rows: Mapping[str, Any] | pd.Series | pd.DataFrame) -> Any:
-    """As `is_of`, of PyTorch fp32 with its default options: speedups are relative to it."""
+    """As `is_of`, for PyTorch fp32 with its default options, which speedups are relative to."""
     return is_of(rows, BASELINE)
 
 
@@ -183,7 +183,8 @@ def compare_rows(row, other, figure: str = "latency") -> intervals.Verdict:
 def main_names(cases: pd.DataFrame) -> pd.DataFrame:
     """The cases that a figure or a list has room for: all, where there are at most `MOST_NAMES` approaches.
 
-    Of more, those without a variant, and of each engine and precision the variant that is most often its fastest.
+    If there are more: the cases without a variant and, of each engine and precision, the variant that is most often its
+    fastest.
     """
     if cases["name"].nunique() <= MOST_NAMES:
         return cases

@@ -9,7 +9,7 @@ from bench_lib.analysis.case_table import VERDICTS, CaseTable, compare_rows
 from bench_lib.core import intervals
 from bench_lib.core.errors import InputError
 
-SAME = ["engine", "variant", "precision", "image_size", "batch_size"]  # what the columns of both runs share
+SAME = ["engine", "variant", "precision", "image_size", "batch_size"]  # the columns that both runs have in common
 
 
 @dataclass(frozen=True)

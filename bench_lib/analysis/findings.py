@@ -28,9 +28,10 @@ SATURATED_WITHIN = 0.05  # of the best FPS
 
 @dataclass(frozen=True)
 class Block:
-    """The `measured` cases of one image size and batch size, counted, and who is fastest there.
+    """Who is fastest at one image size and batch size; `measured` is the number of measured cases there.
 
-    `leaders` are the approach with the least time per batch and those that the data do not tell from it, fastest first.
+    `leaders` are the approach with the least time per batch and those that the data do not distinguish from it, fastest
+    first.
     """
 
     image_size: int
@@ -57,7 +58,8 @@ def wins(contests: list[Block]) -> dict[Approach, int]:
 def speedup_trend(cases: pd.DataFrame, approach: Approach) -> str:
     """Whether an approach's speedup over the baseline is "higher" or "lower" at its largest batch than at its least.
 
-    An empty text unless the data decide that, and alike, for each image size at which all four were measured.
+    Empty unless the data decide it, and with the same result, at every image size where both approaches were measured
+    at both batches.
     """
     ours = cases[is_of(cases, approach)]
     small, large = ours.batch_size.min(), ours.batch_size.max()
@@ -74,14 +76,17 @@ def speedup_trend(cases: pd.DataFrame, approach: Approach) -> str:
 
 
 def failed_cases(report: CaseTable, why: Callable[[Record], object]) -> pd.DataFrame:
-    """The failed cases for whose first record `why` is true; a record, unlike the table, is in no language."""
+    """The failed cases for whose first record `why` is true.
+
+    `why` is asked of the record because the reasons in the table are already in the report's language.
+    """
     first = {name: records[0] for name, records in records_by_case(report.records).items()}
     cases = report.cases[report.cases.status == "failed"]
     return cases.loc[[bool(why(first[name])) for name in cases.case]]
 
 
 def axis_ends(cases: pd.DataFrame, axis: str) -> pd.DataFrame:
-    """FPS at the least and at the largest value of `axis`, a row for each line of the plots that has both.
+    """FPS at the least and at the largest value of `axis`: a row for each line of the plots that has both.
 
     Columns: those of `APPROACH`, name, label, the other axis, `first` and `last` (FPS), `ratio` (last over first),
     `verdict` (on the last against the first), `rows` (the two, as `compare_rows` and `compare_changes` take them).
@@ -99,7 +104,7 @@ def axis_ends(cases: pd.DataFrame, axis: str) -> pd.DataFrame:
 
 
 def compare_changes(one: Sequence, other: Sequence) -> intervals.Verdict:
-    """The verdict on how FPS changes from the first to the last of `one`, against `other`: "faster" if for the better.
+    """The verdict on how FPS changes from first to last in `one`, against `other`: "faster" if it changes better.
 
     Both are pairs of rows, as the column `rows` of `axis_ends` holds them.
     """
@@ -141,14 +146,15 @@ def saturations(cases: pd.DataFrame) -> list[Saturation]:
 def pixel_rates(cases: pd.DataFrame) -> pd.DataFrame:
     """For each image size, the row with the most pixels a second.
 
-    Two columns are added: `rate` (Mpixel/s), and `tied`: whether the data do not tell it from the best of the sizes.
+    Two columns are added: `rate` (Mpixel/s), and `tied` (whether the data do not distinguish it from the best of the
+    sizes).
     """
     megapixels = cases.image_size**2 / 1e6
     cases = cases.assign(rate=cases.fps * megapixels)
     best = cases.loc[cases.groupby("image_size").rate.idxmax()]
     pixels = [np.array(values) * size**2 for values, size in zip(best.fps_values, best.image_size, strict=True)]
     top, sds = int(np.argmax(best.rate)), best.extra_sd.tolist()
-    # A verdict is on times, and less is faster; of rates more is, so the two change sides.
+    # A verdict compares times, where less is faster. For rates more is faster, so the two are swapped.
     verdicts = [intervals.verdict(pixels[top], one, max(sd, sds[top])) for one, sd in zip(pixels, sds, strict=True)]
     return best.assign(tied=[verdict != "slower" for verdict in verdicts])
 

@@ -14,13 +14,13 @@ from bench_lib.core.record import Record, Work
 
 TABLE = Path(__file__).with_name("peaks.yaml")
 
-# GPUs run above the clock that their peaks are documented at where power and heat allow: an H100 by 8 % (1980 MHz, its
-# tensor peaks are for 1830), GeForce cards by about a quarter.
+# Where power and heat allow, GPUs run above the clock that their documented peaks are for: an H100 by 8 % (1980 MHz,
+# while its tensor peaks are for 1830 MHz), GeForce cards by about a quarter.
 CLOCK_HEADROOM = 1.3
 
 # Three TF32 products give the accuracy of one fp32 product (CUTLASS, example 27), and on an A100 they are faster.
 TF32_PRODUCTS = 3
-IMPOSSIBLE = ("impossible_latency", "impossible_throughput")  # reasons: what is faster than possible
+IMPOSSIBLE = ("impossible_latency", "impossible_throughput")  # names of the reasons for an impossible speed
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ def gpu_peaks(gpu: Mapping[str, Any] | None) -> Peaks | None:
 def roofline_ceiling(work: Work, known: Peaks, precision: str) -> Ceiling | None:
     """The roofline (Williams, Waterman and Patterson, 2009): the larger of two times, at the documented peaks.
 
-    Operations are those of the network as defined, bytes the weights, the input and the output: a lower bound, as
-    activations may stay in caches. None where the GPU has no peak for the precision.
+    Operations are those of the network as defined. Bytes are the weights, the input and the output, which is a lower
+    bound, as activations may stay in caches. None where the GPU has no peak for the precision.
     """
     tflops = getattr(known, precision)
     if tflops is None:
@@ -87,7 +87,7 @@ def least_ms(work: Work, known: Peaks, precision: str) -> float:
 
 
 def judged(record: Record) -> Record:
-    """The record; a measured one whose speed is above what its GPU can do as a failed one, with that reason."""
+    """The record; if it was measured as faster than its GPU can be, a copy that has failed, with that reason."""
     reason = impossible_speed(record) if record.status == "ok" else None
     return record.model_copy(update={"status": "failed", "reason": reason}) if reason else record
 

@@ -27,7 +27,7 @@ class Pair:
 
     @property
     def outcome(self) -> str:
-        """The verdict on the best against the default, a key of `VERDICTS`; empty where they are not two."""
+        """The verdict on the best against the default (a key of `VERDICTS`); empty if these are not two rows."""
         return "" if self.default is None or self.best.variant == "" else compare_rows(self.best, self.default)
 
     @property
@@ -53,7 +53,7 @@ def default_and_best(cases: pd.DataFrame) -> list[Pair]:
 
 @dataclass(frozen=True)
 class Step:
-    """One step towards the fastest: the options that it adds, in words, and the row of `cases` with them."""
+    """One step towards the fastest: the options that it adds, as text, and the row of `cases` with them."""
 
     added: str
     row: Any
@@ -62,8 +62,8 @@ class Step:
 def ladder(report: CaseTable, best: Any) -> list[Step]:
     """The steps from PyTorch fp32 to a row of `cases`, at the same image size and batch size.
 
-    Between them stand measured variants of its engine and precision, each with all options of the one before and more:
-    of all such chains the longest.
+    The steps between are measured variants of its engine and precision, each with all options of the step before and
+    more. Of all such chains, the longest is taken.
     """
     cases, kind = report.measured, ["engine", "precision", "actual_precision"]
     here = cases[(cases[AXES] == best[AXES]).all(axis=1)]

@@ -44,16 +44,16 @@ def add_selfcheck(commands: argparse._SubParsersAction) -> None:
 
 
 def given_counts(given: argparse.Namespace) -> dict[str, int]:
-    """Those of the arguments `COUNTS` that the command line names, by name; the others have no default here."""
+    """The arguments of `COUNTS` that the command line gives, by name. The checks have the defaults."""
     return {name: vars(given)[name] for name in COUNTS if name in given}
 
 
 def run_selfcheck(params: Path | None, output: Path | None, clock: bool, counts: dict[str, int]) -> None:
     """Check the clock or the verdicts, write the result into a folder, and print it.
 
-    Without `params` the grid is that of `params/check`, without `output` the folder is a new one in `outputs`. `counts`
-    are those of `COUNTS` that differ from their defaults. Raise `InputError` for a count of the other check, for a
-    wrong grid, or if the folder holds another machine's run.
+    Without `params` the grid is that of `params/check`; without `output` the folder is a new one in `outputs`. `counts`
+    holds the arguments of `COUNTS` that were given. Raise `InputError` for a count that belongs to the other check, for
+    a wrong grid, or if the folder holds another machine's run.
     """
     kind, known = ("clock", ["rounds"]) if clock else ("verdicts", ["processes", "pairs"])
     if foreign := [name for name in counts if name not in known]:

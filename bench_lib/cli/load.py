@@ -23,8 +23,8 @@ from bench_lib.results.serving import Serving, ServingGrid
 class Load:
     """One of the commands: its name, what its help says, the grid that it reads, and an example of one in params/load.
 
-    `measure` takes a grid and the run's folder, and returns what it wrote there; `lines` makes of that the lines for
-    the terminal.
+    `measure` takes a grid and the run's folder, and returns what it wrote there; `lines` turns that into lines for the
+    terminal.
     """
 
     name: str

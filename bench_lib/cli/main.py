@@ -1,4 +1,4 @@
-"""The `bench` command: it finds out which command is asked for, runs it, and tells in one sentence what went wrong."""
+"""The `bench` command: runs the command that is asked for, and reports in one sentence what went wrong."""
 
 import sys
 

@@ -87,9 +87,9 @@ def option_line(option: Option, rate_ips: float, price_per_hour: float | None) -
 
 
 def rule_lines(found: Plan) -> list[str]:
-    """Lines that check the rule: for each engine measured under load, the rate that the rule allows it, and its own.
+    """Lines that check the rule: for each engine measured under load, its measured rate and the rate by the rule.
 
-    None where nothing was measured under load, or the rule allows nothing.
+    Empty if nothing was measured under load, or the rule allows no rate.
     """
     served, lines = read_result(Serving, found.folder), []
     if served is None:

@@ -1,4 +1,4 @@
-"""Imported once by the fork server, so that no case has to: all that measure.ipynb imports before an engine is built.
+"""All that measure.ipynb imports before an engine is built; the fork server imports it once for all cases.
 
 What an engine's build itself imports is not here, because that is part of the build's time.
 """

@@ -110,10 +110,10 @@ def write_report(
 ) -> None:
     """Run the notebook `name` with the parameters, write it and its HTML and PDF into the folder, and print the paths.
 
-    The files are called after `name` and `suffix`. The notebook is written once, at its end, where papermill would
-    write it, with all its tables, at each cell. If a cell fails, `read` is called, to raise an `InputError` that names
-    the file that is broken; if it raises nothing, an `InputError` tells the cell's own error. Without Pango there is no
-    PDF, and standard error says so.
+    The files are called after `name` and `suffix`. The notebook is written once, at its end; by itself papermill would
+    write it, with all its tables, after every cell. If a cell fails, `read` is called, to raise an `InputError` that
+    names the broken file. If `read` raises nothing, an `InputError` reports the cell's own error. Without Pango there
+    is no PDF, and standard error says so.
     """
     import nbformat
     from papermill.exceptions import PapermillExecutionError

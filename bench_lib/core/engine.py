@@ -1,8 +1,8 @@
-"""What an engine is: a network built by a runtime and bound to one batch of images; and what its builder must have.
+"""What an engine is (a network built by a runtime and bound to one batch of images), and what its builder must have.
 
 Each engine has a folder in `bench_lib/engines`, and the folder's name is the engine's name. Its `builder.py` has
 
-- `IMPORTS`: the modules that take most of the time that importing the runtime takes;
+- `IMPORTS`: the modules whose import takes most of the runtime's import time;
 - `check_support(precision)`: raises `Unavailable` if the runtime or the precision cannot run on this machine;
 - `build(model, images, precision, *, <options>)`: takes the network and the images in fp32 on the host, puts both on
   the device, and returns an `Engine` bound to them. It raises `Unavailable` for an option that this machine cannot
@@ -49,7 +49,10 @@ class Engine(Protocol):
 
 
 class Unavailable(ReasonedError):
-    """This case cannot run here, and why. The field `command` is what would add the runtime, where one command does."""
+    """This case cannot run here; `reason` says why.
+
+    Its field `command` is the command that installs the runtime, if there is such a command.
+    """
 
     @property
     def command(self) -> str:
@@ -142,13 +145,13 @@ def computes_bf16(capabilities: dict[str, Any]) -> bool:
 class Slowed:
     """Wraps an `Engine` and makes it slower by `share` of its time (0.05: 5 % longer), for `bench selfcheck`.
 
-    After each wait for the engine it spins for `share` of the time since the first call that was not yet waited for.
-    Calls sent back to back and waited for once are thus slowed down together.
+    `synchronize` first waits for the engine. Then it spins for `share` of the time since the first call that had not
+    been waited for. Calls that are sent back to back and waited for once are therefore slowed down together.
     """
 
     def __init__(self, engine: Any, share: float, clock: Callable[[], float] = time.perf_counter) -> None:
         self._engine, self._share, self._clock = engine, share, clock
-        self._sent_at: float | None = None  # when the first call was sent that nobody has waited for yet
+        self._sent_at: float | None = None  # when the first call was sent that has not been waited for
         self.ran = engine.ran | {"slowed_by": share}
 
     def run(self) -> None:

@@ -1,4 +1,4 @@
-"""Bad input told in one sentence: `InputError`, and what Pydantic's errors become in it."""
+"""Errors in a person's input, reported in one sentence: `InputError`, and how Pydantic's errors become one."""
 
 import difflib
 import reprlib
@@ -8,9 +8,9 @@ from pydantic import BaseModel, ValidationError
 
 
 class InputError(ValueError):
-    """Bad input from a person, told in one sentence: what was given, what is allowed, what to do.
+    """Bad input from a person. The message is one sentence: what was given, what is allowed, what to do.
 
-    Whatever was given, the sentence is one line without control characters.
+    It is always one line without control characters, whatever was given.
     """
 
     def __init__(self, sentence: str) -> None:
@@ -23,7 +23,7 @@ class InputError(ValueError):
 
 
 def error_text(error: Exception) -> str:
-    """What an exception says, shortened to go into a sentence."""
+    """An exception's message on one line, cut at 300 characters; its type's name if it has no message."""
     words = " ".join(str(error).split()) or type(error).__name__
     return words if len(words) <= 300 else f"{words[:300]}…"
 
@@ -43,9 +43,9 @@ def validated(model: type[BaseModel], data: dict[str, Any] | str, where: str) ->
 
 
 def refusal(error: ValidationError, noun: str, remedy: str) -> str:
-    """Why a file that a program wrote is not read: that it is not complete JSON, or no `noun`, and its first fault.
+    """Why a file that a program wrote is not accepted: not complete JSON, or not a `noun`, with its first fault.
 
-    It ends with `remedy`, what a person can do.
+    The text ends with `remedy`, which tells a person what to do.
     """
     first = error.errors()[0]
     if first["type"] == "json_invalid":

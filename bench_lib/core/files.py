@@ -1,4 +1,4 @@
-"""Reading and writing files: what cannot be read is told in one sentence, and a file is written whole or not at all."""
+"""Reading and writing files: one that cannot be read raises `InputError`, and one is written whole or not at all."""
 
 import json
 import os
@@ -61,7 +61,7 @@ def write_bytes(path: Path, data: bytes, exclusive: bool = False) -> None:
             os.fsync(file.fileno())
         temporary.chmod(0o644)
         if exclusive:
-            os.link(temporary, path)  # unlike a renaming, it fails where there is such a file
+            os.link(temporary, path)  # unlike `os.replace`, it fails if the file exists
         else:
             os.replace(temporary, path)
     finally:

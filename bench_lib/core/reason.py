@@ -1,4 +1,4 @@
-"""Why there is no figure: the name of a message and its fields, which a report says in its own language."""
+"""Why there is no figure: the name of a message and its fields, which a report writes in its own language."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,7 +18,10 @@ class Reason(BaseModel):
 
 
 class ReasonedError(Exception):
-    """An error that becomes the `reason` why there is no figure, given as `because` takes it; `str()` is English."""
+    """An error that carries the reason why there is no figure, in `reason`; `str()` gives it in English.
+
+    It takes the arguments of `because`.
+    """
 
     def __init__(self, name: str, /, **fields: str | int | float) -> None:
         self.reason = because(name, **fields)

@@ -1,7 +1,7 @@
-"""Files of version 1 → version 2, before they are validated: the only place that knows version 1.
+"""Upgrades files of version 1 to version 2 before they are validated. No other module knows version 1.
 
-There a reason was a text: `reason` in Russian, `detail` in English or in the runtime's own words. What fits no version
-is left as it is, for the reader to refuse.
+In version 1 a reason was two texts: `reason` in Russian, `detail` in English or in the runtime's own words. What fits
+neither version is returned unchanged, so that validation refuses it.
 """
 
 import functools
@@ -19,17 +19,17 @@ WORDS = Path(__file__).with_suffix(".yaml")
 
 
 def upgraded_record(text: str) -> str:
-    """The JSON of a record of version 1 as one of version 2; anything else as it is."""
+    """The JSON text of a record, upgraded if it is of version 1; any other text is returned unchanged."""
     return upgraded(text, upgrade_record)
 
 
 def upgraded_result(text: str) -> str:
-    """The JSON of a result file of version 1 as one of version 2; anything else as it is."""
+    """The JSON text of a result file, upgraded if it is of version 1; any other text is returned unchanged."""
     return upgraded(text, upgrade_absent)
 
 
 def upgraded(text: str, upgrade: Callable[[dict[str, Any]], dict[str, Any]]) -> str:
-    """The JSON `text`, its object passed through `upgrade` if it is of version 1."""
+    """The JSON `text` with `upgrade` applied to its object if that is of version 1; otherwise the text unchanged."""
     try:
         data = json.loads(text)
         if not isinstance(data, dict) or data.get("schema_version") != 1:
@@ -40,7 +40,11 @@ def upgraded(text: str, upgrade: Callable[[dict[str, Any]], dict[str, Any]]) -> 
 
 
 def upgrade_record(data: dict[str, Any]) -> dict[str, Any]:
-    """A record: its reasons, those of energy and of trials; one that failed for its speed has its figures again."""
+    """A record with all its reasons in the form of version 2: its own, that of absent energy, those of the trials.
+
+    Version 1 stored a record with an impossible speed as failed. It becomes a measured one again, because version 2
+    judges the speed when records are read (`bench_lib.analysis.roofline.judged`).
+    """
     found = dict(data)
     reason, detail = (data.get(name, "") for name in ("reason", "detail"))
     if is_text(reason, detail):
@@ -57,7 +61,10 @@ def upgrade_record(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def upgrade_trial(trial: Any, allowed: Any) -> Any:
-    """A trial of `precision: auto`; its English was told anew where its error is above the allowed one."""
+    """A trial of `precision: auto` with its reason in the form of version 2.
+
+    An unknown reason becomes `error_above_allowed` if the trial's error is above `allowed`, the record's limit for it.
+    """
     if not isinstance(trial, dict) or not is_text(trial.get("reason", ""), trial.get("detail", "")):
         return trial
     reason, detail, error = trial.get("reason", ""), trial.get("detail", ""), trial.get("max_relative_error")
@@ -70,7 +77,7 @@ def upgrade_trial(trial: Any, allowed: Any) -> Any:
 
 
 def upgrade_absent(data: Any) -> Any:
-    """What a result file holds, where each object of `reason` and `detail` alone is a reason."""
+    """The content of a result file, each object with only the keys `reason` and `detail` turned into a reason."""
     if isinstance(data, list):
         return [upgrade_absent(value) for value in data]
     if not isinstance(data, dict):
@@ -81,7 +88,11 @@ def upgrade_absent(data: Any) -> Any:
 
 
 def told_reason(reason: str, detail: str) -> Reason | None:
-    """The reason in Russian, and in English the first line of the detail (of a traceback the last)."""
+    """The reason for the two texts of version 1; None if `reason` is empty.
+
+    Without a detail, it is the known message, if there is one. Otherwise the texts are kept: `reason` as the Russian
+    and, as the English, the first line of `detail` (the last line if it is a traceback).
+    """
     lines = detail.strip().splitlines()
     if not reason or not lines:
         return known_reason(reason) or as_recorded(reason, reason)
@@ -89,7 +100,7 @@ def told_reason(reason: str, detail: str) -> Reason | None:
 
 
 def energy_reason(reason: str) -> Reason | None:
-    """Why energy was not counted; the driver's own words are in brackets."""
+    """Why energy was not counted; the driver's own words, in brackets in version 1, become the field `error`."""
     begun = f"{words()['driver_tells_no_energy']} ("
     if reason.startswith(begun) and reason.endswith(")"):
         return because("driver_tells_no_energy", error=reason.removeprefix(begun)[:-1])
@@ -97,7 +108,7 @@ def energy_reason(reason: str) -> Reason | None:
 
 
 def known_reason(reason: str) -> Reason | None:
-    """The message that a text of version 1 is; None if it is not known."""
+    """The message that this Russian text of version 1 stands for; None if it is unknown."""
     if name := words()["sentences"].get(reason):
         return because(name)
     begun = words()["computed_otherwise"]
@@ -108,21 +119,21 @@ def known_reason(reason: str) -> Reason | None:
 
 
 def as_recorded(russian: str, english: str) -> Reason | None:
-    """The words as they were written; nothing where there are none."""
+    """A reason that keeps the texts as they were recorded; None if there is no text."""
     return because("as_recorded", ru=russian, en=english) if russian else None
 
 
 def is_text(*values: Any) -> bool:
-    """Whether all are texts."""
+    """Whether all values are strings."""
     return all(isinstance(value, str) for value in values)
 
 
 def dumped(reason: Reason | None) -> dict[str, Any] | None:
-    """A reason as JSON holds it."""
+    """A reason as plain data for JSON; None if there is none."""
     return reason.model_dump() if reason else None
 
 
 @functools.cache
 def words() -> dict[str, Any]:
-    """The Russian of version 1."""
+    """The Russian texts of version 1, from the YAML file beside this module."""
     return yaml.safe_load(WORDS.read_text(encoding="utf-8"))

@@ -51,12 +51,12 @@ def write_data_files(report: Report, folder: Path) -> list[Path]:
 
 
 def tidy_rows(report: Report) -> list[dict[str, Any]]:
-    """The rows of `cases` as values that JSON knows, in the order of `COLUMNS`; unknown ones are None."""
+    """The rows of `cases` as values that JSON can hold, in the order of `COLUMNS`; unknown ones are None."""
     return [{name: plain_value(row[name]) for name in COLUMNS} for row in report.cases.to_dict("records")]
 
 
 def plain_value(value: Any) -> Any:
-    """A cell as JSON knows it; a record, which the column `lost` holds, as its repeat and reason."""
+    """A cell's value as JSON can hold it; a record, which the column `lost` holds, as its repeat and reason."""
     if isinstance(value, list):
         return [plain_value(item) for item in value]
     if isinstance(value, Record):

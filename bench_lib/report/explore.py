@@ -1,4 +1,4 @@
-"""explore.ipynb: widgets that choose what of which runs is drawn, and that show every call of a clicked point."""
+"""explore.ipynb: widgets that choose which runs and cases are drawn, and that show every call of a clicked point."""
 
 import functools
 from dataclasses import dataclass
@@ -43,10 +43,10 @@ UNCHOSEN = mark("click a point in the plot or choose it here")
 
 @dataclass(frozen=True)
 class Explorer:
-    """The widgets of explore.ipynb: their values are all the state there is.
+    """The widgets of explore.ipynb. Their values are its whole state.
 
     `filters` choose rows, by column. A value of `runs` is a folder. The value of `point` is the index of a row of
-    `chosen_rows`, which is the run's name and the case's id, or "" where no point is chosen.
+    `chosen_rows` (the run's name and the case's id), or "" if no point is chosen.
     """
 
     runs: widgets.SelectMultiple
@@ -70,7 +70,7 @@ class Explorer:
 
 
 def explore_runs(folder: str | Path) -> Explorer:
-    """Widgets over the runs in `folder` (or over the one run that it is), which draw at once what is chosen.
+    """Widgets over the runs in `folder` (or over `folder` itself if it is a run); what is chosen is drawn at once.
 
     Raise `InputError` if there is no run.
     """
@@ -78,7 +78,7 @@ def explore_runs(folder: str | Path) -> Explorer:
     runs = {path.resolve().name: path for path in paths if (path / "grid.json").is_file()}
     if not runs:
         raise InputError(f"{folder}: holds no runs; give the folder where `bench sweep` writes them")
-    read_explored.cache_clear()  # what was measured since is seen
+    read_explored.cache_clear()  # so that records measured since are read
     canvas = new_canvas()
     made = Explorer(
         runs=choose_several(tr("Runs"), "16rem", runs),
@@ -99,12 +99,12 @@ def explore_runs(folder: str | Path) -> Explorer:
 
 
 def choose_several(words: str, width: str, options: dict | tuple = ()) -> widgets.SelectMultiple:
-    """A list to choose any number of `options` from; `words` stand beside it."""
+    """A list to choose any number of `options` from; `words` is its label."""
     return widgets.SelectMultiple(description=words, options=options, rows=8, layout={"width": width})
 
 
 def choose_one(words: str, value: str) -> widgets.Dropdown:
-    """A list to choose one of `AXES` from; `words` stand beside it, `value` is chosen at first."""
+    """A list to choose one of `AXES` from; `words` is its label, `value` is chosen at first."""
     return widgets.Dropdown(description=words, options={tr(text): name for name, text in AXES.items()}, value=value)
 
 
@@ -173,12 +173,12 @@ def draw_points(made: Explorer) -> None:
 
 
 def point_title(row: pd.Series) -> str:
-    """A case and its run in words."""
+    """What a point stands for: its case and its run."""
     return f"{row_title(row)} · {row.run}"
 
 
 def choose_picked(made: Explorer, event: PickEvent) -> None:
-    """Choose the point that was clicked; turning the wheel over it picks it as well, and means nothing."""
+    """Choose the point that was clicked. Turning the wheel over a point picks it as well, and is ignored."""
     if event.mouseevent.name == "button_press_event":
         made.point.value = chosen_rows(made).index[picked_row(event)]
 

@@ -1,4 +1,4 @@
-"""The plot of explore.ipynb: a canvas that tells of clicks, the lines on it, and which point a click means."""
+"""The plot of explore.ipynb: a canvas that reports clicks, the lines on it, and which point a click means."""
 
 import itertools
 
@@ -15,13 +15,13 @@ from bench_lib.report.plots import Line, draw_legend
 from bench_lib.text.language import tr
 
 REACH_PX = 8  # a click this far from a point's marker still means the point
-FILLS = ["full", "left", "right", "top", "bottom"]  # of markers: one a run
+FILLS = ["full", "left", "right", "top", "bottom"]  # of markers: one for each run
 
 
 def new_canvas() -> widgets.DOMWidget:
-    """A canvas with an empty figure that JupyterLab shows and tells clicks of."""
+    """A canvas with an empty figure, which JupyterLab shows and which reports clicks."""
     backend = matplotlib.get_backend(auto_select=False) or "agg"
-    from ipympl.backend_nbagg import Canvas, FigureManager  # which makes itself the backend of every figure
+    from ipympl.backend_nbagg import Canvas, FigureManager  # its import makes it the backend of all figures
 
     matplotlib.use(backend)
     canvas = Canvas(Figure(figsize=(9, 5), layout="constrained"))
@@ -32,19 +32,20 @@ def new_canvas() -> widgets.DOMWidget:
 
 
 def draw_lines(axes: Axes, table: pd.DataFrame, x: str, y: str, lines: dict[str, Line]) -> None:
-    """A line for each run, approach and image size over its batches (over image sizes: for each batch).
+    """Draw `y` over `x`: a line for each run, approach and image size, whose points are its batch sizes.
 
-    `x` and `y` are columns of the table, `lines` hold the style of each name. All points can be picked.
+    If `x` is the image size, there is a line for each batch size instead, whose points are the image sizes. `x` and `y`
+    are columns of the table, `lines` hold the style of each name. All points can be picked.
     """
     along, held = ("image_size", "batch_size") if x == "image_size" else ("batch_size", "image_size")
     fills = dict(zip(dict.fromkeys(table.run), itertools.cycle(FILLS), strict=False))
     for (run, name, _), rows in table.sort_values(along).groupby(["run", "name", held]):
         label = f"{name} · {run}" if len(fills) > 1 else name
-        label = label.replace("$", r"\$")  # no formula
+        label = label.replace("$", r"\$")  # not a formula
         axes.plot(
             rows[x], rows[y], label=label, fillstyle=fills[run], markerfacecoloralt="lightgrey", **lines[name].style
         )
-    axes.scatter(table[x], table[y], alpha=0, picker=True, pickradius=REACH_PX)  # a line is picked between points too
+    axes.scatter(table[x], table[y], alpha=0, picker=True, pickradius=REACH_PX)  # a line is also picked between points
 
 
 def picked_row(event: PickEvent) -> int:
@@ -55,7 +56,7 @@ def picked_row(event: PickEvent) -> int:
 
 
 def name_lines(axes: Axes) -> None:
-    """Draw a legend or, where it would take the place of the plot, say that a click tells whose a point is."""
+    """Draw a legend or, if it would fill the plot, say in the title that a click shows whose a point is."""
     names = set(axes.get_legend_handles_labels()[1])
     if len(names) > MOST_NAMES:
         axes.set_title(tr("Too many lines for a legend: click a point to see whose it is"), fontsize=9)

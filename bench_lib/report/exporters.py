@@ -131,7 +131,7 @@ def _pdf(html: str) -> bytes:
 
 
 def _finish(html: str) -> str:
-    """Add a heading, the contents and table scopes; refuse what is not inside the page."""
+    """Add a heading, the contents and table scopes; raise `ValueError` for what is not inside the page."""
     soup = BeautifulSoup(html, "html.parser")
     for element in soup.select("script, link"):
         element.decompose()

@@ -1,4 +1,4 @@
-"""What was measured under load, among the recommendations: a line each on requests, several at once, and files."""
+"""Recommendations from what was measured under load: requests, several workers at once, and images from files."""
 
 import math
 
@@ -25,9 +25,9 @@ def load_lines(report: Report) -> list[str]:
 
 
 def beside_table_lines(report: Report, company: Scaling | None, files: Pipeline | None) -> list[str]:
-    """How far the throughput of what ran alone under load is from that of the same cases in the table of results.
+    """How far the throughput of cases that ran alone under load differs from theirs in the table of results.
 
-    Nothing where no case is in both.
+    Nothing if no case is in both.
     """
     fps = dict(zip(report.measured.case, report.measured.fps, strict=True))
     ran = [(one.case, files.grid, one.infer_ips) for one in (files.measured if files else [])]
@@ -99,7 +99,7 @@ def memory_sentence(groups: list[tuple[Scaled, list[Crowd]]]) -> str:
 
 
 def pipeline_lines(found: Pipeline | None) -> list[str]:
-    """The best throughput from files on, and what share that is of the engine's without preparation."""
+    """The best throughput from files to answers, and its share of the engine's throughput without preparation."""
     measured = found.measured if found else []
     if not measured:
         return []

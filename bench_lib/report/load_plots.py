@@ -1,4 +1,4 @@
-"""The drawings of what was measured under load: requests behind a queue, several at once, the path from files on."""
+"""Figures of what was measured under load: requests behind a queue, several at once, and images from files."""
 
 from collections.abc import Callable, Sequence
 
@@ -63,7 +63,7 @@ def short_number(value: float) -> str:
 
 
 def draw_crowds(lines: Sequence[tuple[str, Way, Sequence[Crowd]]]) -> Figure:
-    """Throughput and latency over how many run at once: a colour a case, solid for processes, dashed for threads.
+    """Throughput and latency over how many run at once: one colour per case, processes solid, threads dashed.
 
     A line is a case's name, how its workers run, and its crowds; of the cases, the first `plots.MOST_PANELS` are drawn.
     """

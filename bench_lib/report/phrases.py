@@ -31,7 +31,7 @@ def heading(message: str) -> Markdown:
 
 
 def not_measured(words: str, command: str) -> Markdown:
-    """That something was not measured (`words`), and the command that does it."""
+    """A sentence that something was not measured (`words`), with the command that measures it."""
     told = tr(
         "{words}; to have that, run `{command} --output RUN`, where RUN is this report's folder.",
         words=words, command=command,
@@ -48,16 +48,16 @@ def unfinished(names: Sequence[str], command: str) -> list[str]:
 
 
 def top1_sentence(top1: float) -> str:
-    """For how many images the first class is the reference's; `top1` is their share."""
+    """A sentence on the share `top1` of images whose first class is the same as the reference's."""
     if top1 == 1:
         return tr("the first class agrees for all images")
     return tr("the first class agrees for {share} of images", share=percent(top1))
 
 
 def few(values: list, sentence: Callable[..., str] = str) -> list[str]:
-    """A sentence for each of at most `MOST_SENTENCES` of the values, evenly chosen, and how many there are.
+    """A sentence for each value; of more than `MOST_SENTENCES`, for an even selection, and how many there are.
 
-    The values may be the sentences.
+    By default the values are the sentences themselves.
     """
     shown = [sentence(value) for value in spread_out(values, MOST_SENTENCES)]
     if len(shown) == len(values):
@@ -107,7 +107,7 @@ def title_at(name: str, image_size: int, batch_size: int) -> str:
 
 
 def load_name(case: Case, grid: Grid) -> str:
-    """A load's engine and precision; the image size only where the grid has several (`sizes` tells a single one)."""
+    """A load's engine and precision; also its image size if the grid has several (see `image_sizes_sentence`)."""
     size = f", {case.image_size}×{case.image_size}" if len(grid.image_sizes) > 1 else ""
     return f"{engine_and_precision(case)}{size}"
 
@@ -159,12 +159,12 @@ def records_with_images(records: list[Record]) -> list[RealData]:
 
 
 def has_random_weights(grid: Grid) -> bool:
-    """Whether the weights are random, as far as the grid tells: those of a function count as trained."""
+    """Whether the weights are random, as far as the grid says; a function's model counts as trained."""
     return model_kind(grid.model) == "torchvision" and not grid.weights
 
 
 def unknown_accuracy(grid: Grid) -> list[str]:
-    """Why nothing here tells how well the network recognises."""
+    """The reasons why these data do not show how well the network recognises images."""
     weights = [tr("the weights are random")] if has_random_weights(grid) else []
     return [*weights, tr("the images have no labels") if grid.data else tr("the images are synthetic")]
 

@@ -1,4 +1,4 @@
-"""What all figures share: their style, legends and texts, and how one gets into the page and into files."""
+"""What all figures share: their style, legends and texts, and how a figure is put into the page and into files."""
 
 import base64
 import html
@@ -25,7 +25,7 @@ STYLE = {"font.sans-serif": ["DejaVu Sans"], "svg.fonttype": "path", "svg.hashsa
 MOST_PANELS = 6  # more would be too small to read
 MOST_TICKS = 9
 HEAVY_BYTES = 200_000
-LETTERS_AN_INCH, HANDLE = 13, 8  # of a legend: the letters that fit into an inch, and that a line's sample is wide
+LETTERS_AN_INCH, HANDLE = 13, 8  # of a legend: letters per inch, and the width of a line's sample in letters
 MOST_MARKS = 12  # of a line; more would hide each other, and typesetting them takes longer than all else
 
 
@@ -87,7 +87,7 @@ def draw_legend(figure: Figure, panels: Iterable[plt.Axes]) -> None:
 
 
 def marked_every(points: int) -> int:
-    """Every how many points of a line to mark one, so that at most `MOST_MARKS` of them are marked."""
+    """The distance between the marked points of a line (2: every second), so that at most `MOST_MARKS` are marked."""
     return -(-points // MOST_MARKS)
 
 

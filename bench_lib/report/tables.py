@@ -37,7 +37,7 @@ KINDS = [
 
 
 def whole_number(value: float) -> str:
-    """A count, or so large a figure that its decimals say nothing."""
+    """A number without decimals: a count, or a figure so large that its decimals do not matter."""
     return number(value, 0)
 
 
@@ -104,7 +104,7 @@ def record_card(record: Record) -> Styler:
 
 
 def image_rows(record: Record, figures: dict) -> dict[str, str]:
-    """What loading real images took besides inference, by its name; nothing where the images were synthetic."""
+    """The rows on real images: how many, the agreement, and the times to prepare them; empty for synthetic ones."""
     if not record.data:
         return {}
     return {
@@ -157,6 +157,6 @@ def styled(table: pd.DataFrame, headings: Mapping[str, str], caption: str, kinds
     return (
         shown.hide(axis="index")
         .set_caption(quoted(caption))
-        .set_uuid(f"{zlib.crc32(caption.encode()):08x}")  # pandas draws a random one, and no two reports would agree
+        .set_uuid(f"{zlib.crc32(caption.encode()):08x}")  # pandas takes a random one, which would differ in each report
         .set_table_styles(to_the_right, overwrite=False)
     )

@@ -19,7 +19,7 @@ OURS, TIMER, EVENTS, LOADGEN = "bench", "torch.utils.benchmark", "CUDA events", 
 Figure = Literal["latency", "throughput"]
 Agreement = Literal["agrees", "differs", "undecided"]
 
-LEAST_ROUNDS = 6  # fewer have no interval of 95 %
+LEAST_ROUNDS = 6  # with fewer values, the sign test has no 95 % interval
 
 Rounds = Annotated[list[Milliseconds], Field(min_length=LEAST_ROUNDS)]
 
@@ -48,7 +48,7 @@ class CaseClock(BaseModel):
 
 
 class Clock(ResultFile):
-    """`clock.json`: cases timed by our loop and by others'. `versions` are those of the other clocks."""
+    """`clock.json`: cases timed by our loop and by other clocks, whose versions are in `versions`."""
 
     file, command = "clock.json", "bench selfcheck --clock"
     rounds: Count
@@ -75,8 +75,8 @@ class ClockRow:
 def agreement_goal(case: Case) -> float:
     """How far another clock may be from ours and still agree, as a share of our figure: 0.02 is 2 %.
 
-    It is more for a batch of one image: such a call is short, and each clock adds a little time of its own to a call,
-    which is a larger share of a short one.
+    It is larger for a batch of one image: each clock adds a little time of its own to a call, and that is a larger
+    share of a short call.
     """
     return 0.02 if case.batch_size == 1 else 0.01
 
@@ -103,12 +103,13 @@ def clock_rows(clock: Clock) -> Iterator[ClockRow]:
 
 
 def median_interval(values: Sequence[float]) -> Interval:
-    """The median of positive values with its 95 % interval, which holds whatever their distribution is.
+    """The median of positive values with its 95 % interval, which is valid for any distribution.
 
-    It is that of the sign test, and its ends are two of the values: a burst of other work that hits one figure of a
-    round widens it little, and nothing is left out. Fewer than `LEAST_ROUNDS` values have none: theirs is infinite.
+    The interval is that of the sign test, so its ends are two of the values. A burst of other work that disturbs one
+    round widens it little, although no value is left out. With fewer than `LEAST_ROUNDS` values, it is from 0 to
+    infinity.
     """
-    from scipy.stats import quantile_test  # not above: it takes long to import, and measuring needs none of it
+    from scipy.stats import quantile_test  # imported here because it is slow to import, and measuring does not need it
 
     middle = intervals.median(values)
     if len(values) < LEAST_ROUNDS:

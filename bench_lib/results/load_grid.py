@@ -14,7 +14,8 @@ PerSecond = Annotated[float, Field(gt=0, le=1e10)]
 class LoadGrid(Grid):
     """A grid of cases that are measured under load, each once.
 
-    Unlike a sweep's grid it takes no `precision: auto`, no `repeats` and no `lang`, and says so.
+    Unlike a sweep's grid it refuses `precision: auto`, `repeats` above 1 and `lang`, each with a sentence that says
+    why.
     """
 
     @field_validator("precisions")

@@ -17,8 +17,8 @@ Side = Annotated[int, Field(ge=1, le=20_000)]
 class PipelineGrid(LoadGrid):
     """A grid whose cases are fed with JPEG images, by `workers` processes (0: one for each core).
 
-    The images are those of the folder `data` or, without one, `photos` made ones of `photo_width` × `photo_height`
-    pixels. Each stage alone, and all together, run for `window_s` seconds.
+    The images are those of the folder `data` or, without one, `photos` generated images of `photo_width` ×
+    `photo_height` pixels. Each stage alone, and all together, run for `window_s` seconds.
     """
 
     workers: int = Field(0, ge=0, le=1024)
@@ -29,10 +29,10 @@ class PipelineGrid(LoadGrid):
 
 
 class Pipelined(BaseModel):
-    """One case, images a second: of each stage alone, and of the whole pipeline.
+    """The throughput of one case, in images a second: each stage alone, and the whole pipeline (`whole_ips`).
 
-    `decode_ips` is reading, decoding and preprocessing in `workers` processes, `copy_ips` bringing batches to where the
-    engine reads them, `infer_ips` the bare engine (calls back to back).
+    `decode_ips` is reading, decoding and preprocessing in `workers` processes, `copy_ips` copying batches to where the
+    engine reads them, `infer_ips` the engine alone (calls back to back).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,7 +56,7 @@ class Pipelined(BaseModel):
 
     @property
     def expected_ips(self) -> float:
-        """Images a second that the stages allow together.
+        """Images a second that the whole pipeline should reach, computed from its stages.
 
         Workers decode while a batch is copied and inferred, but copying and inference take turns.
         """
@@ -64,7 +64,7 @@ class Pipelined(BaseModel):
 
 
 class Pipeline(ResultFile):
-    """`pipeline.json`: each case from JPEG files on. `image_bytes` is the mean size of the `images` files."""
+    """`pipeline.json`: each case fed from JPEG files; `images` is their number, `image_bytes` their mean size."""
 
     file, command = "pipeline.json", "bench pipeline params/load/pipeline.yaml"
     grid: PipelineGrid

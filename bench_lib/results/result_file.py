@@ -1,4 +1,4 @@
-"""Files beside a run's records: what the self-check and the measurements under load found, written and read.
+"""Reading and writing the files beside a run's records: results of the self-check and of measurements under load.
 
 The files hold raw figures. Ratios, rates and verdicts are computed from them whenever a file is read.
 """
@@ -25,7 +25,7 @@ class ResultFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
     file: ClassVar[str]
     command: ClassVar[str]
-    schema_version: Literal[2]  # an unknown one is refused
+    schema_version: Literal[2]  # any other version is refused
     started_at: str
     machine: Machine
 

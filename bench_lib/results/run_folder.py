@@ -16,9 +16,9 @@ from bench_lib.core.record import Record, read_record
 
 
 def identity(data: dict[str, Any]) -> dict[str, Any]:
-    """What two grids, or two machines, must have in common to be the same, as plain data.
+    """The part of a grid's or a machine's data that must be equal for two of them to count as the same.
 
-    The memory's size does not count, because a virtual machine's may change, nor does the language of the report.
+    The size of memory is left out, because a virtual machine's may change, and so is the report's language.
     """
     return {key: value for key, value in data.items() if key not in ("memory_bytes", "lang")}
 
@@ -28,9 +28,9 @@ def _written(grid: Grid) -> dict[str, Any]:
 
 
 def digests(grid: Grid) -> dict[str, str]:
-    """SHA-256 of the grid's ONNX file and file of weights, by path, as far as there are any.
+    """SHA-256 of the grid's ONNX file and of its weights file, by path; empty if it has neither.
 
-    A run keeps them, so that it does not go on with another file of the same name.
+    A run keeps them, so that it is not continued with another file of the same name.
     """
     named = [grid.weights, grid.model if model_kind(grid.model) == "onnx" else ""]
     found = {}
@@ -61,9 +61,10 @@ class Run:
         return self.folder / "notebooks" / f"{case.id}.ipynb"
 
     def start(self, grid: Grid, machine: dict[str, Any] | None) -> None:
-        """Claim the folder for a grid on a machine, or resume it; raise `InputError` if it holds another's run.
+        """Claim the folder for a run of this grid on this machine, or resume that run.
 
-        Without a machine (on a cluster), the first task claims the folder for its own, by `claim_machine`.
+        If `machine` is None (on a cluster), the first task claims the folder for its machine, by `claim_machine`. Raise
+        `InputError` if the folder holds another run or other files.
         """
         wanted = {self.grid_path: _written(grid)}
         if machine is not None:
@@ -73,7 +74,7 @@ class Run:
         for path, data in wanted.items():
             if not path.exists():
                 continue
-            found = _written(self.grid()) if path == self.grid_path else read_dict(path)  # of an older version, whole
+            found = _written(self.grid()) if path == self.grid_path else read_dict(path)  # old files lack fields
             if identity(found) != identity(data):
                 raise InputError(
                     f"{self.folder}: holds a run of another {path.stem} ({path.name} differs); "
@@ -86,13 +87,13 @@ class Run:
                 write_text(path, json.dumps(data, ensure_ascii=False, indent=1) + "\n")
 
     def claim_machine(self, machine: dict[str, Any]) -> list[str]:
-        """Claim the run for a machine if no other has; return the names of what differs from the one that has."""
+        """Claim the run for this machine unless it is claimed; return the names of what differs from its machine."""
         with contextlib.suppress(FileExistsError):
             write_text(self.machine_path, json.dumps(machine, ensure_ascii=False, indent=1) + "\n", exclusive=True)
         return self.differs(machine)
 
     def refuse_unlike(self, machine: dict[str, Any], remedy: str) -> None:
-        """Raise `InputError`, which ends with what to do, if the run is another machine's."""
+        """Raise `InputError`, which ends with `remedy` (what to do), if the run belongs to another machine."""
         if differs := self.differs(machine):
             raise InputError(f"{self.folder}: is another machine's run ({', '.join(differs)}); {remedy}")
 
@@ -109,9 +110,10 @@ class Run:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep the folder to this process, and clear what a killed one left half-written.
+        """Lock the folder for this process, and delete the temporary files that a killed process left there.
 
-        Raise `InputError` if another process has it. The system lifts the lock when its process ends, however it does.
+        Raise `InputError` if another process holds the lock. The system releases the lock when the process ends, in any
+        way.
         """
         import fcntl
 
@@ -149,7 +151,7 @@ class Run:
         return record
 
     def measured(self, case: Case) -> Record | None:
-        """As `finished`, but a record that is broken or another's is set aside, so that the case is measured again."""
+        """As `finished`, but a record that is broken or of another case is set aside, to be measured again."""
         try:
             return self.finished(case)
         except InputError:
@@ -157,7 +159,7 @@ class Run:
             return None
 
     def set_aside(self, case: Case) -> None:
-        """Move the case's record to `set_aside/`, where nothing reads it, and nothing measured is lost."""
+        """Move the case's record to `set_aside/`: nothing reads it there, and no measurement is lost."""
         path = self.record_path(case)
         folder = self.folder / "set_aside"
         folder.mkdir(exist_ok=True)

@@ -19,7 +19,7 @@ SATURATED = 0.95  # of the largest throughput
 class ScalingGrid(LoadGrid):
     """A grid whose cases run `workers` times at once on one device, as processes or as threads of one process.
 
-    Each infers one batch after the other, waiting for each, for `window_s` seconds that all have in common.
+    Each worker infers one batch after another, waiting for each. All workers run during the same `window_s` seconds.
     """
 
     workers: list[Workers] = Field([1, 2, 4, 8], min_length=1)
@@ -35,12 +35,12 @@ class ScalingGrid(LoadGrid):
 
 
 class Crowd(BaseModel):
-    """What `workers` of a case did at once, as processes or as threads of one process.
+    """The figures of `workers` workers that ran one case at once, as processes or as threads of one process.
 
-    `each_ips` are the images a second of each worker, `p50_ms` and `p99_ms` latencies over the calls of all. `busy` is
-    the GPU's utilisation (NVML) or, on a CPU, the share of all cores' time. `device_bytes` is what they added to the
-    GPU's memory, `host_bytes` the memory that the processes share with no other (unique set size). `cores` is how many
-    cores each worker may use on a CPU.
+    `each_ips` are the images a second of each worker; `p50_ms` and `p99_ms` are latencies over the calls of all
+    workers. `busy` is the GPU's utilisation (NVML) or, on a CPU, the share of all cores' time. `device_bytes` is the
+    memory that the workers added on the GPU, `host_bytes` the host memory that their processes do not share with any
+    other process (unique set size). `cores` is how many cores each worker may use on a CPU.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -87,20 +87,23 @@ class Scaling(ResultFile):
 
 
 def largest_crowd(crowds: Sequence[Crowd]) -> Crowd:
-    """The crowd of the largest throughput, of one or more crowds."""
+    """The crowd with the largest throughput; there must be at least one crowd."""
     return max(crowds, key=lambda crowd: crowd.ips)
 
 
 def saturation_crowd(crowds: Sequence[Crowd]) -> Crowd:
-    """The first crowd, of those ordered by workers, that reaches the share `SATURATED` of the largest throughput."""
+    """The smallest crowd whose throughput reaches the share `SATURATED` of the largest one.
+
+    `crowds` are ordered by their number of workers.
+    """
     most = largest_crowd(crowds)
     return next(crowd for crowd in crowds if crowd.ips >= SATURATED * most.ips)
 
 
 def added_bytes(crowds: Sequence[Crowd], name: str) -> float | None:
-    """Bytes that each worker adds between the first of the crowds, which has the fewest workers, and the last.
+    """The bytes that each further worker adds, from the crowd with the fewest workers (first) to the largest (last).
 
-    `name` is `device_bytes` or `host_bytes`. None where either crowd has no such figure, or both are equally large.
+    `name` is `device_bytes` or `host_bytes`. None if either crowd lacks that figure, or both have as many workers.
     """
     few, many = crowds[0], crowds[-1]
     before, after = getattr(few, name), getattr(many, name)

@@ -11,22 +11,23 @@ from bench_lib.results.load_grid import LoadGrid, PerSecond
 from bench_lib.results.result_file import ResultFile, check_complete
 
 HELD_LIMITS = 20
-QUEUE_P99_MS = 10.0  # the limit of the queue itself, before an engine that does nothing
+QUEUE_P99_MS = 10.0  # the limit for the queue alone, in front of an engine that does nothing
 WITHIN = 0.02  # the share by which LoadGen's figures and ours may differ
 
 
 class ServingGrid(LoadGrid):
-    """A grid whose `batch_sizes` are those that each engine is built for and a queue chooses from, and its load.
+    """A grid of engines that answer requests from a queue, and the load on them.
 
-    `p99_ms` is the limit that 99 % of requests must keep, `max_wait_ms` how long the oldest request waits for a batch
-    to fill. A rate is held for `point_s` seconds and at least `least_requests` requests; the search ends when the
-    highest rate that keeps the limit and the lowest that breaks it differ by at most the share `closeness`.
+    Each engine is built for all `batch_sizes`, and the queue chooses among them. `p99_ms` is the limit that 99 % of
+    requests must keep, `max_wait_ms` how long the oldest request may wait for a batch to fill. A rate is held for
+    `point_s` seconds and at least `least_requests` requests. The search ends when the highest rate that keeps the limit
+    and the lowest that breaks it differ by at most the share `closeness`.
     """
 
     p99_ms: float = Field(10.0, gt=0, le=1e6)
     max_wait_ms: float = Field(1.0, ge=0, le=1e6)
     point_s: float = Field(2.0, gt=0, le=1e5)
-    least_requests: int = Field(500, ge=100, le=10**8)  # of fewer than 100, p99 is the slowest
+    least_requests: int = Field(500, ge=100, le=10**8)  # with fewer than 100, p99 is the slowest one
     closeness: float = Field(0.05, gt=0, le=1)
 
     @property
@@ -56,10 +57,10 @@ class Tally(BaseModel):
 
 
 class Point(BaseModel):
-    """One rate: `requests` of one image each came at random (Poisson), `offered_ips` a second in the mean.
+    """One rate: `requests` requests of one image each arrived at random (Poisson), on average `offered_ips` a second.
 
-    The engines answered them in so many `calls`. Both clocks count latency from when a request was due, so one that
-    LoadGen sent late has waited longer.
+    The engines answered them in `calls` calls. Both clocks count latency from when a request was due, so the delay of a
+    request that LoadGen sent late is included.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -122,7 +123,7 @@ class Serving(ResultFile):
 
 
 def best_throughput(call_ms: dict[int, float]) -> float:
-    """Images a second of the batch size that answers the most, from the milliseconds of a call by batch size."""
+    """The highest throughput of any batch size (images/s); `call_ms` holds the time of a call (ms) by batch size."""
     return max(1e3 * size / ms for size, ms in call_ms.items())
 
 
@@ -139,7 +140,7 @@ def first_broken(points: Sequence[Point], p99_ms: float) -> Point | None:
 
 
 def knee_point(points: Sequence[Point]) -> Point:
-    """Where more load begins to cost more latency than it brings answers: Kleinrock's power is largest there.
+    """The point of the largest power (Kleinrock); beyond it, more load costs more latency than it gains answers.
 
     Power is throughput over response time (L. Kleinrock, "Power and deterministic rules of thumb for probabilistic
     problems in computer communications", ICC 1979); the response time is taken at its median.

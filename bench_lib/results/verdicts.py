@@ -14,7 +14,7 @@ from bench_lib.core.intervals import Interval
 from bench_lib.core.record import Count, Milliseconds, Record
 from bench_lib.results.result_file import ResultFile, read_result
 
-FALSE_ALARMS, POWER = 0.01, 0.95  # the goals: at most and at least this share of pairs
+FALSE_ALARMS, POWER = 0.01, 0.95  # the goals: the largest and the smallest share of pairs allowed
 
 Medians = Annotated[list[Milliseconds], Field(min_length=2)]
 
@@ -23,9 +23,9 @@ class SelfCheck(ResultFile):
     """`selfcheck.json`: a case compared with itself, and with itself slowed down by the share `slowdown`.
 
     `plain_ms` and `slowed_ms` are the processes' median latencies; their records are in `selfcheck/`, beside the file.
-    `pairs` pairs of groups of `repeats` processes were compared. `false_alarms` counts the pairs of two plain groups
-    that were called different, `found` the pairs of a slowed and a plain group where the slowed one was called slower.
-    `host_paced` is what the function of that name says of the case, None in files from before it was asked.
+    Groups of `repeats` processes were compared in pairs, `pairs` times. `false_alarms` counts the pairs of two plain
+    groups that were called different, `found` the pairs of a slowed and a plain group where the slowed one was called
+    slower. `host_paced` is the result of the function of that name for the case; None in files older than this field.
     """
 
     file, command = "selfcheck.json", "bench selfcheck"
@@ -73,15 +73,18 @@ class SelfCheck(ResultFile):
 
 
 def wilson(count: int, of: int) -> Interval:
-    """The share `count / of` of independent trials, with Wilson's score interval (1927), right near 0 and 1 too."""
-    from scipy.stats import binomtest  # not above: it takes long to import, and measuring needs none of it
+    """The share `count / of` with Wilson's 95 % score interval (1927), which also holds near 0 and 1.
+
+    The trials are assumed to be independent.
+    """
+    from scipy.stats import binomtest  # imported here because it is slow to import, and measuring does not need it
 
     found = binomtest(count, of).proportion_ci(0.95, method="wilson")
     return Interval(count / of, float(found.low), float(found.high))
 
 
 def relative_sd(values: list[float]) -> float:
-    """The relative standard deviation of positive figures: that of their logarithms."""
+    """The relative standard deviation of positive figures, computed as the standard deviation of their logarithms."""
     return stdlib.stdev(map(math.log, values))
 
 
@@ -96,7 +99,8 @@ HOST_PACED = 0.5  # enqueue time as a share of latency: from here on launches, a
 def host_paced(records: Sequence[Record]) -> bool:
     """Whether a case waits for the host, which sends the GPU's work, rather than for the GPU.
 
-    That is so if sending takes the share `HOST_PACED` of the latency or more, in the median over its processes.
+    That is so if sending takes the share `HOST_PACED` of the latency or more. `records` are those of the case's
+    processes, and the median of their shares counts.
     """
     timings = [record.timing for record in records if record.timing and record.timing.enqueue_ms]
     shares = [intervals.median(timing.enqueue_ms) / intervals.median(timing.latency_ms) for timing in timings]

@@ -1,8 +1,9 @@
 """Dynamic batching: requests of one image each wait in a queue, and engines of several batch sizes answer them.
 
 The rule is that of NVIDIA Triton's dynamic batcher with a maximum queue delay: a batch is sent when it is full or when
-its oldest request has waited for so long, whichever comes first; what waits while the device is busy goes together into
-the next one. A batch smaller than any engine's is padded to the next size, as engines of fixed shapes must be.
+its oldest request has waited for the maximum delay, whichever comes first. Requests that wait while the device is busy
+go together into the next batch. A batch that is smaller than its engine's batch size is padded, because engines have
+fixed shapes.
 """
 
 import queue
@@ -81,14 +82,14 @@ def serve(
 def under_load(
     engines: Mapping[int, Engine], rate_ips: float, requests: int, max_wait_s: float, p99_ms: float
 ) -> tuple[Point, str]:
-    """Run LoadGen's Server scenario, one image a request, at `rate_ips` in the mean; return what came, and its summary.
+    """Run LoadGen's Server scenario, on average `rate_ips` requests (images) a second; return the point, the summary.
 
-    `engines` are by batch size. LoadGen sends from a thread of its own, and the engines run in this one, which built
-    them: streams, CUDA graphs and pools of threads belong to a thread. What they raise is raised after LoadGen's end.
+    `engines` are keyed by batch size. They run in this thread, which built them, as streams, CUDA graphs and thread
+    pools belong to a thread; LoadGen sends from another. Exceptions are raised after LoadGen has ended.
     """
     waiting: queue.SimpleQueue = queue.SimpleQueue()
     found, faults, due_s = [], [], loadgen.due_s(1.0, requests)
-    asked_ips = rate_ips * due_s[-1] / (requests - 1)  # the intervals it draws have not quite the mean asked for
+    asked_ips = rate_ips * due_s[-1] / (requests - 1)  # LoadGen's intervals do not have exactly the mean asked for
 
     def issue(samples: list) -> None:
         now = time.perf_counter()
@@ -101,7 +102,7 @@ def under_load(
     def send() -> None:
         try:
             found.append(loadgen.run_loadgen(issue, load, "Server", server_settings(asked_ips, requests, p99_ms)))
-        except BaseException as error:  # raised below, where it is seen
+        except BaseException as error:  # raised below, in the calling thread
             faults.append(error)
         finally:
             waiting.put(END)
@@ -121,7 +122,7 @@ def under_load(
 
 
 def server_settings(rate_ips: float, requests: int, p99_ms: float) -> dict[str, float]:
-    """LoadGen's settings for so many requests at a rate, with a limit that 99 % of them are to keep."""
+    """LoadGen's settings: `requests` requests at `rate_ips` a second, 99 % of which should be answered in `p99_ms`."""
     return {
         "server_target_qps": rate_ips, "server_target_latency_ns": round(1e6 * p99_ms),
         "server_target_latency_percentile": 0.99, "min_duration_ms": 0, "min_query_count": requests,
@@ -140,9 +141,9 @@ def tally(done: list[tuple[list[Request], float]], due_s: Sequence[float]) -> Ta
     """Our own count of what was served, to compare with LoadGen's: median and 99th percentile of latency, and rate.
 
     `done` is what `serve` returned, `due_s` when each request was due, in seconds after LoadGen began. Latency counts
-    from when a request was due, however late it was sent. LoadGen does not tell when it began: the request that was
-    sent least late tells it. Percentiles are taken as in `ProcessLatencies` of LoadGen's loadgen.cc, one of the values
-    and nothing in between, and the rate counts the n − 1 intervals between n answers.
+    from when a request was due, however late it was sent. LoadGen does not report when it began; the time is inferred
+    from the request that was sent with the least delay. Percentiles are taken as in `ProcessLatencies` of LoadGen's
+    loadgen.cc: always one of the values, without interpolation. The rate counts the n − 1 intervals between n answers.
     """
     came_s = [request.came_s for batch, _ in done for request in batch]
     end_s = [end for batch, end in done for _ in batch]

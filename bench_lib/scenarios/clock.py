@@ -72,7 +72,7 @@ def time_cuda_events(subject: Subject) -> dict[str, float]:
 
 
 def between_events(engine: Engine, calls: int) -> float:
-    """Send so many calls, wait for them, and return the milliseconds between an event before and an event after them.
+    """Send `calls` calls, wait for them, and return the milliseconds between a CUDA event before and one after them.
 
     The events are on the current CUDA stream.
     """

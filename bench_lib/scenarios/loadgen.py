@@ -36,7 +36,7 @@ def version() -> str:
 def single_stream(engine: Engine, calls: int, expected_ms: float) -> tuple[float, str]:
     """Median latency (ms) of `calls` queries, each sent when the one before is done, and LoadGen's summary.
 
-    `expected_ms` is about what a call takes: LoadGen makes its queries before it starts.
+    `expected_ms` is roughly the time of a call. LoadGen needs it because it generates all queries before it starts.
     """
     results, summary = run_test(
         engine, "SingleStream", single_stream_target_latency_percentile=0.5,
@@ -47,7 +47,7 @@ def single_stream(engine: Engine, calls: int, expected_ms: float) -> tuple[float
 
 
 def offline(engine: Engine, calls: int) -> tuple[float, str]:
-    """Time per batch (ms) of `calls` batches that one query asks for, sent back to back, and LoadGen's summary."""
+    """Time per batch (ms) of `calls` batches sent back to back, as one query, and LoadGen's summary."""
     results, summary = run_test(engine, "Offline", offline_expected_qps=1, min_duration_ms=0, min_query_count=calls)
     return 1e3 / results["result_samples_per_second"], summary
 
@@ -84,9 +84,10 @@ def run_test(engine: Engine, scenario: str, **settings: Any) -> tuple[dict[str, 
 def due_s(rate_ips: float, count: int, seed: int = 0) -> np.ndarray:
     """When each of `count` queries of the Server scenario is due, `[count]`, in seconds after the first.
 
-    They are LoadGen's own random numbers, drawn again here.
-    `schedule_rng_seed` (0 by default) starts a Mersenne Twister, from which `std::exponential_distribution` takes two
-    words an interval (`GenerateQueries` and `ScheduleDistribution` in LoadGen's loadgen.cc, as GCC's library computes).
+    These are the random intervals that LoadGen itself draws, computed again here. LoadGen seeds a Mersenne Twister with
+    `schedule_rng_seed` (0 by default), and `std::exponential_distribution` takes two of its 32-bit words for each
+    interval: see `GenerateQueries` and `ScheduleDistribution` in LoadGen's loadgen.cc. The intervals are computed as in
+    GCC's library.
     """
     words = np.frombuffer(np.random.RandomState(seed).bytes(8 * (count - 1)), "<u4").astype(float).reshape(-1, 2)
     shares = (words[:, 0] + words[:, 1] * 2.0**32) / 2.0**64

@@ -21,7 +21,7 @@ from bench_lib.scenarios.worker import build_for_thread, check_answers, run_in_p
 from bench_lib.workload.images import check_folder, image_paths, imagenet_transform
 
 AHEAD = 2  # batches that each worker prepares ahead: PyTorch's own default
-GRAIN = 8  # pixels: made photographs vary over about so many, and take about a byte for every two or three of them
+GRAIN = 8  # pixels over which generated photographs vary; their JPEGs take about one byte for two or three pixels
 
 
 class Photos(Dataset):
@@ -64,7 +64,10 @@ def measure_pipeline(grid: PipelineGrid, folder: Path) -> Pipeline:
 
 @contextlib.contextmanager
 def photographs(grid: PipelineGrid) -> Iterator[list[Path]]:
-    """The files of the grid's folder, or made ones while this is open; raise `InputError` for a folder without any."""
+    """The image files of the grid's folder or, without one, generated files that are deleted when this is closed.
+
+    Raise `InputError` for a folder without images.
+    """
     if grid.data:
         check_folder(grid.data)
         yield sorted(image_paths(grid.data))
@@ -126,7 +129,7 @@ def copy_step(engine: Engine, batch: torch.Tensor) -> Callable[[], None]:
 def fill_and_infer(engine: Engine, batch: torch.Tensor) -> None:
     """Copy the batch to where the engine reads its input, wait, infer, and wait for that.
 
-    The copy is waited for by itself, since a runtime may infer on another stream than the one that copies.
+    The copy needs a wait of its own, because a runtime may infer on another stream than the one that copies.
     """
     copy_step(engine, batch)()
     engine.run()
@@ -136,7 +139,7 @@ def fill_and_infer(engine: Engine, batch: torch.Tensor) -> None:
 def images_per_second(
     step: Callable[[], object], images: int, seconds: float, ahead: int, clock: Clock = time.perf_counter
 ) -> float:
-    """Repeat `step`, which handles so many `images`, for so many `seconds`; return images a second.
+    """Repeat `step`, which handles `images` images, for at least `seconds` seconds; return images a second.
 
     The first `ahead` steps are not counted: the workers prepared that many batches while nobody took any, so those come
     at once and say nothing about the rate.

@@ -21,12 +21,12 @@ def case_ids(cases: list) -> set[str]:
 
 
 def no_facts(_begun: ResultFile | None) -> dict[str, Any]:
-    """The fields of a file that has none beside its grid, machine and cases."""
+    """The default `facts` of `measure_left`: no fields besides grid, machine and cases."""
     return {}
 
 
 def read_begun(kind: type[Kind], grid: Grid, machine: dict[str, Any], folder: Path) -> Kind | None:
-    """The folder's file of this kind if it is of the same grid and machine, so that it can be gone on with; else None.
+    """The folder's file of this kind if it is of the same grid and machine and so can be continued; otherwise None.
 
     Raise `InputError` if the file is broken.
     """
@@ -50,9 +50,10 @@ def measure_left(
 ) -> Kind:
     """Measure the parts of a grid that the folder's file does not hold yet, and write the file after each; return it.
 
-    `parts` are what there is to measure, by key, and `measured` tells the keys of what a file's `cases` hold. `add`
-    measures one part and returns the cases with it. `facts` are the file's other fields, made from what was begun
-    (None: nothing). With a `unit`, a progress bar counts the parts in it. Raise `InputError` for a grid without parts.
+    `parts` holds everything to measure, by key; `measured` returns the keys of the parts that a list of `cases` holds.
+    `add` takes the cases so far and a part, measures the part, and returns the cases with it. `facts` takes the file as
+    an earlier call left it (None if there is none), and returns the file's other fields. With a `unit`, a progress bar
+    counts parts in that unit. Raise `InputError` for a grid without parts.
     """
     if not parts:
         raise InputError("the grid has no case: no variant is measured at its precisions; name one that a variant has")

@@ -28,7 +28,7 @@ from bench_lib.scenarios.worker import build_for_thread, check_answers
 
 @dataclass(frozen=True)
 class WorkerTimes:
-    """What one process did: for each of its threads the latencies (ms) and how many seconds it inferred.
+    """The times of one process: for each of its threads, the latencies (ms) and how many seconds it inferred.
 
     `cpu_s` is the CPU time (seconds) of all its threads together.
     """
@@ -59,7 +59,7 @@ def measure_scaling(grid: ScalingGrid, folder: Path) -> Scaling:
 
 
 def measured_crowds(cases: list[Scaled]) -> set[tuple[str, Way, int]]:
-    """Each crowd that a file holds: its case's id, its way and its number of workers."""
+    """The key of each crowd that a file holds: its case's id, its way and its number of workers."""
     return {(scaled.case.id, crowd.way, crowd.workers) for scaled in cases for crowd in scaled.crowds}
 
 
@@ -125,8 +125,9 @@ def first_absent(answers: list[Any]) -> Reason | None:
 def crowd_figures(works: list[WorkerTimes], batch_size: int, shares: list[float] | None, cores: int) -> dict[str, Any]:
     """The figures of a `Crowd`, by name, from what its processes did.
 
-    `shares` are the GPU's utilisation as `system.watch_gpu` saw it (None without a GPU). Their later half counts, when
-    all workers were busy; without a GPU `busy` is the share of the CPU time of all `cores`.
+    `shares` are samples of the GPU's utilisation from `system.watch_gpu` (None without a GPU). `busy` is the mean of
+    their later half, when all workers were busy; without a GPU, the share of the time of all `cores` that the processes
+    used.
     """
     latencies = [ms for work in works for ms in work.latency_ms]
     seconds = [s for work in works for s in work.seconds]
@@ -147,7 +148,7 @@ def tell_workers(links: list[Connection], word: str) -> None:
 
 
 def hear_worker(link: Connection, timeout_s: float) -> Any:
-    """The next thing that a worker sends; the reason (`Reason`) if it sends nothing within `timeout_s`, or has died."""
+    """What a worker sends next; a `Reason` if it sends nothing within `timeout_s` seconds, or has died."""
     try:
         if link.poll(timeout_s):
             return link.recv()
@@ -159,8 +160,8 @@ def hear_worker(link: Connection, timeout_s: float) -> Any:
 def run_worker(link: Connection, case: Case, grid: ScalingGrid, threads: int, cores: int) -> None:
     """What a fresh process does: it builds an engine in each of its threads, and talks to its parent in three steps.
 
-    It sends "ready". At a word it infers for `grid.window_s` seconds and sends `WorkerTimes`, and the parent looks at
-    the memory. At another it checks the engines' outputs and sends None. What goes wrong ends it: it sends a `Reason`.
+    It sends "ready". At a word it infers for `grid.window_s` seconds and sends `WorkerTimes`; the parent then reads
+    memory. At the next word it checks the outputs and sends None. On failure it sends a `Reason` and ends.
     """
     step, go, check = threading.Semaphore(0), threading.Event(), threading.Event()
     one_at_a_time, works, faults = threading.Lock(), [], []
@@ -182,7 +183,7 @@ def run_worker(link: Connection, case: Case, grid: ScalingGrid, threads: int, co
         step.release()
 
     def told(answer: Callable[[], Any]) -> bool:
-        """Wait for all threads, send the answer or what went wrong, wait for a word; tell whether to go on."""
+        """Wait for all threads, send the answer or the failure, wait for the parent's word; return whether to go on."""
         for _ in range(threads):
             step.acquire()
         link.send(failure_reason(faults[0]) if faults else answer())
@@ -199,7 +200,7 @@ def run_worker(link: Connection, case: Case, grid: ScalingGrid, threads: int, co
 
 
 def start_threads(function: Callable[[], None], count: int) -> None:
-    """Start so many threads that run the function; they end with this process."""
+    """Start `count` threads that run the function; they end with this process."""
     for _ in range(count):
         threading.Thread(target=function, daemon=True).start()
 
@@ -211,7 +212,7 @@ def cpu_s() -> float:
 
 
 def infer(engine: Engine, seconds: float) -> tuple[list[float], float]:
-    """Latencies (ms) of calls, each waited for, until so many seconds have passed; and the seconds that passed."""
+    """Call the engine for `seconds` seconds, waiting for each call; return latencies (ms) and the seconds passed."""
     samples, start = [], time.perf_counter()
     while (elapsed := time.perf_counter() - start) < seconds:
         samples.append(call_ms(engine, time.perf_counter)[0])

@@ -31,10 +31,10 @@ from bench_lib.scenarios.worker import check_answers, prepare_thread, run_in_pro
 from bench_lib.workload.images import synthetic_images
 from bench_lib.workload.network import load_network
 
-SHARES = (0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # of the ceiling: the rates that the curve begins with
-FURTHER = 1.25  # the next rate to try where every one kept the limit
-HOPELESS = 4  # limits of latency: rates above one that takes so long are left out
-QUEUE_IPS, QUEUE_S = 1000.0, 0.25  # of the queue itself: the first rate, and how long each is held
+SHARES = (0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # of the throughput without a queue: the rates tried first
+FURTHER = 1.25  # factor to the next rate while every rate has kept the limit
+HOPELESS = 4  # if p99 is this many times the limit, higher rates are left out
+QUEUE_IPS, QUEUE_S = 1000.0, 0.25  # for the queue alone: the first rate, and how long each is held
 LOADGEN_LOG = "serving-loadgen.txt"
 
 Measure = Callable[[float], Point]
@@ -128,11 +128,12 @@ def at_rate(built: Mapping[int, Engine], rate_ips: float, grid: ServingGrid) -> 
 
 
 def search_rates(measure: Measure, ceiling_ips: float, p99_ms: float, closeness: float) -> Iterator[Point]:
-    """Measure rates and give each point as it comes, until the highest rate that keeps the limit is known closely.
+    """Measure one rate after another, yielding each point, until the highest rate within the limit is known closely.
 
-    First come the `SHARES` of the ceiling, without those above a rate whose p99 was hopeless; then rates between the
-    highest that kept the limit and the lowest above it that broke it, until they differ by at most `closeness`. Where
-    nothing breaks the limit, higher rates are tried, up to twice the ceiling.
+    `measure` takes a rate, `ceiling_ips` is the throughput without a queue; both are in images a second. The first
+    rates are the `SHARES` of the ceiling, up to the first whose p99 is above `HOPELESS` times the limit. Then come
+    rates between the highest that kept the limit and the lowest above it that broke it, until these differ by at most
+    the share `closeness`. While nothing breaks the limit, higher rates are tried, up to twice the ceiling.
     """
     points: list[Point] = []
     for share in SHARES:
@@ -160,7 +161,8 @@ def next_rate(points: list[Point], p99_ms: float, closeness: float) -> float | N
 def queue_alone(grid: ServingGrid) -> list[Point]:
     """Measure what the queue itself can do, in front of an engine that does nothing; return a point for each rate.
 
-    The rate is doubled until two in a row have a p99 above `QUEUE_P99_MS`: a single one may be a pause of the machine.
+    The rate is doubled until two in a row have a p99 above `QUEUE_P99_MS`. One is not enough: it may come from a pause
+    of the machine.
     """
     points, idle = [], {max(grid.batch_sizes): NoOpEngine()}
     while len(points) < 2 or best_point(points[-2:], QUEUE_P99_MS):

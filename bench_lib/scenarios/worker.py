@@ -18,7 +18,7 @@ from bench_lib.workload.network import load_network
 
 
 class Inexact(ReasonedError):
-    """An engine's output is not what PyTorch's reference allows."""
+    """An engine's output differs from PyTorch's reference by more than is allowed."""
 
 
 def run_in_process(function: Callable, *given: Any) -> Any:
@@ -47,8 +47,9 @@ def attempt(function: Callable, *given: Any) -> Any:
 def prepare_thread(case: Case, cores: int | None = None) -> torch.device:
     """Make this thread ready to build the case's engine, and return the device for it.
 
-    On a GPU the thread gets a CUDA stream of its own, as in a sweep. On a CPU PyTorch, and the runtimes that ask it for
-    its threads, use so many `cores` (None: as many as now). Raise `Unavailable` if the engine cannot run here.
+    On a GPU the thread gets a CUDA stream of its own, as in a sweep. On a CPU, PyTorch and the runtimes that take their
+    number of threads from it use `cores` threads (None: as many as now). Raise `Unavailable` if the engine cannot run
+    here.
     """
     load_builder(case.engine).check_support(case.precision)
     device = compute_device()

@@ -1,4 +1,4 @@
-"""`bench sweep --slurm`: each case a task of a Slurm job array; the records are waited for here.
+"""`bench sweep --slurm`: submits each case as a task of a Slurm job array, and waits for the records.
 
 The run's folder and this Python environment must be on a file system that the compute nodes share.
 """
@@ -26,7 +26,7 @@ from bench_lib.sweep.runner import run_notebook, shuffled_cases, write_failure
 
 HERE = "or leave out --slurm to measure on this machine"
 
-# The states in which a task has ended, and the reason of each; in every other one it may yet leave a record.
+# Slurm's states of an ended task, and the reason for each. In any other state, the task may still write a record.
 ENDED = {
     "BOOT_FAIL": "node_did_not_boot",
     "CANCELLED": "task_cancelled",
@@ -37,12 +37,15 @@ ENDED = {
     "OUT_OF_MEMORY": "task_out_of_memory",
     "PREEMPTED": "task_preempted",
     "TIMEOUT": "task_timed_out",
-    "FORGOTTEN": "task_forgotten",  # our own word: squeue lists the task no more
+    "FORGOTTEN": "task_forgotten",  # not a state of Slurm's: squeue no longer lists the task
 }
 
 
 class Task(NamedTuple):
-    """A task as Slurm tells it: state, exit code (as `wait` gives it, in digits), node (empty before it starts)."""
+    """A task as squeue reports it.
+
+    `exit_code` is the status that `wait` gives, as digits; `node` is empty before the task starts.
+    """
 
     state: str
     exit_code: str = "0"
@@ -50,7 +53,7 @@ class Task(NamedTuple):
 
     @property
     def has_ended(self) -> bool:
-        """Whether it will leave no record that is not there yet (or on its way through a shared file system)."""
+        """Whether the task has ended and will write no record (one may still be on its way on a shared file system)."""
         return self.state in ENDED
 
 
@@ -66,7 +69,7 @@ def check_slurm() -> None:
 
 
 def query_tasks() -> dict[str, Task] | None:
-    """This user's tasks by job id, ended ones too while Slurm remembers them (minutes); None if it does not answer."""
+    """This user's tasks by job id; None if squeue fails. Ended ones are included while Slurm keeps them (minutes)."""
     fields = "JobArrayID:40,State:20,exit_code:12,NodeList:200"
     command = ["squeue", "--noheader", "--array", "--states=all", f"--user={os.getuid()}", f"--Format={fields}"]
     answer = subprocess.run(command, capture_output=True, text=True)
@@ -76,24 +79,24 @@ def query_tasks() -> dict[str, Task] | None:
 
 
 def task_death(job_id: str, task: Task, timeout_min: int) -> Reason:
-    """How a task ended without a record, as far as Slurm tells: its exit code or the signal's name, and its node."""
+    """The reason for a task that left no record: how it ended, its exit code or signal, its node, its time limit."""
     code = os.waitstatus_to_exitcode(int(task.exit_code)) if task.exit_code.isdigit() else 0
     number = -code if code < 0 else code - 128  # a shell adds 128 to the signal that ended its command
     ended = signal.Signals(number).name if number in signal.valid_signals() else str(code)
     return because(ENDED[task.state], job=job_id, minutes=timeout_min, exit=ended, node=task.node or "—")
 
 
-POLL_S = 2.0  # between two looks at the records and at Slurm's queue
-SETTLE_S = 15.0  # how long after its task ended a record may take to show on a shared file system
+POLL_S = 2.0  # between two checks of the records and of Slurm's queue
+SETTLE_S = 15.0  # how long after its task ended a record may take to appear on a shared file system
 
 
 def measure_grid_on_slurm(grid: Grid, run: Run, retry_failed: bool = False) -> list[Record]:
     """Measure on the cluster every case that has no record yet, and return all records in the grid's order.
 
-    Tasks of an earlier call that are still in Slurm's queue are waited for, not submitted again; so the folder needs
-    no lock. A task that ends without a record is a record with its reason. `retry_failed` measures those that failed
-    again. Raise `InputError` where Slurm or submitit is missing or refuses, or
-    if no task began at all. An interrupt leaves the tasks in Slurm.
+    Tasks of an earlier call that are still in Slurm's queue are waited for, not submitted again, so the folder needs no
+    lock. For a task that ends without a record, a record with the reason is written. `retry_failed` measures failed
+    cases again. Raise `InputError` if Slurm or submitit is missing or refuses, or if no task began. An interrupt leaves
+    the tasks in Slurm.
     """
     check_slurm()
     run.start(grid, None)
@@ -117,7 +120,10 @@ def measure_grid_on_slurm(grid: Grid, run: Run, retry_failed: bool = False) -> l
 
 
 def still_queued(missing: dict[str, Case], run: Run) -> dict[str, Case]:
-    """The missing cases whose tasks an earlier call submitted and Slurm has not ended yet, by job id."""
+    """The missing cases whose tasks an earlier call submitted and that have not ended, by job id.
+
+    `missing` holds cases by their id. Raise `InputError` if squeue fails.
+    """
     path = run.folder / "slurm" / "tasks.json"
     queue = query_tasks()
     if queue is None:
@@ -128,7 +134,7 @@ def still_queued(missing: dict[str, Case], run: Run) -> dict[str, Case]:
 
 
 def submit_tasks(cases: list[Case], grid: Grid, run: Run) -> dict[str, Case]:
-    """Submit a task a case, as one job array; return the cases by job id. Raise `InputError` if Slurm refuses."""
+    """Submit one task per case as a job array; return the cases by job id. Raise `InputError` if Slurm refuses."""
     import submitit
     from submitit.core.utils import FailedJobError, FailedSubmissionError
 
@@ -149,12 +155,13 @@ def submit_tasks(cases: list[Case], grid: Grid, run: Run) -> dict[str, Case]:
 
 
 def measure_task(case: Case, grid: Grid, run: Run) -> None:
-    """Measure the case on this node, unless that was done before Slurm requeued the task.
+    """Measure the case on this node, unless it has a record from before Slurm requeued the task.
 
-    The first task claims the run for its node's machine; on an unlike one a case fails with that reason.
+    The first task that starts claims the run for its node's machine. On a node with a different machine, the case is
+    recorded as failed with the reason `unlike_node`.
     """
-    # submitit has SIGTERM ignored. At a time limit or a requeue only the measuring process would die of it, and that
-    # would be recorded as its own failure; so the task ends with it.
+    # submitit ignores SIGTERM, which Slurm sends at a time limit and before a requeue. The task must end with it:
+    # otherwise only the measuring process would end, and that would be recorded as a failure of the case.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if run.measured(case):
         return

@@ -1,6 +1,7 @@
-"""The report's language: English messages in the code, their Russian in `locale/ru.po`, by gettext and Babel; numbers.
+"""The report's language: the translation of its messages (gettext and Babel), and how it writes numbers.
 
-`tr` and its kin are called where a sentence is made, not where a module is imported: the language is chosen in between.
+The code holds the messages in English, `locale/ru.po` holds their Russian. `tr`, `tr_p` and `tr_n` are called when a
+sentence is made, never when a module is imported, because the language is chosen after the imports.
 """
 
 import gettext
@@ -21,7 +22,7 @@ chosen: Language = DEFAULT
 
 
 def use(language: Language) -> None:
-    """Write all that follows in this language. Raise ValueError if there is no such one."""
+    """Choose the language of everything that is written from now on; raise `ValueError` for an unknown one."""
     global chosen
     if language not in LANGUAGES:
         raise ValueError(f"there is no report in {language!r}; the languages are {', '.join(LANGUAGES)}")
@@ -29,7 +30,7 @@ def use(language: Language) -> None:
 
 
 def tr(message: str, /, **fields: Any) -> str:
-    """The message in the report's language, its {fields} filled in; {nbsp} is a space that does not break."""
+    """The message in the report's language, its {fields} filled in; {nbsp} in it is a non-breaking space."""
     return in_language(message, chosen).format(nbsp=NBSP, **fields)
 
 
@@ -39,24 +40,27 @@ def in_language(message: str, language: Language) -> str:
 
 
 def tr_p(context: str, message: str, /, **fields: Any) -> str:
-    """As `tr`, where the same English needs unlike words: the context says which (`genitive`, `column`)."""
+    """As `tr`, for an English text that has several translations: `context` names one (`genitive`, `column`)."""
     return _catalog(chosen).pgettext(context, message).format(nbsp=NBSP, **fields)
 
 
 def tr_n(one: str, many: str, count: int, /, **fields: Any) -> str:
-    """As `tr`, in the form that agrees with the count; {n} stands for the count as the language writes it."""
+    """As `tr`, in the singular or plural that `count` requires; {n} is the count as the language writes it.
+
+    `one` and `many` are the English singular and plural.
+    """
     return _catalog(chosen).ngettext(one, many, count).format(n=number(count, 0), nbsp=NBSP, **fields)
 
 
 def mark(message: str) -> str:
-    """The message itself: named here for the catalog, and translated by `tr` where it is used."""
+    """Return the message unchanged. This puts it into the catalog; `tr` translates it where it is used."""
     return message
 
 
 def number(value: float | None, digits: int | None = None) -> str:
-    """A number with thousands set apart; without `digits`, about three significant figures. A missing value is a dash.
+    """The number as text: thousands separated, with `digits` decimals or about three significant figures.
 
-    Russian writes 1 234,5, English 1,234.5.
+    Russian writes 1 234,5, English 1,234.5. A missing value (None or NaN) is a dash.
     """
     if value is None or math.isnan(value):
         return "—"

@@ -1,4 +1,4 @@
-"""Several words in one sentence, and a few of many values."""
+"""Lists inside a sentence, and a selection from many values."""
 
 from collections.abc import Sequence
 
@@ -6,19 +6,19 @@ from bench_lib.text.language import tr
 
 
 def listed(words: Sequence[str]) -> str:
-    """Words with commas, and “and” before the last."""
+    """The words with commas between them, and “and” before the last."""
     return tr(" and ").join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 def listed_few(words: Sequence[str], most: int = 12) -> str:
-    """Words as `listed` writes them; of more than `most` the first ones, and how many more there are."""
+    """As `listed`; of more than `most` words, only the first `most`, and how many more there are."""
     if len(words) <= most:
         return listed(words)
     return listed([*words[:most], tr("{n} more", n=len(words) - most)])
 
 
 def spread_out(values: Sequence, most: int) -> list:
-    """At most `most` of the values, evenly from the first to the last."""
+    """At most `most` of the values, evenly spaced, with the first and the last among them."""
     if len(values) <= most:
         return list(values)
     return [values[round(i * (len(values) - 1) / (most - 1))] for i in range(most)]

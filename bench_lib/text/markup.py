@@ -1,4 +1,4 @@
-"""Words from a file, made safe for a sentence in Markdown or HTML."""
+"""Text from a file, escaped for a sentence in Markdown or HTML."""
 
 import re
 import unicodedata
@@ -9,10 +9,11 @@ MARKUP = re.compile(r"""[!"#$&'*/<>?@\[\\\]^_`{|}~]|(?<=www)\.""", re.IGNORECASE
 
 
 def quoted(text: str) -> str:
-    """Words from a file (a reason, a GPU's name, a title) for a sentence in Markdown or HTML: never read as markup.
+    """Text from a file (a reason, a GPU's name, a title), escaped so that Markdown and HTML do not read it as markup.
 
-    What either could read as markup becomes a character reference, which both show as the character itself; line
-    breaks become spaces, and control characters, which a page cannot hold, U+FFFD.
+    Each character that either could read as markup becomes a character reference, which both show as the character.
+    White space, line breaks included, becomes single spaces. Control characters, which a page cannot hold, become
+    U+FFFD.
     """
     line = re.sub(rf"[^\S{NBSP}]+", " ", text).strip()
     shown = "".join("\ufffd" if unicodedata.category(mark)[0] == "C" else mark for mark in line)

@@ -17,12 +17,12 @@ def percent(share: float) -> str:
 
 
 def percent_decimals(share: float) -> int:
-    """How many decimals a share has as percent."""
+    """How many decimals `percent` writes for a share."""
     return 0 if share >= 0.1 or share == 0 else 1 if share >= 0.01 else 2
 
 
 def per_cent(figure: str) -> str:
-    """A figure with its sign of percent, which Russian sets apart."""
+    """A figure with the percent sign; Russian puts a non-breaking space between them."""
     return f"{figure}{NBSP}%" if language.chosen == "ru" else f"{figure}%"
 
 
@@ -43,7 +43,7 @@ def span(low: float, high: float, unit: str = "", digits: int | None = None) -> 
 
 
 def times(ratio: float) -> str:
-    """How many times, as “1.8 times”; the noun agrees with the number as written."""
+    """A ratio as “1.8 times”; the noun agrees with the number as written."""
     return _so_many_times(_ratio(ratio), ratio)
 
 
@@ -60,6 +60,10 @@ def _ratio(ratio: float) -> str:
 
 
 def _so_many_times(written: str, last: float) -> str:
-    """Russian's noun agrees with a whole number, and has its second form after a fraction; English has “1 times”."""
+    """The number `written` with “time” or “times”; `last` is its value or, for a range, that of the upper end.
+
+    In Russian the noun agrees with a whole number, and takes the form used after 2 where the number has a fraction.
+    English always has the plural, even in “1 times”.
+    """
     count = 2 if language.chosen == "en" or "," in written.split("–")[-1] else round(last)
     return tr_n("{ratio}{nbsp}time", "{ratio}{nbsp}times", count, ratio=written)

@@ -1,8 +1,8 @@
-"""Every message that says why there is no figure, by its name; the Russian of each is in `locale/ru.po`.
+"""All reasons why a figure is absent: English messages by name. Their Russian is in `locale/ru.po`.
 
-A record keeps a message's name and its fields. A field that is a text is from outside (a runtime's own words, a name)
-and stands as it is. How a number is written, the message says: by Python's format, or by `number` (about three
-significant figures) or `percent`; the decimal point and the other signs are the language's.
+A record stores a message's name and the values of its fields. Text values come from outside (a runtime's own words, a
+name) and are inserted unchanged. How a number is written is part of the message: in one of Python's formats, or as
+`number` (about three significant figures) or `percent`. The decimal point and other signs are those of the language.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bench_lib.text.language import NBSP, SEPARATORS, Language, decimals, in_language, mark
 from bench_lib.text.numbers import percent_decimals
 
-AS_RECORDED = "as_recorded"  # words of a record of version 1, in the fields `ru` and `en`
+AS_RECORDED = "as_recorded"  # a text from a record of version 1; its fields `ru` and `en` hold it
 
 MESSAGES = {
     # What an engine cannot do here.
@@ -50,7 +50,7 @@ MESSAGES = {
     "provider_cannot": mark("{provider} cannot run this here: {words}"),
     "rtx_provider_not_installed": mark("ONNX Runtime's TensorRT-RTX provider is not installed ({error})"),
     "rtx_provider_finds_no_gpu": mark("ONNX Runtime's TensorRT-RTX provider finds no GPU that it supports"),
-    # What a measurement came to.
+    # Why a measurement gave no figure.
     "out_of_memory": mark("out of memory: {words}"),
     "input_too_large": mark("out of memory: the input alone takes {asked:.1f} GiB, free are {free:.1f} GiB"),
     "unreadable_image": mark("the image {name} cannot be read ({error})"),
@@ -113,25 +113,28 @@ MESSAGES = {
 
 
 def sentence(name: str, fields: Mapping[str, str | int | float], language: Language) -> str:
-    """The message of this name in the language; one that is not known here, or lacks a field, as name and fields."""
+    """The message of this name in the language, its fields filled in.
+
+    If the name is unknown or a field is missing, as in a record of a newer version, the name and the fields as text.
+    """
     shown = {key: value if isinstance(value, str) else Figure(value, language) for key, value in fields.items()}
     try:
         if name == AS_RECORDED:
             return format(shown[language])
         return in_language(MESSAGES[name], language).format(nbsp=NBSP, **shown)
-    except (KeyError, ValueError, OverflowError):  # of a newer version
+    except (KeyError, ValueError, OverflowError):  # from a newer version
         return f"{name} ({', '.join(f'{key}: {value}' for key, value in shown.items())})" if shown else name
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A number that a message's format writes with the signs of a language."""
+    """A number in a message, formatted with the decimal point and the other signs of a language."""
 
     value: int | float
     language: Language
 
     def __format__(self, form: str) -> str:
-        """The number as Python's `form` says, or as `number` or `percent` of a report."""
+        """The number in Python's format `form`, or as the report writes it: `number` or `percent`."""
         if form == "number":
             form = f",.{decimals(self.value)}f"
         elif form == "percent":

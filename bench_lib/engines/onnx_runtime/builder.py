@@ -149,7 +149,10 @@ def export_model(
 
 
 def session_options(intra_op_threads: int) -> Any:
-    """New `SessionOptions`: errors only in the log, this many threads, and a record of which provider runs what."""
+    """New `SessionOptions`: only errors are logged, and which provider runs which node is recorded.
+
+    `intra_op_threads` is the number of threads; 0 for as many as PyTorch uses.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -198,7 +201,7 @@ def onnx_opset(proto) -> int:
 
 
 def int8_kernels(path: str) -> dict[str, int]:
-    """Count the convolutions and matrix products in the session's optimized graph, a file: in int8, and in fp32."""
+    """How many convolutions and matrix products the optimized graph in the file `path` has in int8, and in fp32."""
     import onnx
 
     names = [node.op_type for node in onnx.load(path).graph.node]

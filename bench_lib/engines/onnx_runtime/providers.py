@@ -1,4 +1,4 @@
-"""ONNX Runtime's execution providers: what each is told, and a session on one of them alone."""
+"""ONNX Runtime's execution providers: the options of each, and sessions that run on a single provider."""
 
 import functools
 import re
@@ -16,7 +16,7 @@ NAMES = {
     "tensorrt_rtx": "NvTensorRTRTXExecutionProvider",
 }
 
-# What a provider says where it does not load or lacks an operation of the network in this precision.
+# Messages of a provider that does not load, or lacks an operation of the network in this precision.
 LACKS = re.compile(
     r"Please install|Failed to load library|NOT_IMPLEMENTED|INVALID_GRAPH|has been explicitly disabled"
     r"|Provider type for .* is not set"
@@ -25,9 +25,10 @@ PLUGIN = "onnxruntime-ep-nv-tensorrt-rtx-cu13"
 
 
 def choose_provider(provider: Provider | None, precision: str = "fp32") -> str:
-    """The provider of the option; without one, CUDA on a GPU and else the CPU.
+    """The provider that the option names; by default CUDA on a GPU, and otherwise the CPU.
 
-    Raise `Unavailable` for a GPU's provider without a GPU, and for int8 in the provider that has none.
+    Raise `Unavailable` if the provider needs a GPU and there is none, and for int8 on CUDA, which has no int8
+    convolution.
     """
     kind = compute_device().type
     if precision == "int8" and kind == "cuda" and provider in (None, "cuda"):
@@ -38,7 +39,7 @@ def choose_provider(provider: Provider | None, precision: str = "fp32") -> str:
 
 
 def provider_settings(provider: str, precision: str, cuda_graph: bool, cuda: dict[str, str]) -> dict[str, str]:
-    """The provider's options, all that matter written out; `cuda` are those that only the CUDA provider has.
+    """The provider's options, with all that matter set explicitly; `cuda` are those that only the CUDA provider has.
 
     TensorRT's caches are off, so that the build time is that of a cold build.
     """
@@ -92,14 +93,17 @@ def open_session(model: bytes, provider: str, given: dict[str, str], options: An
 
 @functools.cache
 def register_plugin(name: str, library: str) -> None:
-    """Let ONNX Runtime know a plugin, which it refuses to be told twice in a process."""
+    """Register a plugin with ONNX Runtime, once per process: it refuses a second registration."""
     import onnxruntime
 
     onnxruntime.register_execution_provider_library(name, library)
 
 
 def add_plugin(options: Any, given: dict[str, str]) -> None:
-    """Register TensorRT-RTX, a package of its own, and choose it; raise `Unavailable` without it or a GPU of its."""
+    """Register TensorRT-RTX, a package of its own, and choose it for the session.
+
+    Raise `Unavailable` if the package is missing, or finds no GPU that it supports.
+    """
     import onnxruntime
 
     try:

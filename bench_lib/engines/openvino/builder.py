@@ -21,7 +21,7 @@ PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "i8": "int8"}
 
 
 def check_support(precision: str) -> None:
-    """Raise `Unavailable` beside a GPU, where the other engines compute, or where runtime or arithmetic is missing."""
+    """Raise `Unavailable` if there is a GPU (other engines compute there), or no runtime or no such arithmetic."""
     if compute_device().type == "cuda":
         raise Unavailable("openvino_beside_gpu")
     try:
@@ -37,8 +37,9 @@ def check_support(precision: str) -> None:
 def runtime():
     """The `openvino` module, imported without its telemetry.
 
-    Its import sends Google Analytics an event, from a thread and a child process of its own. Where the package that
-    sends is missing it uses a stub, and an entry of None says to Python that it is missing.
+    Importing it sends an event to Google Analytics, from a thread and a child process of its own. If the package that
+    sends the events is not installed, OpenVINO uses a stub; an entry of None in `sys.modules` makes Python treat the
+    package as not installed.
     """
     sys.modules.setdefault("openvino_telemetry", None)
     with timed_import("openvino"):
@@ -50,9 +51,9 @@ def runtime():
 def core():
     """The one `openvino.Core` of this process.
 
-    Each gives its thread a stack of its own for handling signals, and takes it away at its end (`SigAltStackSetup` of
-    OpenVINO's CPU plugin): with two of them, the second one's end brings back the first one's stack, which is gone, and
-    the next signal, be it Ctrl+C, ends the process.
+    Each `Core` gives its thread a stack for handling signals, and restores the stack before it when it is destroyed
+    (`SigAltStackSetup` of OpenVINO's CPU plugin). With two of them, destroying the second one restores the first one's
+    stack, which no longer exists, and the next signal, such as Ctrl+C, ends the process.
     """
     return runtime().Core()
 
@@ -85,7 +86,7 @@ class OpenVINOEngine:
 
 
 def shared_tensor(tensor: torch.Tensor):
-    """An OpenVINO tensor on the memory of PyTorch's; NumPy, which is between them, knows no bfloat16."""
+    """An OpenVINO tensor that shares the memory of PyTorch's; passed as bytes, because NumPy knows no bfloat16."""
     openvino = runtime()
     return openvino.Tensor(
         tensor.view(torch.uint8).numpy(), list(tensor.shape), getattr(openvino.Type, TYPES[tensor.dtype])
@@ -103,14 +104,14 @@ def build(
     threads: int = 0,
     cpu_pinning: bool = True,
 ) -> OpenVINOEngine:
-    """Export the model as ONNX Runtime gets it and compile it for the processor at the precision asked for.
+    """Export the model to ONNX and compile it for the processor in the precision asked for.
 
-    The model is exported to ONNX, in fp32: OpenVINO's converter of PyTorch modules reports to Google Analytics, and the
-    two runtimes are to compute one graph. The type of the computation and of input and output is set here: left to
-    itself, OpenVINO computes in bf16 wherever the processor can. For int8 the model is quantized after training, see
-    `onnx_model.quantized`. `performance_hint`, `streams` (requests that the processor is shared between; one is sent at
-    a time), `threads` (0: as many as PyTorch's) and `cpu_pinning` are properties of OpenVINO's CPU device. Pinned,
-    which is its default, several engines of few threads may all be on the same cores.
+    The model is exported in fp32, as for ONNX Runtime, so that both runtimes compute the same graph; OpenVINO's own
+    converter of PyTorch modules would also report to Google Analytics. The data type of the computation, input and
+    output is set here, because OpenVINO by itself computes in bf16 wherever the processor can. For int8 the model is
+    quantized after training, see `quantize_qdq`. `performance_hint`, `streams` (requests that share the processor; one
+    is sent at a time), `threads` (0: as many as PyTorch uses) and `cpu_pinning` are properties of OpenVINO's CPU
+    device. With pinning, which is the default, several engines of few threads may all run on the same cores.
     """
     openvino, kind = runtime(), TYPES[data_type(precision)]
     start = time.perf_counter()
@@ -133,7 +134,7 @@ def build(
 
 
 def with_input_of(kind: str, model):
-    """The model with its input and output converted from and to the type."""
+    """The model, made to take input and give output of the type `kind` (a value of `TYPES`)."""
     from openvino.preprocess import PrePostProcessor
 
     steps, element = PrePostProcessor(model), getattr(runtime().Type, kind)
@@ -143,16 +144,17 @@ def with_input_of(kind: str, model):
 
 
 def primitives_of(compiled) -> dict[str, int]:
-    """How many convolutions and matrix products the compiled graph runs by each of oneDNN's kernels, as it tells."""
+    """How many convolutions and matrix products the compiled graph runs by each oneDNN kernel, as OpenVINO reports."""
     info = [node.get_rt_info() for node in compiled.get_runtime_model().get_ops()]
     layers = [one for one in info if one["layerType"].value in ("Convolution", "FullyConnected", "MatMul")]
     return dict(Counter(one["primitiveType"].value for one in layers))
 
 
 def count_kernels(primitives: dict[str, int]) -> dict[str, int]:
-    """The primitives by the precision they compute in, which ends their names, as in `brgconv_avx512_amx_bf16`.
+    """The number of primitives by precision; their names end with it, as in `brgconv_avx512_amx_bf16`.
 
-    It is not the node's `runtimePrecision`: that is the input's type, and is i8 where the computation is in fp32.
+    The node's `runtimePrecision` is not used: that is the input's type, and is i8 even where the computation is in
+    fp32.
     """
     found: Counter[str] = Counter()
     for name, count in primitives.items():

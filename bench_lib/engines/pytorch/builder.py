@@ -42,7 +42,7 @@ Count = Annotated[int, Field(ge=1, le=1024)]
 
 
 def check_support(precision: str) -> None:
-    """Raise `Unavailable` if this machine or PyTorch has no arithmetic in this precision, or int8 lacks torchao."""
+    """Raise `Unavailable` if this machine cannot compute in this precision or, for int8, torchao is missing."""
     check_precision(precision)
     if precision == "int8":
         check_torchao()

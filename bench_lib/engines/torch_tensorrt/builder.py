@@ -115,9 +115,9 @@ class TorchTensorRTEngine:
 
 
 def compile_settings(precision: str, cache_folder: str, optimization_level: int | None = None) -> dict:
-    """Options of `torch_tensorrt.dynamo.compile`, named as there.
+    """Options of `torch_tensorrt.dynamo.compile`, under the names that it uses.
 
-    Typing is strong: the model's own data types decide the precision. The timing cache is always on, so a fresh path
+    Typing is strong: the model's own data types decide the precision. The timing cache is always on; a new path for it
     makes the build time that of a cold build.
     """
     level = {} if optimization_level is None else {"optimization_level": optimization_level}
@@ -137,9 +137,10 @@ DROPPED = {"use_explicit_typing"}  # the only way to compile from 2.13 on, so no
 
 
 def accepted_settings(compile_function, wanted: dict) -> dict:
-    """Those of the wanted options that `compile_function` names; raise `TypeError` if it lacks any but `DROPPED`.
+    """The wanted options that `compile_function` takes; raise `TypeError` if it lacks any but `DROPPED`.
 
-    `torch_tensorrt.dynamo.compile` swallows unknown keyword arguments, so its signature is asked instead.
+    `torch_tensorrt.dynamo.compile` ignores unknown keyword arguments without an error, so its signature is read
+    instead.
     """
     known = inspect.signature(compile_function).parameters
     if lacking := set(wanted) - set(known) - DROPPED:
@@ -172,7 +173,7 @@ def build(
 
     `cuda_graphs` records the launches once and replays them; the runtime then copies input and output.
     `optimization_level` is TensorRT's, from 0 to 5: how long it looks for the fastest kernels. For int8 the model is
-    quantized after training, see `quantize.py`; `unquantized` is the type of what that leaves as it is.
+    quantized after training, see `quantize.py`; `unquantized` is the data type of the parts that are not quantized.
     """
     torch_tensorrt, graphs = runtime(), contextlib.ExitStack()
     images = images.to(compute_device(), data_type(precision))
@@ -221,7 +222,7 @@ def compile_program(torch_tensorrt, program, images: torch.Tensor, precision: st
     """The program compiled; raise `Unavailable` where TensorRT builds nothing from it in int8."""
     try:
         return torch_tensorrt.dynamo.compile(program, arg_inputs=[images], **options)
-    except TypeError as error:  # the builder returned None, which Torch-TensorRT hands on to be read
+    except TypeError as error:  # the builder returned None, and Torch-TensorRT failed to read it
         if precision != "int8" or "None" not in str(error):
             raise
         raise not_built(tensorrt_version(), torch.cuda.get_device_name()) from error

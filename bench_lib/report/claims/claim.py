@@ -30,7 +30,7 @@ def not_measured_sentence(report: Report, engine: str, precision: str) -> str:
 
 
 def share_verdict(holds: Sequence[bool | None]) -> str:
-    """The verdict on what holds in all, some or no combinations; None is a combination that the data do not decide."""
+    """The verdict on a claim from whether it holds in each combination; None where the data do not decide that."""
     if all(holds):
         return YES
     if any(holds):

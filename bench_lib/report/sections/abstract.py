@@ -78,7 +78,7 @@ def rows_beside(row: pd.Series, cases: pd.DataFrame) -> pd.DataFrame:
 
 
 def throughput_gain(row: pd.Series, cases: pd.DataFrame) -> str:
-    """How many times the baseline's FPS the row has, and what the data do not tell apart from it."""
+    """How many times the baseline's FPS the row has, and which others the data do not distinguish from it."""
     usual, text = baseline_row(row, cases), ""
     if usual is not None:
         words = {
@@ -92,7 +92,7 @@ def throughput_gain(row: pd.Series, cases: pd.DataFrame) -> str:
 
 
 def latency_gain(row: pd.Series, cases: pd.DataFrame) -> str:
-    """How many times faster than the baseline the row is, with the interval, and what is not told apart from it."""
+    """How many times faster than the baseline the row is, the interval, and which others are not distinguished."""
     usual, text = baseline_row(row, cases), ""
     if usual is not None:
         bounds = f" ({per_cent('95')}: {span(row.speedup_low, row.speedup_high, '×')})"
@@ -111,7 +111,10 @@ def latency_gain(row: pd.Series, cases: pd.DataFrame) -> str:
 
 
 def rivals_sentence(row: pd.Series, cases: pd.DataFrame, figure: str) -> str:
-    """Which others, at the same image and batch size, the data do not tell apart from the row by `latency` or `fps`."""
+    """Which others, at the same image and batch size, the data do not distinguish from the row in `figure`.
+
+    `figure` is `latency` or `fps`.
+    """
     others = (other for _, other in rows_beside(row, cases).iterrows() if other.case != row.case)
     level = [other["name"] for other in others if compare_rows(other, row, figure) != "slower"]
     return f" {tr('The data do not tell it apart from {names}.', names=listed_few(level, 3))}" if level else ""
@@ -162,7 +165,7 @@ def leader_advantage(cases: pd.DataFrame) -> str:
 
 
 def unmeasured_engines(report: Report) -> list[str]:
-    """Engines and precisions without a single figure, and why; precisions with the same reason are told together."""
+    """Engines and precisions without any figure, and why; precisions with the same reason share a line."""
     lines, absent, measured_cases = [], report.cases[report.cases.status != "ok"], report.measured
     for (engine, variant, label, reason), rows in absent.groupby(["engine", "variant", "label", "reason"], sort=False):
         same = (measured_cases.engine == engine) & (measured_cases.variant == variant)

@@ -29,7 +29,7 @@ def compared_sentences(report: Report) -> list[str]:
 
 
 def quantization_sentences(report: Report) -> list[str]:
-    """What int8's ranges were taken from, and what its error does not tell; nothing where int8 was not measured."""
+    """What int8's ranges were taken from, and what its error does not show; nothing if int8 was not measured."""
     ran = [record.ran for record in report.records if record.status == "ok" and record.case.precision == "int8"]
     counts = [one["calibration_images"] for one in ran if "calibration_images" in one]
     if not counts:
@@ -49,7 +49,7 @@ def quantization_sentences(report: Report) -> list[str]:
 
 
 def untold_of_int8(grid: Grid) -> str:
-    """What the error of int8 does not tell, and where to learn it."""
+    """What the error of int8 does not show, and how to find it out."""
     if has_random_weights(grid) and grid.data:
         return tr(
             "The weights are random, so these rows do not say what int8 costs in recognition: check that on your own "
@@ -113,5 +113,8 @@ def exactness_sentence(name: str, error: float, top1: float) -> str:
 
 
 def is_inexact(record: Record) -> bool:
-    """Whether a failed record failed by its outputs: they were compared, and its speed was not found impossible."""
+    """Whether a failed record failed because of its outputs.
+
+    That is so if they were compared and the reason is not an impossible speed.
+    """
     return record.accuracy is not None and not roofline.is_impossible(record)

@@ -36,7 +36,7 @@ def approaches_text(report: Report) -> Markdown:
 
 
 def left_out_sentences(cases: pd.DataFrame) -> list[str]:
-    """That of many variants only the best are named; nothing where all are."""
+    """A sentence that only the best of many variants are named; nothing if all are."""
     shown, every = main_names(cases)["name"].nunique(), cases["name"].nunique()
     if shown == every:
         return []

@@ -44,7 +44,7 @@ def show(report: Report) -> None:
 
 
 def latency_vs_throughput(report: Report) -> HTML:
-    """What a larger batch gains in FPS and costs in latency: a line over batches, a panel an image size."""
+    """What a larger batch gains in FPS and costs in latency: lines over batch sizes, one panel per image size."""
     (table, note), caption = drawn_cases(report), tr("Latency against throughput: each point is a batch size")
     if table.batch_size.nunique() < 2:
         why = tr("The figure “{caption}” is not drawn: it needs at least two measured batch sizes.", caption=caption)
@@ -76,13 +76,13 @@ def latency_vs_throughput(report: Report) -> HTML:
 
 
 def hide_after(grid: np.ndarray, count: int) -> None:
-    """Hide the panels of a grid after the first `count`: it has as many as fill its rows."""
+    """Hide the panels after the first `count`; they only complete the last row of the grid."""
     for axes in grid.flat[count:]:
         axes.set_visible(False)
 
 
 def speedup_map(report: Report) -> HTML:
-    """Speedup over PyTorch fp32 at each image size and batch size, a panel an engine and precision."""
+    """Speedup over PyTorch fp32 at each image size and batch size, one panel per engine and precision."""
     (table, note), caption = drawn_cases(report), tr("Speedup over PyTorch fp32, by image size and batch size")
     table = table[~is_baseline(table) & table.speedup.notna()]
     if table.empty or table.image_size.nunique() * table.batch_size.nunique() < 2:
@@ -124,22 +124,22 @@ def draw_maps(table: pd.DataFrame, names: list[str]) -> Figure:
             axes.set(title=name, xlabel=tr("Batch"), ylabel=tr("Image side"))
             axes.title.set_size(9)
             axes.tick_params(axis="y", rotation=0)
-        figure.set_layout_engine("constrained")  # not above: seaborn draws the whole figure for each of its maps
+        figure.set_layout_engine("constrained")  # only now: seaborn draws the whole figure once for each map
     return figure
 
 
-WIDE_RANGE = 10  # FPS that differ by more than this go on a logarithmic scale
+WIDE_RANGE = 10  # if FPS differ by more than this factor, their scale is logarithmic
 
 
 def fps_vs_image_size(report: Report) -> HTML:
-    """FPS by the image's side, a panel a batch size."""
+    """FPS by the side of the image, one panel per batch size."""
     return fps_figure(report, "image_size", "batch_size", tr("Image side (pixels)"),
                       lambda batch: tr("Batch {batch}", batch=batch), tr("FPS by image size"),
                       report.figure_path("fps_vs_image_size"))  # fmt: skip
 
 
 def fps_vs_batch(report: Report) -> HTML:
-    """FPS by the batch size, a panel an image size."""
+    """FPS by the batch size, one panel per image size."""
     return fps_figure(report, "batch_size", "image_size", tr("Batch size (images)"),
                       lambda size: tr("{size}×{size} pixels", size=size), tr("FPS by batch size"),
                       report.figure_path("fps_vs_batch"))  # fmt: skip
@@ -148,7 +148,7 @@ def fps_vs_batch(report: Report) -> HTML:
 def fps_figure(
     report: Report, x: str, panel: str, x_label: str, title: Callable[[int], str], caption: str, png: Path | None
 ) -> HTML:
-    """Lines of FPS over `x`, one an engine and precision, in panels by `panel`, each with the title of its value."""
+    """Lines of FPS over `x`, one per engine and precision, in one panel per value of `panel`, titled by `title`."""
     table, note = drawn_cases(report)
     if table[x].nunique() < 2:
         why = tr("The figure “{caption}” is not drawn: it needs at least two measured values.", caption=caption)
@@ -178,7 +178,7 @@ def fps_figure(
 
 
 def scale_fps(grid: np.ndarray, table: pd.DataFrame) -> None:
-    """Give the panels, which share it, a scale of FPS: from zero, or logarithmic where FPS differ widely."""
+    """Set the scale of FPS, which the panels share: from zero, or logarithmic where FPS differ widely."""
     first = grid.flat[0]
     if table.fps.max() > WIDE_RANGE * table.fps.min():
         first.set_yscale("log")

@@ -30,7 +30,7 @@ def choice_text(report: Report) -> Markdown:
 
 
 def throughput_sentence(cases: pd.DataFrame) -> str:
-    """The case with the highest FPS, and those that the data do not tell from it."""
+    """The case with the highest FPS, and those that the data do not distinguish from it."""
     best = cases.loc[cases.fps.idxmax()]
     ordered = cases.drop(best.name).sort_values("fps", ascending=False)
     rows = ordered[["name", "image_size", "batch_size", "fps_values", "extra_sd"]].to_dict("records")

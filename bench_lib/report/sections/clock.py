@@ -94,7 +94,7 @@ def loadgen_sentences(found: Clock) -> list[str]:
 
 
 def outcome_sentences(rows: list[ClockRow]) -> list[str]:
-    """How many comparisons agree, and which do not."""
+    """How many comparisons agree, and which ones do not."""
     if not rows:
         return [tr("**Outcome:** there is nothing to compare with: no other clock is available here.")]
     agree = sum(row.agreement == "agrees" for row in rows)
@@ -136,7 +136,7 @@ def overhead_sentences(found: Clock) -> list[str]:
 
 
 def clock_name(row: ClockRow) -> str:
-    """A clock in words, with what LoadGen calls the figure."""
+    """The name of a clock; for LoadGen, with the scenario that measures the figure."""
     name = tr(CLOCKS[row.clock]) if row.clock in CLOCKS else row.clock
     return f"{name} {SCENARIOS[row.figure]}" if row.clock == clock.LOADGEN and row.figure else name
 

@@ -94,7 +94,7 @@ def quoted_names(found: Comparison) -> tuple[str, str]:
 
 
 def second_row(row: pd.Series) -> dict:
-    """The place that a row stands for, under the name that it has in the second run; for `row_title`."""
+    """A row's name in the second run, its image size and its batch size, in the form that `row_title` takes."""
     return {"name": row.name_b, "image_size": row.image_size, "batch_size": row.batch_size}
 
 

@@ -62,7 +62,7 @@ def interval_source(report: Report) -> str:
 
 
 def from_processes(repeats: int) -> str:
-    """That the intervals contain what differs from process to process."""
+    """A sentence that the intervals include the spread between processes."""
     return tr_n(
         "They come from the median of {n}{nbsp}process with its own build, interleaved with the others: the spread "
         "from build to build and from start to start is included.",
@@ -73,7 +73,7 @@ def from_processes(repeats: int) -> str:
 
 
 def spread_origin(report: Report) -> str:
-    """For a run of one process a case: which spread between processes is added, and to which rows."""
+    """If each case ran in one process: which spread between processes is added, and to which rows."""
     assumed = percent(ASSUMED_SD)
     if report.checked == "none":
         return tr(
@@ -100,7 +100,7 @@ def spread_origin(report: Report) -> str:
 
 
 def pairing_sentences(repeats: int) -> list[str]:
-    """That ratios are taken within rounds; nothing where there are too few rounds for that."""
+    """A sentence that ratios are taken within rounds; nothing if there are too few rounds for that."""
     if repeats < PAIRED_FROM:
         return []
     return [
@@ -158,7 +158,7 @@ def sampling_text(report: Report) -> Markdown:
 def settled_sentences(report: Report) -> list[str]:
     """How many figures became as precise as wanted before their time was up.
 
-    Nothing for records from before this was stored.
+    Nothing for older records, which do not hold this.
     """
     timings = [record.timing for record in report.records if record.timing and record.timing.latency_stopped_by]
     ends = [end for timing in timings for end in (timing.latency_stopped_by, timing.throughput_stopped_by)]

@@ -92,7 +92,7 @@ def case_sentences(scaled: Scaled, name: str) -> str:
 
 
 def most_sentence(crowds: list[Crowd]) -> str:
-    """Which crowd has the largest throughput, and how much that is beside one worker of its kind."""
+    """Which crowd has the largest throughput, and how many times that of one worker of its kind it is."""
     best = scaling.largest_crowd(crowds)
     alone = next((crowd for crowd in crowds if crowd.way == best.way and crowd.workers == 1), best)
     told = {"ips": number(best.ips), "members": members_text(best)}

@@ -116,7 +116,7 @@ def unfinished_sentences(found: Serving) -> list[str]:
 
 
 def agreement_sentences(found: Serving) -> list[str]:
-    """How far what LoadGen counted and what our queue counted are apart."""
+    """How far LoadGen's count and our queue's own count differ."""
     apart = [point.apart for served in found.cases for point in served.points]
     if not apart:
         return []

@@ -22,7 +22,7 @@ def show(report: Report) -> None:
 
 
 def exact(share: float) -> str:
-    """A share of pairs as percent, with one digit even near 100 %."""
+    """A share of pairs as percent with one decimal, even near 100 %."""
     return per_cent(number(100 * share, 1))
 
 
