@@ -18,6 +18,7 @@ from bench_lib.core.grid import Grid
 from bench_lib.core.intervals import ASSUMED_SD
 from bench_lib.core.record import Record
 from bench_lib.results import verdicts
+from bench_lib.results.result_file import read_result
 from bench_lib.results.run_folder import Run
 from bench_lib.text.language import mark, tr
 
@@ -53,7 +54,7 @@ class CaseTable:
     def read(folder: str | Path) -> "CaseTable":
         """Read a run's folder; raise `InputError` if it holds none or a broken record."""
         run = Run(folder)
-        check = verdicts.read_selfcheck(folder)
+        check = read_result(verdicts.SelfCheck, folder)
         return tabulate(run.grid(), run.records(), check)
 
     @property

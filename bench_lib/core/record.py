@@ -47,7 +47,7 @@ class Timing(_Noun):
     long the GPU took for each of some further calls.
     """
 
-    warmup_ms: list[Milliseconds]
+    warmup_ms: list[Milliseconds] = Field(min_length=1)
     warm: bool
     latency_ms: list[Milliseconds] = Field(min_length=1)
     latency_stopped_by: StoppedBy | None = None  # None in records written before this was recorded

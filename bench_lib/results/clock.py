@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -13,7 +12,7 @@ from bench_lib.core.case import Case
 from bench_lib.core.intervals import Interval
 from bench_lib.core.reason import Reason
 from bench_lib.core.record import Count, Milliseconds
-from bench_lib.results.result_file import ResultFile, read_result
+from bench_lib.results.result_file import ResultFile
 
 OURS, TIMER, EVENTS, LOADGEN = "bench", "torch.utils.benchmark", "CUDA events", "MLPerf LoadGen"  # clocks
 Figure = Literal["latency", "throughput"]
@@ -127,8 +126,3 @@ def agreement(ratio: Interval, within: float) -> Agreement:
     if low <= ratio.low and ratio.high <= high:
         return "agrees"
     return "differs" if ratio.high < low or ratio.low > high else "undecided"
-
-
-def read_clock(folder: str | Path) -> Clock | None:
-    """The run's `clock.json`, None if there is none; raise `InputError` if it is broken."""
-    return read_result(Clock, folder)

@@ -3,7 +3,6 @@
 import math
 import statistics as stdlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, computed_field, model_validator
@@ -12,7 +11,7 @@ from bench_lib.core import intervals
 from bench_lib.core.case import Case, Limits
 from bench_lib.core.intervals import Interval
 from bench_lib.core.record import Count, Milliseconds, Record
-from bench_lib.results.result_file import ResultFile, read_result
+from bench_lib.results.result_file import ResultFile
 
 FALSE_ALARMS, POWER = 0.01, 0.95  # the goals: the largest and the smallest share of pairs allowed
 
@@ -86,11 +85,6 @@ def wilson(count: int, of: int) -> Interval:
 def relative_sd(values: list[float]) -> float:
     """The relative standard deviation of positive figures, computed as the standard deviation of their logarithms."""
     return stdlib.stdev(map(math.log, values))
-
-
-def read_selfcheck(folder: str | Path) -> SelfCheck | None:
-    """The run's `selfcheck.json`, None if there is none; raise `InputError` if it is broken."""
-    return read_result(SelfCheck, folder)
 
 
 HOST_PACED = 0.5  # enqueue time as a share of latency: from here on launches, and so the host, set the pace

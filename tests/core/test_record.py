@@ -149,3 +149,10 @@ def test_a_run_without_records_is_told_so(run):
 def test_records_are_plain_json_with_their_version(tmp_path):
     write_record(record(), tmp_path / "a.json")
     assert json.loads((tmp_path / "a.json").read_text())["schema_version"] == 2
+
+
+def test_a_record_without_a_single_warm_up_call_is_refused(tmp_path):
+    text = record().model_dump_json().replace('"warmup_ms":[10.0]', '"warmup_ms":[]')
+    (tmp_path / "record.json").write_text(text)
+    with pytest.raises(InputError, match=r"not a record \(timing\.warmup_ms: .*at least 1 item"):
+        read_record(tmp_path / "record.json")

@@ -76,7 +76,7 @@ from bench_lib.report.tables import record_card
 from bench_lib.results.clock import EVENTS, Clock
 from bench_lib.results.result_file import read_result
 from bench_lib.results.run_folder import Run
-from bench_lib.results.verdicts import read_selfcheck
+from bench_lib.results.verdicts import SelfCheck
 from bench_lib.text.markup import quoted
 
 GOOD = {
@@ -308,7 +308,7 @@ def test_a_check_of_the_clock_with_faults(data):
 def test_a_check_of_the_verdicts_with_faults(data):
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "selfcheck.json").write_text(json.dumps(data))
-        if check := accepted(read_selfcheck, folder):
+        if check := accepted(read_result, SelfCheck, folder):
             report = dataclasses.replace(GOOD_REPORT, check=check)
             assert as_kept(verdicts_text(report))
             assert as_kept(verdicts_table(report))

@@ -18,8 +18,8 @@ from bench_lib.core.errors import InputError
 from bench_lib.core.grid import Grid
 from bench_lib.core.reason import say
 from bench_lib.results import verdicts
-from bench_lib.results.clock import EVENTS, LEAST_ROUNDS, LOADGEN, OURS, TIMER, clock_rows, median_interval, read_clock
-from bench_lib.results.result_file import write_result
+from bench_lib.results.clock import EVENTS, LEAST_ROUNDS, LOADGEN, OURS, TIMER, Clock, clock_rows, median_interval
+from bench_lib.results.result_file import read_result, write_result
 from bench_lib.scenarios import clock as clock_module
 from bench_lib.scenarios import loadgen, worker
 from bench_lib.scenarios.clock import CLOCKS, Subject, absent_clocks, clock_case, time_case, time_cuda_events
@@ -141,7 +141,7 @@ def test_a_real_engine_is_timed_by_all_clocks_in_each_round(tmp_path, capsys):
     (tmp_path / "grid.yaml").write_text(GRID.model_copy(update={"batch_sizes": [3]}).model_dump_json())
     command = ["selfcheck", "--clock", str(tmp_path / "grid.yaml"), "--rounds", "6", "--output", str(tmp_path / "run")]
     assert main.main(command) == 0
-    found = read_clock(tmp_path / "run")
+    found = read_result(Clock, tmp_path / "run")
     (timed,) = found.cases
     here = {OURS, TIMER, EVENTS, LOADGEN} - timed.absent.keys()
     assert here >= {OURS, TIMER}
@@ -191,9 +191,9 @@ def test_a_case_that_crashes_or_cannot_run_is_a_row_with_its_reason(monkeypatch)
 
 
 def test_a_check_is_read_back_as_it_was_written_and_none_is_none(tmp_path):
-    assert read_clock(tmp_path) is None
+    assert read_result(Clock, tmp_path) is None
     assert write_result(clock(), tmp_path) == tmp_path / "clock.json"
-    assert read_clock(tmp_path) == clock()
+    assert read_result(Clock, tmp_path) == clock()
 
 
 @pytest.mark.parametrize(
@@ -207,4 +207,4 @@ def test_a_check_is_read_back_as_it_was_written_and_none_is_none(tmp_path):
 def test_a_broken_or_newer_check_is_refused_in_a_sentence(tmp_path, text, words):
     (tmp_path / "clock.json").write_text(text)
     with pytest.raises(InputError, match=words):
-        read_clock(tmp_path)
+        read_result(Clock, tmp_path)

@@ -17,9 +17,9 @@ from bench_lib.core.grid import Grid
 from bench_lib.core.record import Timing, Window, write_record
 from bench_lib.core.timing import time_engine
 from bench_lib.measure import system
-from bench_lib.results.result_file import write_result
+from bench_lib.results.result_file import read_result, write_result
 from bench_lib.results.run_folder import Run
-from bench_lib.results.verdicts import read_selfcheck, wilson
+from bench_lib.results.verdicts import SelfCheck, wilson
 from bench_lib.scenarios import verdicts
 from bench_lib.sweep import runner
 
@@ -151,10 +151,10 @@ def test_the_figures_of_a_check_follow_from_its_counts_and_medians():
 
 
 def test_a_check_shows_its_rates_in_the_file_and_is_read_back(tmp_path):
-    assert read_selfcheck(tmp_path) is None
+    assert read_result(SelfCheck, tmp_path) is None
     text = write_result(selfcheck(), tmp_path).read_text()
     assert all(f'"{name}":' in text for name in ("false_alarm_rate", "power", "process_sd", "reached"))
-    assert read_selfcheck(tmp_path) == selfcheck()
+    assert read_result(SelfCheck, tmp_path) == selfcheck()
 
 
 @dataclass
@@ -199,7 +199,7 @@ def test_records_that_are_there_are_used_and_missing_ones_measured(tmp_path, mea
     measuring.asked.clear()
     assert len(verdicts.check_verdicts(GRID, tmp_path, processes=7, pairs=20).plain_ms) == 7
     assert len(measuring.asked) == 2
-    assert read_selfcheck(tmp_path).pairs == 20
+    assert read_result(SelfCheck, tmp_path).pairs == 20
 
 
 def test_a_case_that_fails_ends_the_check_at_once_and_is_measured_again(tmp_path, measuring):
@@ -249,7 +249,7 @@ def test_a_real_case_is_compared_with_itself(tmp_path, capsys):
     shown = capsys.readouterr().out
     assert str(tmp_path / "run" / "selfcheck.json") in shown
     assert "4 processes, 4 slowed down; 200 pairs of groups of 2" in shown
-    found = read_selfcheck(tmp_path / "run")
+    found = read_result(SelfCheck, tmp_path / "run")
     run = Run(tmp_path / "run" / "selfcheck")
     for ms, share in ((found.plain_ms, None), (found.slowed_ms, 0.05)):
         for number in range(4):
