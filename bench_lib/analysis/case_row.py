@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench_lib.analysis import anomalies, roofline
+from bench_lib.analysis.spread import OWN, Spread
 from bench_lib.core import intervals
-from bench_lib.core.case import AUTO, engine_label
-from bench_lib.core.reason import say
+from bench_lib.core.case import AUTO, engine_label, variant_of
+from bench_lib.core.reason import because, say
 from bench_lib.core.record import Memory, RealData, Record, Timing
+from bench_lib.results.verdicts import host_paced
 from bench_lib.text.language import mark, tr
 
 MIB = 2**20
@@ -23,27 +25,43 @@ ABSENT = dict.fromkeys(NUMBERS, float("nan")) | {
 }  # fmt: skip
 
 
-def case_row(records: Sequence[Record], process_sd: float) -> dict[str, Any]:
+def case_row(records: Sequence[Record], spread: Spread = OWN, company: int = 0) -> dict[str, Any]:
     """The figures of one case from the records of its processes; a case without a measured speed has none.
 
-    `process_sd` is the relative sd between processes, for a case that was measured by a single process.
+    `spread` is the spread between processes that its intervals allow for, `company` how many others ran beside it.
     """
     measured = [record for record in records if record.status == "ok"]
     shown = (measured or records)[0]
     case = shown.case
     actual = shown.accuracy.actual_precision if shown.accuracy else case.precision
-    label, in_words = engine_label(case.engine, case.variant), precision_words(case.precision, actual)
+    variant = variant_of(case)
+    label, in_words = engine_label(case.engine, variant), precision_words(case.precision, actual)
     base = {
         "case": case.first.id,
-        "engine": case.engine, "variant": case.variant, "label": label, "precision": case.precision,
+        "engine": case.engine, "variant": variant, "label": label, "precision": case.precision,
         "actual_precision": actual, "precision_label": in_words, "name": f"{label} {in_words}",
         "image_size": case.image_size, "batch_size": case.batch_size,
         "status": shown.status, "reason": record_reason(shown), "processes": len(measured),
-        "extra_sd": process_sd if len(measured) == 1 else 0.0,
+        "host_paced": host_paced(measured), "company": company, "extra_sd": spread.sd,
+        "spread_from": spread.source if measured else "",
         "lost": [record for record in records if measured and record.status != "ok"],
         "disturbed": ", ".join(dict.fromkeys(words for record in measured for words in disturbances(record))),
     }  # fmt: skip
-    return base | ABSENT | (measured_figures(measured, base["extra_sd"]) if measured else {})
+    return base | ABSENT | (measured_figures(measured, spread.sd) if measured else {})
+
+
+def in_one_precision(records: Sequence[Record]) -> list[Record]:
+    """A case's records, those skipped that computed in another precision than most: such figures are never mixed.
+
+    With `precision: auto` each process chooses its own.
+    """
+    actual = [record.accuracy.actual_precision if record.status == "ok" else "" for record in records]
+    most = max(filter(None, actual), key=actual.count, default="")
+    return [
+        record.model_copy(update={"status": "skipped", "reason": because("computed_otherwise", precision=own.upper())})
+        if own not in ("", most) else record
+        for record, own in zip(records, actual, strict=True)
+    ]  # fmt: skip
 
 
 def record_reason(record: Record) -> str:
@@ -66,7 +84,7 @@ def precision_words(asked: str, actual: str) -> str:
 def measured_figures(records: Sequence[Record], extra_sd: float) -> dict[str, Any]:
     """The figures of a case from the records of the processes that measured it: medians over the processes.
 
-    `extra_sd` is the relative sd from process to process that the intervals allow for.
+    `extra_sd` is the relative sd from process to process that the intervals allow for; infinite if it is not known.
     """
     case, timings = records[0].case, [record.timing for record in records]
     latencies = [timing.latency_ms for timing in timings]

@@ -1,30 +1,31 @@
-"""A run's records → a table with one row a case, the speedups over PyTorch fp32, and who is fastest."""
+"""A run's records → a table with one row a case, the speedups over PyTorch fp32 and tf32, and who is fastest."""
 
 import functools
 import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from bench_lib.analysis import roofline
-from bench_lib.analysis.case_row import case_row
+from bench_lib.analysis.case_row import case_row, in_one_precision
+from bench_lib.analysis.spread import WEAKEST_FIRST, Checked, Source, spreads
 from bench_lib.core import intervals
 from bench_lib.core.case import AUTO, LABELS
 from bench_lib.core.errors import InputError
 from bench_lib.core.grid import Grid
-from bench_lib.core.intervals import ASSUMED_SD
 from bench_lib.core.record import Record
 from bench_lib.results import verdicts
+from bench_lib.results.company import company
 from bench_lib.results.result_file import read_result
 from bench_lib.results.run_folder import Run
 from bench_lib.text.language import mark, tr
 
 STATUS = {"ok": mark("measured"), "skipped": mark("skipped"), "failed": mark("failed")}
 VERDICTS = {"faster": mark("FASTER"), "slower": mark("SLOWER"), "same": mark("SAME"), "undecided": mark("UNDECIDED")}
-BASELINE_NAME = f"{LABELS['pytorch']} fp32"
+BASELINE_NAME, TF32_NAME = f"{LABELS['pytorch']} fp32", f"{LABELS['pytorch']} tf32"
 APPROACH = ["engine", "variant", "precision", "actual_precision"]  # the columns that tell approaches apart
 MOST_NAMES = 12  # more cannot be told apart in a figure or a list
 
@@ -40,7 +41,7 @@ class CaseTable:
     `check` is what `bench selfcheck` found in the run's folder, None if it did not run. It measured how much processes
     differ in one case; `checked` says for which cases of this run that value is used as `extra_sd`: all, only those
     whose pace the host sets, only those whose pace the device sets (see `bench_lib.results.verdicts.host_paced`), or
-    none. The other cases take `ASSUMED_SD`.
+    none. `bench_lib.analysis.spread` says what the other cases take.
     """
 
     grid: Grid
@@ -48,7 +49,7 @@ class CaseTable:
     records: list[Record]
     cases: pd.DataFrame
     check: verdicts.SelfCheck | None = None
-    checked: Literal["none", "all", "host", "device"] = "none"
+    checked: Checked = "none"
 
     @staticmethod
     def read(folder: str | Path) -> "CaseTable":
@@ -71,33 +72,19 @@ def tabulate(grid: Grid, records: list[Record], check: verdicts.SelfCheck | None
     if not records[0].machine:
         raise InputError("the records do not tell what machine they are from; measure again with `bench sweep`")
     records = [roofline.judged(record) for record in records]
-    by_case = records_by_case(records)
-    paces = {name: check is not None and verdicts.host_paced(processes) for name, processes in by_case.items()}
-    checked = checked_paces(check, paces)
-    alike = {"none": (), "all": (True, False), "host": (True,), "device": (False,)}[checked]
-    sds = {name: check.process_sd if pace in alike else ASSUMED_SD for name, pace in paces.items()}
-    rows = [case_row(processes, sds[name]) for name, processes in by_case.items()]
+    beside = dict(zip((record.case.id for record in records), company(records), strict=True))
+    by_case = {name: in_one_precision(own) for name, own in records_by_case(records).items()}
+    companies = {name: max(beside[record.case.id] for record in own) for name, own in by_case.items()}
+    measured = {name: [record for record in own if record.status == "ok"] for name, own in by_case.items()}
+    paces = {name: verdicts.host_paced(own) for name, own in measured.items()}
+    checked, known = spreads(check, {name: len(own) for name, own in measured.items()}, paces, companies)
+    rows = [case_row(own, known[name], companies[name]) for name, own in by_case.items()]
     blocks: dict[tuple[int, int], list[dict[str, Any]]] = {}
     for row in rows:
         blocks.setdefault((row["image_size"], row["batch_size"]), []).append(row)
     for block in blocks.values():
         place_in_block(block)
     return CaseTable(grid, records[0].machine, records, pd.DataFrame(rows), check, checked)
-
-
-def checked_paces(check: verdicts.SelfCheck | None, paces: Mapping[str, bool]) -> str:
-    """For which cases the check's spread between processes can be used: a value of `CaseTable.checked`.
-
-    `paces` says for each case, by id, whether the host sets its pace.
-    """
-    if check is None:
-        return "none"
-    pace = check.host_paced
-    if pace is None:
-        pace = paces.get(check.case.id, None if check.machine["gpu"] else False)
-    if pace not in paces.values():  # also if unknown: an old file lacks it, and its case is not in this run
-        return "none"
-    return "all" if set(paces.values()) == {pace} else "host" if pace else "device"
 
 
 class Approach(NamedTuple):
@@ -127,6 +114,11 @@ def is_of(rows: Mapping[str, Any] | pd.Series | pd.DataFrame, approach: Approach
 
 
 BASELINE = Approach("pytorch", "", "fp32", "fp32", BASELINE_NAME)
+TF32 = Approach("pytorch", "", "tf32", "tf32", TF32_NAME)  # what PyTorch does by default: TF32 in convolutions
+BASELINES = {"speedup": BASELINE, "speedup_tf32": TF32}  # by the columns of the speedups over them
+NO_SPEEDUP = {f"{figure}{end}": float("nan") for figure in BASELINES for end in ("", "_low", "_high")} | {
+    "verdict": "", "verdict_from": "",
+}  # fmt: skip
 
 
 def is_baseline(rows: Mapping[str, Any] | pd.Series | pd.DataFrame) -> Any:
@@ -148,37 +140,56 @@ def records_by_case(records: list[Record]) -> dict[str, list[Record]]:
 
 
 def place_in_block(rows: list[dict[str, Any]]) -> None:
-    """Add `speedup` with its interval, `verdict` and `leads` to the rows of one image size and batch size."""
+    """Add the columns on speedups and verdicts, and `leads`, to the rows of one image size and batch size."""
     measured = [row for row in rows if row["status"] == "ok"]
-    baseline = next((row for row in measured if is_baseline(row)), None)
     best = min(measured, key=lambda row: row["latency_ms"], default=None)
     for row in rows:
-        is_measured = row["status"] == "ok"
-        as_asked = is_measured and row["precision"] in (row["actual_precision"], AUTO)
-        row["leads"] = is_measured and (row is best or compare_rows(row, best) != "slower")
-        row |= dict.fromkeys(("speedup", "speedup_low", "speedup_high"), float("nan")) | {"verdict": ""}
-        if baseline and as_asked:
-            row |= speedup_figures(row, baseline)
+        row |= NO_SPEEDUP
+        row["leads"] = row["status"] == "ok" and (row is best or compare_rows(row, best) != "slower")
+    for figure, approach in BASELINES.items():
+        baseline = next((row for row in measured if is_of(row, approach)), None)
+        for row in measured:
+            if baseline and row["precision"] in (row["actual_precision"], AUTO):
+                row |= speedup_figures(row, baseline, figure)
 
 
-def speedup_figures(row: dict[str, Any], baseline: dict[str, Any]) -> dict[str, Any]:
-    """The columns on the speedup of a row over the baseline's; for the baseline itself, the speedup alone."""
-    value = baseline["latency_ms"] / row["latency_ms"]
+def speedup_figures(row: dict[str, Any], baseline: dict[str, Any], figure: str) -> dict[str, Any]:
+    """The columns on a row's speedup over a baseline's: `figure` is its key in `BASELINES`.
+
+    Those of `speedup` include the verdict. The baseline itself has the speedup alone.
+    """
     if row is baseline:
-        return {"speedup": value}
-    sd = max(row["extra_sd"], baseline["extra_sd"])
-    values = intervals.within_rounds(baseline["latency_values"], row["latency_values"], sd)
-    interval = intervals.ratio(*values, extra_sd=sd)
-    scale = value / interval.value
-    low, high = interval.low * scale, interval.high * scale
-    return {"speedup": value, "speedup_low": low, "speedup_high": high, "verdict": compare_rows(row, baseline)}
+        return {figure: 1.0}
+    ratio = time_ratio(row, baseline)
+    gain = ratio.inverse
+    found = {figure: gain.value, f"{figure}_low": gain.low, f"{figure}_high": gain.high}
+    if figure == "speedup":
+        found |= {"verdict": intervals.judge(ratio), "verdict_from": weakest_source(row, baseline)}
+    return found
+
+
+def time_ratio(row, other, figure: str = "latency", same_run: bool = True) -> intervals.Interval:
+    """The time of the first row of `cases` over that of the second, by `latency` or by `fps`, and its 99 % interval.
+
+    The interval lies around the ratio of the two rows' own figures. Rows of the `same_run` share its rounds.
+    """
+    over, under = (row, other) if figure == "latency" else (other, row)
+    values, sd = (over[f"{figure}_values"], under[f"{figure}_values"]), max(over["extra_sd"], under["extra_sd"])
+    found = intervals.ratio(*(intervals.within_rounds(*values, sd) if same_run else values), extra_sd=sd)
+    name = "latency_ms" if figure == "latency" else figure
+    value = over[name] / under[name]
+    scale = value / found.value
+    return intervals.Interval(value, found.low * scale, found.high * scale)
 
 
 def compare_rows(row, other, figure: str = "latency") -> intervals.Verdict:
     """The verdict on the first row of `cases` against the second, by `latency` or by `fps`: whether it is faster."""
-    ours, theirs = row[f"{figure}_values"], other[f"{figure}_values"]
-    pair, sd = (ours, theirs) if figure == "latency" else (theirs, ours), max(row["extra_sd"], other["extra_sd"])
-    return intervals.verdict(*intervals.within_rounds(*pair, sd), extra_sd=sd)
+    return intervals.judge(time_ratio(row, other, figure))
+
+
+def weakest_source(*rows) -> Source:
+    """Where the spread is from that what is said of these rows of `cases` together rests on: the weakest of them."""
+    return min((row["spread_from"] for row in rows), key=WEAKEST_FIRST.index)
 
 
 def main_names(cases: pd.DataFrame) -> pd.DataFrame:

@@ -15,11 +15,11 @@ class Column:
     meaning: str
 
 
-def _bounded(name: str, unit: str, meaning: str) -> dict[str, Column]:
-    """A figure's column, and those of the ends of its 95 % interval."""
+def _bounded(name: str, unit: str, meaning: str, level: int = 95) -> dict[str, Column]:
+    """A figure's column, and those of the ends of its interval at `level` per cent."""
     stem = name.removesuffix("_ms")
     ends = {
-        f"{stem}_{end}": Column("number", unit, f"{words} end of the 95 % interval of {name}")
+        f"{stem}_{end}": Column("number", unit, f"{words} end of the {level} % interval of {name}")
         for end, words in (("low", "lower"), ("high", "upper"))
     }
     return {name: Column("number", unit, meaning)} | ends
@@ -28,7 +28,8 @@ def _bounded(name: str, unit: str, meaning: str) -> dict[str, Column]:
 COLUMNS = {
     "case": Column("text", "", "the case's id, over all its repeats; names its records"),
     "engine": Column("text", "", "the engine's name in the grid"),
-    "variant": Column("text", "", "the name of the engine's options in the grid; empty for its defaults"),
+    "variant": Column("text", "", "the name of the engine's options in the grid, or the options where they have none; "
+                      "empty for its defaults"),
     "label": Column("text", "", "engine and variant as the report calls them"),
     "precision": Column("text", "", "the precision that was asked for"),
     "actual_precision": Column("text", "", "the precision that was computed in; the one asked for where that is not "
@@ -48,14 +49,22 @@ COLUMNS = {
                "several processes"),
     "per_image_ms": Column("number", "ms", "latency_ms over batch_size"),
     **_bounded("fps", "images/s", "throughput of calls sent back to back, taken together as latency_ms is"),
-    **_bounded("speedup", "ratio", "latency_ms of PyTorch fp32 at the same sizes over this one's"),
-    "verdict": Column("text", "", "on latency_ms against PyTorch fp32's: faster, slower, same, undecided; or empty"),
+    **_bounded("speedup", "ratio", "latency_ms of PyTorch fp32 at the same sizes over this one's", 99),
+    **_bounded("speedup_tf32", "ratio", "the same over PyTorch tf32, whose convolutions use TF32 as PyTorch's do by "
+               "default", 99),
+    "verdict": Column("text", "", "what the interval of speedup decides: faster, slower, same, undecided; or empty"),
+    "verdict_from": Column("text", "", "the weaker spread_from of this row and PyTorch fp32's: what the verdict rests "
+                           "on; or empty"),
     "leads": Column("flag", "", "latency_ms is the least at these sizes, or not decidedly more than the least"),
     "latency_values": Column("numbers", "ms", "what the interval of latency_ms is from: medians of processes, or of "
                              "groups of one process's calls"),
     "fps_values": Column("numbers", "images/s", "the same for fps"),
-    "extra_sd": Column("number", "ratio", "relative sd from process to process that intervals allow for, where there "
-                       "was one process; otherwise 0"),
+    "host_paced": Column("flag", "", "sending a call takes half of its latency or more: the host sets the pace"),
+    "company": Column("count", "measurements", "how many others went on at once on the host, at the most; 0: alone"),
+    "extra_sd": Column("number", "ratio", "relative sd from process to process that intervals allow for, beyond what "
+                       "values show; infinite (empty) where it is not known, and nothing is decided"),
+    "spread_from": Column("text", "", "where that sd is from: processes, the case's own; check, bench selfcheck's; "
+                          "assumed; unknown, where the host sets the pace of one process or of one in company"),
     "p90_ms": Column("number", "ms", "90th percentile of a process's calls; median over processes, as all below"),
     "p99_ms": Column("number", "ms", "99th percentile of a process's calls"),
     "spread": Column("number", "ratio", "interquartile range of a process's calls over their median"),

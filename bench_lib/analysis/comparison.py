@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench_lib.analysis.case_table import VERDICTS, CaseTable, compare_rows
+from bench_lib.analysis.case_table import VERDICTS, CaseTable, time_ratio, weakest_source
 from bench_lib.core import intervals
 from bench_lib.core.errors import InputError
 
@@ -16,8 +16,9 @@ SAME = ["engine", "variant", "precision", "image_size", "batch_size"]  # the col
 class Comparison:
     """Run `b` against run `a`; `cases` holds a row for each case that both have, with columns of both (`_a`, `_b`).
 
-    `ratio`, `ratio_low` and `ratio_high` are b's latency over a's and its 95 % interval, `verdict` is on b, empty where
-    either has no figure or they computed in unlike precisions.
+    `ratio`, `ratio_low` and `ratio_high` are b's latency over a's and its 99 % interval, which decides the `verdict` on
+    b; that is empty where either has no figure or they computed in unlike precisions. `verdict_from` is the weaker of
+    the two rows' `spread_from`.
     """
 
     names: tuple[str, str]
@@ -57,13 +58,11 @@ def row_difference(both: dict) -> dict:
     """The ratio of the second's latency to the first's, its interval, and the verdict on the second."""
     a, b = ({key.removesuffix(end): both[key] for key in both if key.endswith(end)} for end in ("_a", "_b"))
     if (a["status"], b["status"]) != ("ok", "ok") or a["actual_precision"] != b["actual_precision"]:
-        return dict.fromkeys(("ratio", "ratio_low", "ratio_high"), float("nan")) | {"verdict": ""}
-    value, sd = b["latency_ms"] / a["latency_ms"], max(a["extra_sd"], b["extra_sd"])
-    interval = intervals.ratio(b["latency_values"], a["latency_values"], extra_sd=sd)
-    scale = value / interval.value
+        return dict.fromkeys(("ratio", "ratio_low", "ratio_high"), float("nan")) | {"verdict": "", "verdict_from": ""}
+    ratio = time_ratio(b, a, same_run=False)
     return {
-        "ratio": value, "ratio_low": interval.low * scale, "ratio_high": interval.high * scale,
-        "verdict": compare_rows(b, a),
+        "ratio": ratio.value, "ratio_low": ratio.low, "ratio_high": ratio.high, "verdict": intervals.judge(ratio),
+        "verdict_from": weakest_source(a, b),
     }  # fmt: skip
 
 

@@ -71,7 +71,8 @@ def speedup_trend(cases: pd.DataFrame, approach: Approach) -> str:
         if small < large and all(four):
             (base_small, base_large, our_small, our_large) = (row.latency_values for row in four)
             sd = max(row.extra_sd for row in four)
-            verdicts.add(intervals.judged([base_large, our_small], [our_large, base_small], sd))
+            ratio = intervals.contrast([base_large, our_small], [our_large, base_small], extra_sd=sd)
+            verdicts.add(intervals.judge(ratio))
     return {("slower",): "higher", ("faster",): "lower"}.get(tuple(verdicts), "")
 
 
@@ -111,7 +112,8 @@ def compare_changes(one: Sequence, other: Sequence) -> intervals.Verdict:
     (first, last), (other_first, other_last) = one, other
     sd = max(row["extra_sd"] for row in (first, last, other_first, other_last))
     over, under = (first, other_last), (last, other_first)
-    return intervals.judged(*([row["fps_values"] for row in rows] for rows in (over, under)), sd)
+    values = ([row["fps_values"] for row in rows] for rows in (over, under))
+    return intervals.judge(intervals.contrast(*values, extra_sd=sd))
 
 
 @dataclass(frozen=True)

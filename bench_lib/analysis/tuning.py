@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from bench_lib.analysis.case_table import VERDICTS, CaseTable, compare_rows, is_baseline
+from bench_lib.analysis.case_table import CaseTable, compare_rows, is_baseline, weakest_source
 from bench_lib.analysis.findings import AXES
-from bench_lib.text.language import tr
+from bench_lib.core.case import options_text
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Pair:
         return "" if self.default is None or self.best.variant == "" else compare_rows(self.best, self.default)
 
     @property
-    def verdict(self) -> str:
-        """The outcome as the report calls it; a dash where there is none."""
-        return tr(VERDICTS[self.outcome]) if self.outcome else "—"
+    def outcome_from(self) -> str:
+        """What the outcome rests on, see `weakest_source`; empty if there is none."""
+        return weakest_source(self.best, self.default) if self.outcome else ""
 
 
 def has_variants(report: CaseTable) -> bool:
@@ -68,8 +68,7 @@ def ladder(report: CaseTable, best: Any) -> list[Step]:
     cases, kind = report.measured, ["engine", "precision", "actual_precision"]
     here = cases[(cases[AXES] == best[AXES]).all(axis=1)]
     same = here[(here[kind] == best[kind]).all(axis=1)]
-    options = {row.case: set(report.grid.variant(row.variant).options.items()) if row.variant else set()
-               for row in same.itertuples()}  # fmt: skip
+    options = {record.case.first.id: set(record.case.options.items()) for record in report.records}
     below = [row for _, row in same.iterrows() if options[row.case] <= options[best.case]]
     chains: dict[str, list[Any]] = {}
     for row in sorted(below, key=lambda row: len(options[row.case])):
@@ -79,8 +78,8 @@ def ladder(report: CaseTable, best: Any) -> list[Step]:
     rows = [*(row for _, row in start.iterrows() if row.case != chains[best.case][0].case), *chains[best.case]]
     steps, had = [], set()
     for row in rows:
-        new = options.get(row.case, set()) - had
-        words = ", ".join(key if value is True else f"{key}={value}" for key, value in sorted(new, key=str))
+        new = options[row.case] - had
+        words = options_text(dict(new))
         steps.append(Step(f"+ {words}" if words else row["name"], row))
         had |= new
     return steps

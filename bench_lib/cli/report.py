@@ -10,6 +10,7 @@ from bench_lib.analysis.comparison import Comparison, differing, verdict_counts
 from bench_lib.cli.parser import Regressed, add_command, add_path
 from bench_lib.cli.terminal import coloured
 from bench_lib.core.errors import InputError
+from bench_lib.core.intervals import ASSUMED_SD
 from bench_lib.results.run_folder import Run
 from bench_lib.text import language
 from bench_lib.text.language import DEFAULT, LANGUAGES
@@ -144,18 +145,24 @@ def milliseconds_text(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.4g} ms"
 
 
+SPREADS = {
+    "assumed": f" (a spread of {ASSUMED_SD:.0%} between processes is assumed)",
+    "unknown": " (the host sets the pace, and the spread between processes is not known)",
+}
 COLOURS = {"faster": "green", "slower": "red", "same": "yellow", "undecided": "yellow"}
 
 
 def comparison_lines(found: Comparison) -> list[str]:
     """Lines for the terminal: both latencies and the verdict of each case, then how the machines differ, and counts."""
     first, second = found.names
-    lines = [f"{'case':52}{first[:18]:>20}{second[:18]:>20}  ratio  95 % interval  verdict on {second}"]
+    lines = [f"{'case':52}{first[:18]:>20}{second[:18]:>20}  ratio  99 % interval  verdict on {second}"]
     for row in found.cases.itertuples():
         ms = f"{milliseconds_text(row.latency_ms_a):>20}{milliseconds_text(row.latency_ms_b):>20}"
         if row.verdict:
-            ms += f"  {row.ratio:5.3f}  {row.ratio_low:.3f}–{row.ratio_high:.3f}    "
-            ms += coloured(row.verdict, COLOURS[row.verdict])
+            known = math.isfinite(row.ratio_high)
+            interval = f"{row.ratio_low:.3f}–{row.ratio_high:.3f}" if known else "-"
+            ms += f"  {row.ratio:5.3f}  {interval:15}"
+            ms += coloured(row.verdict, COLOURS[row.verdict]) + SPREADS.get(row.verdict_from, "")
         lines.append(f"{row.case:52}{ms}")
     told = ", ".join(f"{count} {verdict}" for verdict, count in verdict_counts(found).items())
     unlike = differing(found)

@@ -4,6 +4,7 @@ import functools
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -181,6 +182,16 @@ def engine_label(engine: str, variant: str = "") -> str:
     return f"{label} ({variant})" if variant else label
 
 
+def options_text(options: Mapping[str, Option]) -> str:
+    """Options for readers, in the order of their names: `cuda_graph, graph_parts=2`; empty without any."""
+    return ", ".join(key if value is True else f"{key}={value}" for key, value in sorted(options.items()))
+
+
+def variant_of(case: Case) -> str:
+    """What tells a case from that of its engine with default options: its variant or, without one, its options."""
+    return case.variant or options_text(case.options)
+
+
 def engine_and_precision(case: Case) -> str:
-    """The names, for readers, of the case's engine and of the precision it asks for."""
-    return f"{engine_label(case.engine, case.variant)} {case.precision}"
+    """The names, for readers, of the case's engine with its variant or options, and of the precision it asks for."""
+    return f"{engine_label(case.engine, variant_of(case))} {case.precision}"

@@ -26,7 +26,8 @@ import numpy as np
 from bench_lib.core.record import Window
 
 ROPE = 0.02  # region of practical equivalence: a ratio within 2 % of 1 makes no difference in practice
-SURE, SURER = 0.95, 0.99  # confidence of the intervals that are shown, and of those that decide faster or slower
+FIGURE_LEVEL = 0.95  # confidence of the interval of one figure
+RATIO_LEVEL = 0.99  # confidence of the interval of a ratio of figures, which is shown and decides the verdict
 ASSUMED_SD = 0.03  # relative standard deviation between processes, assumed where no check has measured it
 GROUPS = 20  # groups of calls; with more groups, Student's t would be at most 7 % smaller
 LEAST_GROUPS, LEAST_IN_GROUP = 4, 5
@@ -50,6 +51,11 @@ class Interval:
     value: float
     low: float
     high: float
+
+    @property
+    def inverse(self) -> "Interval":
+        """The interval of 1 over this ratio."""
+        return Interval(1 / self.value, 1 / self.high, 1 / self.low if self.low else math.inf)
 
 
 @dataclass(frozen=True)
@@ -140,17 +146,18 @@ def half_width(samples: Sequence[float]) -> float:
     return T_975[count - 2] * math.sqrt(deviations @ deviations / (count - 1) / count)
 
 
-def interval(values: Sequence[float], confidence: float = SURE, extra_sd: float = 0.0) -> Interval:
+def interval(values: Sequence[float], confidence: float = FIGURE_LEVEL, extra_sd: float = 0.0) -> Interval:
     """The geometric mean of independent replicates, with Student's t interval on their logarithms.
 
     `values` are medians of several processes, or the `groups` of one. For one process, `extra_sd` is the relative sd
-    between processes, known from elsewhere and added in quadrature. The interval of a single value is infinite.
+    between processes, known from elsewhere and added in quadrature: where it is infinite, which stands for not known,
+    the interval is infinite too, as is that of a single value.
     """
     value, variance = _mean(values)
     return _student(value, [(variance, len(values))], extra_sd**2, confidence)
 
 
-def ratio(a: Sequence[float], b: Sequence[float], confidence: float = SURE, extra_sd: float = 0.0) -> Interval:
+def ratio(a: Sequence[float], b: Sequence[float], confidence: float = RATIO_LEVEL, extra_sd: float = 0.0) -> Interval:
     """The geometric mean of `a` over that of `b`, with Welch's t interval on logs; `extra_sd` is added for each."""
     return contrast([a], [b], confidence, extra_sd)
 
@@ -171,22 +178,19 @@ def within_rounds(
 
 
 def contrast(
-    over: Sequence[Sequence[float]], under: Sequence[Sequence[float]], confidence: float = SURE, extra_sd: float = 0.0
+    over: Sequence[Sequence[float]],
+    under: Sequence[Sequence[float]],
+    confidence: float = RATIO_LEVEL,
+    extra_sd: float = 0.0,
 ) -> Interval:
     """As `ratio`, for the product of the means of `over` divided by those of `under`, such as a ratio of ratios."""
-    value, parts = _product(over, under)
-    return _student(value, parts, len(parts) * extra_sd**2, confidence)
-
-
-def _product(over: Sequence[Sequence[float]], under: Sequence[Sequence[float]]) -> tuple[float, list]:
-    """The value of a `contrast`, and for each factor the variance of its logarithm and the number of its replicates."""
     value, parts = 1.0, []
     factors = [(values, 1) for values in over] + [(values, -1) for values in under]
     for values, power in factors:
         mean, variance = _mean(values)
         value *= mean**power
         parts.append((variance, len(values)))
-    return value, parts
+    return _student(value, parts, len(parts) * extra_sd**2, confidence)
 
 
 def _mean(values: Sequence[float]) -> tuple[float, float]:
@@ -217,27 +221,24 @@ def _student(value: float, parts: list[tuple[float, int]], known: float, confide
 
 def by_chance() -> float:
     """The largest ratio of times that two equally fast processes show in 99 % of cases, assuming `ASSUMED_SD`."""
-    return ratio([1.0] * 2, [1.0] * 2, SURER, ASSUMED_SD).high
+    return ratio([1.0] * 2, [1.0] * 2, extra_sd=ASSUMED_SD).high
+
+
+def judge(ratio: Interval) -> Verdict:
+    """The verdict on a time whose ratio to another has this 99 % interval: the interval alone decides it.
+
+    It is `same` if the interval lies within `ROPE` of 1, even if it does not contain 1. Otherwise it is `faster` or
+    `slower` if the interval does not contain 1, so that at most 1 % of equally fast pairs are called different. Else it
+    is `undecided`. In simulations with an sd of 0.5 % between processes, cases of five (three) processes are called
+    `same` in 96 % (28 %) of runs if they are equal, and in at most 1 % if one is 2 % slower.
+    """
+    if ratio.low >= 1 / (1 + ROPE) and ratio.high <= 1 + ROPE:
+        return "same"
+    if ratio.high < 1:
+        return "faster"
+    return "slower" if ratio.low > 1 else "undecided"
 
 
 def verdict(a: Sequence[float], b: Sequence[float], extra_sd: float = 0.0) -> Verdict:
-    """Whether `a` is faster or slower than `b`; both are replicates of a time, and `extra_sd` is that of `ratio`.
-
-    It is `same` if the 95 % interval of a/b lies within `ROPE` of 1, even if that interval does not contain 1.
-    Otherwise it is `faster` or `slower` if the 99 % interval does not contain 1, so that at most 1 % of equally fast
-    pairs are called different. Otherwise it is `undecided`.
-    """
-    return judged([a], [b], extra_sd)
-
-
-def judged(over: Sequence[Sequence[float]], under: Sequence[Sequence[float]], extra_sd: float = 0.0) -> Verdict:
-    """The verdict of `verdict`, on the `contrast` of `over` and `under`."""
-    value, parts = _product(over, under)
-    known = len(parts) * extra_sd**2
-    shown = _student(value, parts, known, SURE)
-    wide = _student(value, parts, known, SURER)
-    if shown.low >= 1 / (1 + ROPE) and shown.high <= 1 + ROPE:
-        return "same"
-    if wide.high < 1:
-        return "faster"
-    return "slower" if wide.low > 1 else "undecided"
+    """Whether `a` is faster or slower than `b`; both are replicates of a time, and `extra_sd` is that of `ratio`."""
+    return judge(ratio(a, b, extra_sd=extra_sd))

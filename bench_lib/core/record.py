@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bench_lib.core.case import Case, Limits, Precision
 from bench_lib.core.errors import InputError, refusal
@@ -25,6 +25,15 @@ StoppedBy = Literal["noise", "time"]  # the figure was settled, or the time was 
 Count = Annotated[int, Field(ge=1, le=10**12)]
 Bytes = Annotated[int, Field(ge=0, le=2**63)]
 Flops = Annotated[int, Field(ge=0, le=10**24)]
+
+
+def _moment(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("the time has no offset from UTC")
+    return text
+
+
+Moment = Annotated[str, AfterValidator(_moment)]  # in ISO 8601, with its offset from UTC
 
 
 class _Noun(BaseModel):
@@ -132,14 +141,17 @@ class Record(_Noun):
     """What came of one attempted case: figures if `status` is `ok`, otherwise the `reason` why there are none.
 
     `detail` keeps the runtime's own message or a traceback, `ran` what the engine reports about itself (device,
-    provider, precision, options), and `machine` the machine.
+    provider, precision, options), and `machine` the machine. `host` is equal in the records of one host, and tells
+    nothing else of it. `ended_at` and `host` are empty in records written before they were recorded.
     """
 
     schema_version: Literal[2] = SCHEMA_VERSION
     case: Case
     limits: Limits
     seed: int
-    started_at: str
+    started_at: Moment
+    ended_at: Moment | Literal[""] = ""
+    host: str = ""
     status: Literal["ok", "skipped", "failed"]
     reason: Reason | None = None
     detail: str = ""

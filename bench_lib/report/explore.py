@@ -15,10 +15,10 @@ from bench_lib.core.record import Record
 from bench_lib.report import plots
 from bench_lib.report.explore_plot import draw_lines, name_lines, new_canvas, picked_row
 from bench_lib.report.phrases import row_title
-from bench_lib.report.tables import COLUMNS
+from bench_lib.report.spread_words import source_text
+from bench_lib.report.tables import COLUMNS, interval_text
 from bench_lib.text.language import mark, number, tr, tr_n
 from bench_lib.text.markup import quoted
-from bench_lib.text.numbers import span
 
 AXES = {name: COLUMNS[name] for name in ("latency_ms", "per_image_ms", "fps", "speedup", "memory_mib")} | {
     "batch_size": mark("Batch (images)"),
@@ -194,8 +194,9 @@ def show_calls(made: Explorer) -> None:
     calls = sum(len(record.timing.latency_ms) for record in records)
     words = [
         tr("Time/batch {value}{nbsp}ms (95%: {interval})",
-           value=number(row.latency_ms), interval=span(row.latency_low, row.latency_high)),
-        tr("FPS {value} (95%: {interval})", value=number(row.fps), interval=span(row.fps_low, row.fps_high)),
+           value=number(row.latency_ms), interval=interval_text(row.latency_low, row.latency_high)),
+        tr("FPS {value} (95%: {interval})", value=number(row.fps), interval=interval_text(row.fps_low, row.fps_high)),
+        tr("spread between processes: {spread}", spread=source_text(row.spread_from, row.extra_sd)),
         f"{tr_n('{n}{nbsp}call', '{n}{nbsp}calls', calls)}, "
         f"{tr_n('{n}{nbsp}process', '{n}{nbsp}processes', len(records))}",
     ]  # fmt: skip

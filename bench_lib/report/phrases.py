@@ -8,7 +8,7 @@ from IPython.display import Markdown
 from bench_lib.analysis import findings
 from bench_lib.analysis.case_row import MIB
 from bench_lib.analysis.case_table import CaseTable
-from bench_lib.core.case import LABELS, Case, engine_and_precision, engine_label, model_kind
+from bench_lib.core.case import Case, engine_and_precision, engine_label, model_kind, options_text
 from bench_lib.core.grid import Grid
 from bench_lib.core.record import RealData, Record
 from bench_lib.results.scaling import Crowd
@@ -79,11 +79,12 @@ def device_name(report: CaseTable) -> str:
 
 
 def engines_of(grid: Grid) -> list[str]:
-    """The grid's engines as the report calls them, each with its variants in brackets."""
+    """The grid's engines as the report calls them, each with its options, and with its variants in brackets."""
     found: dict[str, list[str]] = {}
     for name in grid.engines:
         found.setdefault(grid.variant(name).engine, []).append(name)
-    return [f"{engine_label(engine)}{variants_among(names, grid)}" for engine, names in found.items()]
+    told = {name: options_text(grid.options.get(name, {})) for name in grid.engines}
+    return [f"{engine_label(name, told.get(name, ''))}{variants_among(all_of, grid)}" for name, all_of in found.items()]
 
 
 def variants_among(names: list[str], grid: Grid) -> str:
@@ -217,8 +218,9 @@ STAGES = {"decode": mark("decoding and preparation"), "copy": mark("copying"), "
 
 
 def case_title(case: Case) -> str:
-    """A case in words: engine, precision, image size and batch."""
-    name = f"{LABELS.get(case.engine, case.engine)} {case.precision}"
+    """A case named whole: engine, variant and options, precision, image size and batch."""
+    told = ": ".join(filter(None, [case.variant, options_text(case.options)]))
+    name = f"{engine_label(case.engine, told)} {case.precision}"
     return tr("{name}, {size}×{size}, batch{nbsp}{batch}", name=name, size=case.image_size, batch=case.batch_size)
 
 

@@ -1,5 +1,6 @@
 """Tables for a reader: how a column's figures are written, a data frame as HTML, and the card of one record."""
 
+import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,9 +10,9 @@ from pandas.io.formats.style import Styler
 
 from bench_lib.analysis import roofline
 from bench_lib.analysis.case_row import case_row, record_reason
-from bench_lib.analysis.case_table import STATUS
+from bench_lib.analysis.case_table import STATUS, VERDICTS
 from bench_lib.core.record import Record
-from bench_lib.text.language import mark, number, tr
+from bench_lib.text.language import NBSP, mark, number, tr
 from bench_lib.text.markup import quoted
 from bench_lib.text.numbers import percent, scientific
 
@@ -24,10 +25,14 @@ COLUMNS = {
     "per_image_ms": mark("Time/image (ms)"),
     "fps": mark("FPS"),
     "speedup": mark("Speedup"),
+    "speedup_tf32": mark("Speedup over TF32"),  # only where PyTorch tf32 was measured
     "verdict": mark("Verdict"),
     "memory_mib": mark("Memory (MiB)"),
     "roofline": mark("% of ceiling"),  # only where a ceiling is known
 }
+
+MOST_DIGITS = 4  # of a ratio's decimals
+SPREAD_MARKS = {"assumed": f"{NBSP}†", "unknown": f"{NBSP}‡"}  # see `bench_lib.report.spread_words`
 
 KINDS = [
     {"selector": ".absent", "props": "color: var(--muted, #666)"},
@@ -52,8 +57,16 @@ def share_text(share: float) -> str:
 
 
 def interval_text(low: float, high: float, digits: int | None = None) -> str:
-    """The ends of an interval; a dash where it is not known."""
-    return "—" if pd.isna(low) else f"{number(low, digits)}–{number(high, digits)}"
+    """The ends of an interval; a dash where it is not known, or infinite."""
+    return "—" if pd.isna(low) or high == math.inf else f"{number(low, digits)}–{number(high, digits)}"
+
+
+def ratio_text(low: float, high: float, digits: int = 2) -> str:
+    """As `interval_text`, for a ratio: with more decimals where an end that is not 1 would read as 1."""
+    reads_as_one = any(end != 1 and abs(end - 1) < 0.5 * 10**-digits for end in (low, high))
+    return (
+        ratio_text(low, high, digits + 1) if reads_as_one and digits < MOST_DIGITS else interval_text(low, high, digits)
+    )
 
 
 FORMATS = {  # how a column's numbers are written in every table, by its key; those of other columns by `number`
@@ -63,6 +76,7 @@ FORMATS = {  # how a column's numbers are written in every table, by its key; th
     "count": whole_number,
     "memory_mib": whole_number,
     "speedup": speedup_text,
+    "speedup_tf32": speedup_text,
     "roofline": share_text,
 }
 
@@ -70,6 +84,11 @@ FORMATS = {  # how a column's numbers are written in every table, by its key; th
 def headers(columns: Mapping[str, str]) -> dict[str, str]:
     """The messages in the report's language, under the same keys."""
     return {name: tr(words) for name, words in columns.items()}
+
+
+def verdict_texts(verdicts: pd.Series, sources: pd.Series) -> pd.Series:
+    """Verdicts as the report calls them, with the mark of what they rest on: `sources` are values of `verdict_from`."""
+    return in_words(verdicts, VERDICTS) + sources.map(lambda source: SPREAD_MARKS.get(source, ""))
 
 
 def in_words(values: pd.Series, words: Mapping[str, str]) -> pd.Series:
@@ -80,7 +99,7 @@ def in_words(values: pd.Series, words: Mapping[str, str]) -> pd.Series:
 def record_card(record: Record) -> Styler:
     """One record as a table of two columns, for measure.ipynb: each figure's name and value."""
     record = roofline.judged(record)
-    figures = case_row([record], 0.0)
+    figures = case_row([record])
     rows = {
         tr("Configuration"): record.case.id, tr("Status"): tr(STATUS[record.status]),
         tr("Reason"): record_reason(record),

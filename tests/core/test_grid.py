@@ -24,9 +24,15 @@ def read(tmp_path, text):
     return read_grid(path)
 
 
-def test_the_seed_grid_has_48_different_cases():
+def test_the_seed_grid_has_72_different_cases_in_three_processes_each():
     cases = read_grid("params/seed.yaml").cases()
-    assert len(cases) == len({case.id for case in cases}) == 48
+    assert len(cases) == len({case.id for case in cases}) == 3 * 72
+    assert len({case.first.id for case in cases}) == 72
+
+
+@pytest.mark.parametrize("name", ["seed", "quick", "auto", "batches", "best", "cpu"])
+def test_a_grid_with_rows_that_a_host_may_pace_measures_the_spread_between_processes(name):
+    assert read_grid(f"params/{name}.yaml").repeats >= 3
 
 
 @pytest.mark.parametrize("name", ["seed", "smoke", "batches"])

@@ -10,16 +10,20 @@ import numpy as np
 import pyperf
 import pytest
 from helpers.made import FakeClock, NoOpEngine
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from bench_lib.core.case import Limits
 from bench_lib.core.intervals import (
     GROUPS,
+    ROPE,
     T_975,
     Interval,
     groups,
     half_width,
     interval,
+    judge,
     median,
     percentiles,
     quantiles,
@@ -153,15 +157,23 @@ def test_values_far_apart_have_an_interval_without_warnings():
 
 
 def test_extra_sd_is_added_in_quadrature_as_known():
-    z = stats.norm.ppf(0.975)
+    z, wide = stats.norm.ppf([0.975, 0.995])
     assert interval([10, 10], extra_sd=0.01).high == pytest.approx(10 * math.exp(z * 0.01), rel=1e-6)
-    assert ratio([10, 10], [10, 10], extra_sd=0.01).high == pytest.approx(math.exp(z * 0.01 * math.sqrt(2)), rel=1e-6)
+    expected = math.exp(wide * 0.01 * math.sqrt(2))
+    assert ratio([10, 10], [10, 10], extra_sd=0.01).high == pytest.approx(expected, rel=1e-6)
     values = [10, 10.2, 9.9, 10.1]
     sampling = np.var(np.log(values), ddof=1) / 4
     freedom = 3 * ((sampling + 0.01**2) / sampling) ** 2  # Welch and Satterthwaite
     half = stats.t.ppf(0.975, freedom) * math.sqrt(sampling + 0.01**2)
     got = interval(values, extra_sd=0.01)
     assert math.log(got.high / got.value) == pytest.approx(half, rel=1e-9)
+
+
+def test_a_spread_that_is_not_known_decides_nothing_however_large_the_difference():
+    assert interval([10, 10], extra_sd=math.inf) == UNKNOWN
+    assert ratio([1, 1], [100, 100], extra_sd=math.inf) == Interval(pytest.approx(0.01), 0, math.inf)
+    assert verdict([1, 1], [100, 100]) == "faster"
+    assert verdict([1, 1], [100, 100], math.inf) == verdict([100, 100], [1, 1], math.inf) == "undecided"
 
 
 @pytest.mark.parametrize(("times", "expected"), [
@@ -173,6 +185,27 @@ def test_extra_sd_is_added_in_quadrature_as_known():
 ])  # fmt: skip
 def test_verdicts(times, expected):
     assert verdict(times, [1.0, 1.0, 1.0]) == expected
+
+
+replicates = st.lists(st.floats(9, 11), min_size=1, max_size=6)
+
+
+@given(replicates, replicates, st.sampled_from([0.0, 0.003, 0.03, math.inf]))
+def test_the_interval_that_is_shown_and_the_verdict_never_contradict_each_other(a, b, extra_sd):
+    shown, found = ratio(a, b, extra_sd=extra_sd), verdict(a, b, extra_sd)
+    assert (found == "same") == (shown.low >= 1 / (1 + ROPE) and shown.high <= 1 + ROPE)
+    if found in ("faster", "slower"):
+        assert shown.high < 1 if found == "faster" else shown.low > 1
+    if found == "undecided":
+        assert shown.low <= 1 <= shown.high
+
+
+@pytest.mark.parametrize(("low", "high", "expected"), [
+    (1.001, 1.02, "same"), (1.001, 1.021, "slower"), (0.98, 0.999, "faster"), (0.981, 0.999, "same"),
+    (0.97, 1.0, "undecided"), (1.0, 1.03, "undecided"), (0.0, math.inf, "undecided"),
+])  # fmt: skip
+def test_the_ends_of_the_interval_alone_decide(low, high, expected):
+    assert judge(Interval(1.0, low, high)) == expected
 
 
 def test_a_difference_needs_more_than_95_percent():
@@ -188,7 +221,8 @@ def test_t_covers_what_it_says_for_few_processes_and_a_bootstrap_does_not():
     for repeats, at_most in ((3, 0.82), (5, 0.90)):
         a, b = process_medians(rng, 2, 4000, repeats)
         assert 0.94 <= share_within(map(interval, a), 10) <= 0.96
-        assert 0.94 <= share_within(map(ratio, a, b), 1) <= 0.975
+        assert 0.94 <= share_within((ratio(*pair, 0.95) for pair in zip(a, b, strict=True)), 1) <= 0.975
+        assert 0.985 <= share_within(map(ratio, a, b), 1) <= 0.998
         theirs = stats.bootstrap((a[:1000],), np.mean, axis=-1, n_resamples=500, method="percentile", rng=rng)
         low, high = theirs.confidence_interval
         assert np.mean((low <= 10) & (high >= 10)) < at_most
@@ -214,6 +248,13 @@ def test_equal_processes_are_called_different_in_at_most_one_percent(process_sd,
     a, b = process_medians(np.random.default_rng(6), 2, 2000, repeats, process_sd=process_sd)
     verdicts = list(map(verdict, a, b))
     assert sum(v in ("faster", "slower") for v in verdicts) <= 20
+
+
+@pytest.mark.parametrize(("repeats", "share"), [(5, 0.96), (3, 0.28)])
+def test_equal_processes_are_called_the_same_as_often_as_is_said_and_unlike_ones_hardly_ever(repeats, share):
+    a, b = 10 * np.exp(np.random.default_rng(12).normal(0, 0.005, (2, 2000, repeats)))
+    assert list(map(verdict, a, b)).count("same") / 2000 == pytest.approx(share, abs=0.03)
+    assert list(map(verdict, (1 + ROPE) * a, b)).count("same") <= 20
 
 
 def test_a_slowdown_of_5_percent_is_found_in_95_percent():
@@ -294,7 +335,7 @@ def test_from_eight_rounds_on_ratios_within_the_rounds_decide_so_that_drift_does
     found, plain = ratio(*within_rounds(b, a)), ratio(b, a)
     assert found.value == pytest.approx(plain.value)
     logs = [math.log(1.05 * n) for n in noise]
-    low, high = stats.t.interval(0.95, 7, np.mean(logs), stats.sem(logs))
+    low, high = stats.t.interval(0.99, 7, np.mean(logs), stats.sem(logs))
     assert (found.low, found.high) == pytest.approx((math.exp(low), math.exp(high)))
 
 

@@ -106,7 +106,8 @@ def record(engine="pytorch", precision="fp32", size=224, batch=1, ms=10.0, *, fp
     if "status" in fields:
         measured = {}
     case = Case(engine=engine, precision=precision, image_size=size, batch_size=batch)
-    base = {"case": case, "limits": Limits(), "seed": 0, "started_at": "2026-01-01T00:00:00+00:00", "machine": MACHINE}
+    at = "2026-01-01T00:00:00+00:00"
+    base = {"case": case, "limits": Limits(), "seed": 0, "started_at": at, "ended_at": at, "machine": MACHINE}
     return Record(**(base | {"status": "ok"} | measured | fields))
 
 

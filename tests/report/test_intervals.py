@@ -14,7 +14,7 @@ from bench_lib.core.intervals import ASSUMED_SD
 from bench_lib.core.record import Energy
 from bench_lib.report.claims import claim
 from bench_lib.report.claims.sizes import size_lowers_fps
-from bench_lib.report.sections import cold_start, intervals, time_parts
+from bench_lib.report.sections import abstract, cold_start, intervals, recommendations, results, time_parts
 from bench_lib.report.sections.absent import absent_table
 from bench_lib.report.sections.results import results_table
 from bench_lib.sweep.runner import shuffled_cases
@@ -49,7 +49,7 @@ def test_repeats_of_a_case_are_one_row_whose_interval_comes_from_processes():
     # Student's t with 2 degrees of freedom (4.3027) on logs whose sd is 1.000 %.
     assert ours.latency_high / ours.latency_ms == pytest.approx(math.exp(4.3027 * 0.01 / 3**0.5), abs=1e-5)
     assert ours.speedup == pytest.approx(2, abs=1e-3)
-    assert ours.speedup_low < 2 < ours.speedup_high < 2.05
+    assert 1.9 < ours.speedup_low < 2 < ours.speedup_high < 2.1
     assert ours.verdict == "faster"
     assert "из медиан 3 процессов с отдельной сборкой" in text(intervals.intervals_text(data))
 
@@ -62,21 +62,46 @@ def test_a_repeat_that_failed_is_told_and_the_others_count():
     assert "повтор 2: не хватило памяти" in absent_table(data).to_html()
 
 
+def test_processes_that_computed_in_unlike_precisions_are_not_one_figure():
+    made = repeats("pytorch", 10.0, 5.0, 10.2, precision="auto", actual="fp32")
+    other = made[1].accuracy.model_copy(update={"actual_precision": "fp16"})
+    made[1] = made[1].model_copy(update={"accuracy": other})
+    data = report(*made)
+    (ours,) = data.cases.itertuples()
+    assert (ours.processes, ours.actual_precision, ours.latency_values) == (2, "fp32", [10.0, 10.2])
+    assert "повтор 2: на деле посчитано в FP16" in text(absent_table(data))
+
+
 def test_one_process_takes_the_spread_between_processes_from_elsewhere_and_says_so():
     made = [record(ms=10.0), record("onnx_runtime", ms=9.5)]
     assumed, known = report(*made), report(*made, sd=0.001)
     assert row(assumed, "ONNX Runtime fp32").verdict == "undecided"
     assert row(known, "ONNX Runtime fp32").verdict == "faster"
     assert (assumed.checked, known.checked) == ("none", "all")
-    assert "не измерен (его измеряет `bench selfcheck`) и принят равным 3,0 %" in text(
-        intervals.intervals_text(assumed)
-    )
-    assert "взят из проверки выводов (раздел 2): 0,10 %" in text(intervals.intervals_text(known))
+    told = "Строк, у которых разброс между процессами не измерен, а принят равным 3,0 %: 2 из 2"
+    for section in (intervals.intervals_text, recommendations.advice_text, abstract.abstract_html):
+        assert told in text(section(assumed))
+        assert "принят" not in text(section(known))
+        assert "Разброс между процессами взят из проверки выводов (раздел 2): 0,10 %." in text(section(known))
+    for table in (results_table, intervals.intervals_table):
+        assert ">НЕ РЕШЕНО †<" in text(table(assumed))
+        assert ">БЫСТРЕЕ<" in text(table(known))
+    assert "**†** — интервал" in text(results.columns_text(assumed))
+    assert "†" not in text(results.columns_text(known))
+    table = text(intervals.intervals_table(assumed))
+    assert table.count(">принят: 3,0 %<") == 2
+    assert text(intervals.intervals_table(known)).count(">из проверки: 0,10 %<") == 2
 
 
-def paced(engine, enqueue_ms, **fields):
+def test_each_column_of_intervals_names_its_level():
+    shown = text(intervals.intervals_table(report(*repeats("pytorch", 10.0, 10.1), *repeats("onnx_runtime", 5.0, 5.1))))
+    assert all(f">{name}<" in shown for name in ("Время/батч (мс), 95 %", "FPS, 95 %", "Ускорение (раз), 99 %"))
+    assert shown.count(">измерен<") == 2
+
+
+def paced(engine, enqueue_ms, *sizes, **fields):
     """A record of a case that takes 10 ms, of which sending takes `enqueue_ms`."""
-    made = record(engine, **fields)
+    made = record(engine, *sizes, **fields)
     return made.model_copy(update={"timing": made.timing.model_copy(update={"enqueue_ms": [enqueue_ms] * 4})})
 
 
@@ -84,12 +109,13 @@ def paced(engine, enqueue_ms, **fields):
 def test_a_check_tells_the_spread_of_cases_that_are_paced_alike(checked_ms, like):
     data = report(paced("pytorch", checked_ms), paced("onnx_runtime", 9.0), paced("torch_tensorrt", 1.0), sd=0.13)
     spreads = data.cases.set_index("engine").extra_sd
-    assert spreads["onnx_runtime"] == pytest.approx(0.13 if checked_ms == 9 else ASSUMED_SD)
+    assert spreads["onnx_runtime"] == pytest.approx(0.13 if checked_ms == 9 else math.inf)
     assert spreads["torch_tensorrt"] == pytest.approx(ASSUMED_SD if checked_ms == 9 else 0.13)
     told = text(intervals.intervals_text(data))
-    assert f"у строк, где {like}" in told
-    assert "как у проверенной, взят из проверки выводов (раздел 2): 13 %" in told
-    assert "не измерен и принят равным 3,0 %" in told
+    assert f"У строк, где {like}" in told
+    assert "как у проверенной, разброс между процессами взят из проверки выводов (раздел 2): 13 %" in told
+    assert ("не измерен, а принят равным 3,0 %: 1 из 3" in told) == (checked_ms == 9)
+    assert ("измерял один процесс: 1 из 3" in told) == (checked_ms == 1)
     alike = report(paced("pytorch", checked_ms), paced("onnx_runtime", checked_ms), sd=0.13)
     assert set(alike.cases.extra_sd.round(6)) == {0.13}
 
@@ -109,12 +135,12 @@ def test_a_check_of_a_case_that_is_not_in_the_run_tells_of_those_with_its_pace(c
     data = tabulate(made.grid, made.records, check)
     assert data.checked == told
     spreads = set(data.cases.extra_sd) - {check.process_sd}
-    assert spreads == {ASSUMED_SD}
-    assert ("не измерен (его измеряет" in text(intervals.intervals_text(data))) == (told == "none")
+    assert spreads == {"host": {ASSUMED_SD}, "device": {math.inf}, "none": {math.inf, ASSUMED_SD}}[told]
+    assert ("из проверки выводов" in text(intervals.intervals_text(data))) == (told != "none")
 
 
 @pytest.mark.parametrize(
-    ("ms", "verdict"), [(9.0, "БЫСТРЕЕ"), (11.0, "МЕДЛЕННЕЕ"), (10.1, "ОДИНАКОВО"), (10.3, "НЕ РЕШЕНО")]
+    ("ms", "verdict"), [(9.0, "БЫСТРЕЕ"), (11.0, "МЕДЛЕННЕЕ"), (10.05, "ОДИНАКОВО"), (10.3, "НЕ РЕШЕНО")]
 )
 def test_the_verdict_stands_in_both_tables(ms, verdict):
     data = report(record(ms=10.0), record("onnx_runtime", ms=ms), sd=0.01 if verdict == "НЕ РЕШЕНО" else 0.003)
@@ -202,7 +228,7 @@ def test_repeats_are_measured_round_after_round():
 
 
 def test_the_figure_is_the_median_of_one_process_and_the_geometric_mean_of_several():
-    one = case_row([timed(record(), latency_ms=[1.0, 2.0, 100.0])], 0.0)
+    one = case_row([timed(record(), latency_ms=[1.0, 2.0, 100.0])])
     assert one["latency_ms"] == 2
-    several = case_row(repeats("pytorch", 1.0, 4.0), 0.0)
+    several = case_row(repeats("pytorch", 1.0, 4.0))
     assert several["latency_ms"] == pytest.approx(2)

@@ -9,6 +9,7 @@ from bench_lib.core.case import Case
 from bench_lib.report import plots
 from bench_lib.report.sections import approaches
 from bench_lib.report.sections.tuning import tuning_table, tuning_text, variants_table, waterfall_figure
+from bench_lib.text.language import NBSP
 
 NHWC = {"channels_last": True}
 GRAPH = {**NHWC, "cuda_graph": True}
@@ -34,16 +35,17 @@ def test_each_engine_has_its_default_beside_its_fastest_variant_the_fastest_firs
     assert [(p.best["name"], p.default.latency_ms, p.best.latency_ms) for p in found] == [
         ("PyTorch (graph) fp16", 8.0, 2.0), ("ONNX Runtime fp16", 4.0, 4.0), ("PyTorch fp32", 10.0, 10.0),
     ]  # fmt: skip
-    assert [(p.gain, p.verdict) for p in found] == [(4.0, "БЫСТРЕЕ"), (1.0, "—"), (1.0, "—")]
+    assert [(p.gain, p.outcome) for p in found] == [(4.0, "faster"), (1.0, ""), (1.0, "")]
+    assert list(tuning_table(tuned()).data["Вердикт"]) == [f"БЫСТРЕЕ{NBSP}†", "—", "—"]
     (lone,) = tuning.default_and_best(report(variant("graph", GRAPH, 2.0)).measured)
     assert lone.default is None
-    assert lone.verdict == "—"
+    assert lone.outcome == lone.outcome_from == ""
     assert lone.gain != lone.gain
 
 
 def test_a_gain_within_the_spread_between_processes_is_not_called_one():
     (best, *_) = tuning.default_and_best(report(record(precision="fp16", ms=10.0), variant("nhwc", NHWC, 9.8)).measured)
-    assert best.verdict == "НЕ РЕШЕНО"
+    assert (best.outcome, best.outcome_from) == ("undecided", "assumed")
 
 
 def test_the_ladder_is_the_longest_chain_of_options_that_hold_one_another():
@@ -93,7 +95,7 @@ def test_the_figure_and_the_tables_are_there_where_there_are_variants(tmp_path):
     figure = waterfall_figure(shown).data
     assert "PyTorch fp32: 10,0 мс, PyTorch fp16: 8,00 мс, + channels_last: 6,00 мс, + cuda_graph: 2,00 мс" in figure
     assert (tmp_path / "waterfall.png").stat().st_size > 1000
-    assert list(variants_table(shown).data["Настройки"])[1] == "channels_last=True, cuda_graph=True"
+    assert list(variants_table(shown).data["Настройки"])[1] == "channels_last, cuda_graph"
     plain = report(record(), record(precision="fp16", ms=5.0))
     assert waterfall_figure(plain).data == tuning_table(plain).data == ""
     assert "`params/best.yaml`" in tuning_text(plain).data

@@ -7,19 +7,32 @@ from bench_lib.analysis import findings
 from bench_lib.analysis.case_table import (
     BASELINE,
     BASELINE_NAME,
+    BASELINES,
     STATUS,
+    TF32,
+    TF32_NAME,
     compare_rows,
-    is_baseline,
     is_of,
     status_counts,
+    time_ratio,
+    weakest_source,
 )
-from bench_lib.core.case import engine_label
-from bench_lib.report.phrases import device_name, heading, leadership, row_title, top1_sentence
+from bench_lib.core.intervals import RATIO_LEVEL
+from bench_lib.report.phrases import (
+    case_title,
+    device_name,
+    heading,
+    leadership,
+    row_title,
+    top1_sentence,
+    whole_percent,
+)
 from bench_lib.report.report import Report
+from bench_lib.report.spread_words import assumed_words, spread_sentences
 from bench_lib.text.language import mark, number, tr, tr_n
 from bench_lib.text.lists import listed, listed_few
 from bench_lib.text.markup import quoted
-from bench_lib.text.numbers import per_cent, percent, plain, scientific, span, times
+from bench_lib.text.numbers import percent, scientific, span, times
 
 LONGEST_REASON = 90  # characters
 
@@ -65,11 +78,21 @@ def abstract_html(report: Report) -> HTML:
     return HTML(f'<div class="summary"><ul>{items}</ul></div>')
 
 
-def baseline_row(row: pd.Series, cases: pd.DataFrame) -> pd.Series | None:
-    """The row of PyTorch fp32 at the same image and batch size; None where that is the row itself or is absent."""
-    here = rows_beside(row, cases)
-    found = here[is_baseline(here)]
-    return None if found.empty or is_baseline(row) else found.iloc[0]
+def baseline_rows(row: pd.Series, cases: pd.DataFrame) -> list[tuple[str, pd.Series]]:
+    """PyTorch fp32 and tf32 at the same image and batch size, with their names; without the row itself."""
+    here, default = rows_beside(row, cases), tr("{name} (PyTorch's own default)", name=TF32_NAME)
+    names = {BASELINE: BASELINE_NAME, TF32: default}
+    found = [(name, other) for approach, name in names.items() for _, other in here[is_of(here, approach)].iterrows()]
+    return [(name, other) for name, other in found if other.case != row.case]
+
+
+def bounds_text(row: pd.Series, usual: pd.Series, figure: str) -> str:
+    """The interval of how many times faster the row is than another, in brackets; empty where it is not known."""
+    gain = time_ratio(row, usual, figure).inverse
+    if gain.high == float("inf"):
+        return ""
+    words = assumed_words(weakest_source(row, usual))
+    return f" ({whole_percent(RATIO_LEVEL)}: {span(gain.low, gain.high, '×')}{words})"
 
 
 def rows_beside(row: pd.Series, cases: pd.DataFrame) -> pd.DataFrame:
@@ -78,35 +101,32 @@ def rows_beside(row: pd.Series, cases: pd.DataFrame) -> pd.DataFrame:
 
 
 def throughput_gain(row: pd.Series, cases: pd.DataFrame) -> str:
-    """How many times the baseline's FPS the row has, and which others the data do not distinguish from it."""
-    usual, text = baseline_row(row, cases), ""
-    if usual is not None:
+    """How many times the baselines' FPS the row has, and which others the data do not distinguish from it."""
+    text = ""
+    for name, usual in baseline_rows(row, cases):
         words = {
-            "faster": mark("That is {times} as much as {baseline} there."),
-            "same": mark("{baseline} gives as much there."),
-            "slower": mark("That is less than {baseline} there."),
-            "undecided": mark("Whether that is more than {baseline} there is not decided."),
+            "faster": mark("That is {times} as much as {baseline} there{bounds}."),
+            "same": mark("{baseline} gives as much there{bounds}."),
+            "slower": mark("That is less than {baseline} there{bounds}."),
+            "undecided": mark("Whether that is more than {baseline} there is not decided{bounds}."),
         }[compare_rows(row, usual, "fps")]
-        text = f" {tr(words, baseline=BASELINE_NAME, times=times(row.fps / usual.fps))}"
+        fields = {"times": times(row.fps / usual.fps), "bounds": bounds_text(row, usual, "fps")}
+        text += f" {tr(words, baseline=name, **fields)}"
     return text + rivals_sentence(row, cases, "fps")
 
 
 def latency_gain(row: pd.Series, cases: pd.DataFrame) -> str:
-    """How many times faster than the baseline the row is, the interval, and which others are not distinguished."""
-    usual, text = baseline_row(row, cases), ""
-    if usual is not None:
-        bounds = f" ({per_cent('95')}: {span(row.speedup_low, row.speedup_high, '×')})"
+    """How many times faster than the baselines the row is, the interval, and which others are not distinguished."""
+    text = ""
+    for name, usual in baseline_rows(row, cases):
         words = {
             "faster": mark("That is {times} as fast as {baseline} there{bounds}."),
-            "same": mark("{baseline} takes as long there."),
+            "same": mark("{baseline} takes as long there{bounds}."),
             "slower": mark("That is slower than {baseline} there{bounds}."),
             "undecided": mark("Whether that is faster than {baseline} there is not decided{bounds}."),
         }[compare_rows(row, usual)]
-        fields = {
-            "baseline": BASELINE_NAME, "times": times(usual.latency_ms / row.latency_ms),
-            "bounds": bounds if row.speedup_high < float("inf") else "",
-        }  # fmt: skip
-        text = f" {tr(words, **fields)}"
+        fields = {"times": times(usual.latency_ms / row.latency_ms), "bounds": bounds_text(row, usual, "latency")}
+        text += f" {tr(words, baseline=name, **fields)}"
     return text + rivals_sentence(row, cases, "latency")
 
 
@@ -133,35 +153,45 @@ def price_sentence(row: pd.Series) -> str:
 
 def sureness_sentence(report: Report) -> str:
     """How many processes the figures are from, and what the check of the verdicts found on this machine."""
-    repeats, check = report.grid.repeats, report.check
-    if check is None:
-        return tr_n(
-            "{n}{nbsp}process per configuration; how often the verdicts are wrong on this machine was not checked "
-            "(<code>bench selfcheck</code>).",
-            "{n}{nbsp}processes per configuration; how often the verdicts are wrong on this machine was not checked "
-            "(<code>bench selfcheck</code>).",
-            repeats,
-        )
-    processes = tr_n("{n}{nbsp}process per configuration.", "{n}{nbsp}processes per configuration.", repeats)
-    checked = tr(
-        "In the check on this machine ({name}, batch{nbsp}{batch}), equal things were called different in {alarms} of "
-        "pairs, and a deliberate slowdown of {slowdown} was found in {found} (section 2).",
-        name=f"{engine_label(check.case.engine)} {check.case.precision}", batch=check.case.batch_size,
-        alarms=percent(check.false_alarm_rate.value), slowdown=per_cent(plain(100 * check.slowdown)),
-        found=percent(check.power.value),
+    check = report.check
+    processes = tr_n(
+        "{n}{nbsp}process per configuration.", "{n}{nbsp}processes per configuration.", report.grid.repeats
     )  # fmt: skip
-    return f"{processes} {checked}"
+    known = " ".join([processes, *spread_sentences(report)])
+    if check is None:
+        unchecked = tr(
+            "How often the verdicts are wrong on this machine was not checked (<code>bench selfcheck</code>)."
+        )
+        return f"{known} {unchecked}"
+    checked = tr(
+        "In the check on this machine ({case}), equal things were called different in {alarms} of "
+        "pairs, and a deliberate slowdown of {slowdown} was found in {found} (section 2).",
+        case=quoted(case_title(check.case)), alarms=percent(check.false_alarm_rate.value),
+        slowdown=whole_percent(check.slowdown), found=percent(check.power.value),
+    )  # fmt: skip
+    return f"{known} {checked}"
 
 
 def leader_advantage(cases: pd.DataFrame) -> str:
-    """The range of speedups of the approach that leads most often; empty where that is the baseline."""
+    """The range of speedups of the approach that leads most often, over both baselines; empty where there is none.
+
+    Speedups whose spread between processes is not known are left out.
+    """
     leader = next(iter(findings.wins(findings.blocks(cases))), BASELINE)
-    speedups = cases[is_of(cases, leader)].speedup.dropna()
-    if leader == BASELINE or speedups.empty:
-        return ""
-    low_to_high = span(speedups.min(), speedups.max(), "×")
-    return tr("The speedup of {leader} over {baseline} is {span}.", leader=leader.name, baseline=BASELINE_NAME,
-              span=low_to_high)  # fmt: skip
+    rows, sentences = cases[is_of(cases, leader)], []
+    for figure, baseline in BASELINES.items():
+        speedups = rows[figure][rows[f"{figure}_high"] < float("inf")]
+        if len(speedups):
+            low_to_high = span(speedups.min(), speedups.max(), "×")
+            sentences.append(
+                tr(
+                    "The speedup of {leader} over {baseline} is {span}.",
+                    leader=leader.name,
+                    baseline=baseline.name,
+                    span=low_to_high,
+                )
+            )
+    return " ".join(sentences)
 
 
 def unmeasured_engines(report: Report) -> list[str]:

@@ -2,8 +2,8 @@
 
 from IPython.display import Markdown, display
 
-from bench_lib.core.case import LABELS
-from bench_lib.core.intervals import by_chance
+from bench_lib.core.case import engine_label, variant_of
+from bench_lib.core.intervals import ASSUMED_SD, by_chance
 from bench_lib.core.reason import say
 from bench_lib.core.record import Record, Trial
 from bench_lib.report.phrases import bullets, few, heading, title_at
@@ -20,22 +20,28 @@ def show(report: Report) -> None:
 
 def choices_text(report: Report) -> Markdown:
     """How the precision is chosen, and for each case which it was and why."""
-    chosen = [record for record in report.records if record.trials]
+    chosen = {(record.case.first.id, taken_precision(record)): record for record in report.records if record.trials}
     if not chosen:
         return bullets([tr("In this run precision was not chosen automatically; `precisions: [auto]` does that.")])
     head = tr(
         "For each configuration with `auto`, all precisions were tried first, each in a process of its own; of those "
         "that the machine computes in natively and with an error of at most {error} (`auto_max_error`) the fastest was "
-        "taken, and of those within {chance} of it (chance alone gives as much) the most accurate.",
-        error=percent(report.grid.limits.auto_max_error), chance=percent(by_chance() - 1),
+        "taken, and of those within {chance} of it the most accurate: chance alone gives as much if processes differ "
+        "by {sd}, which is assumed.",
+        error=percent(report.grid.limits.auto_max_error), chance=percent(by_chance() - 1), sd=percent(ASSUMED_SD),
     )  # fmt: skip
-    return bullets([head, *few([choice_sentence(record) for record in chosen])])
+    return bullets([head, *few([choice_sentence(record) for record in chosen.values()])])
+
+
+def taken_precision(record: Record) -> str:
+    """The precision that was taken; empty if none was suitable. Each process of a case chooses its own."""
+    return next((trial.precision for trial in record.trials if not trial.reason), "")
 
 
 def choice_sentence(record: Record) -> str:
     """The precision taken for one case, and why each other was not."""
     case = record.case
-    where = title_at(LABELS.get(case.engine, case.engine), case.image_size, case.batch_size)
+    where = title_at(quoted(engine_label(case.engine, variant_of(case))), case.image_size, case.batch_size)
     taken = [trial for trial in record.trials if not trial.reason]
     others = "; ".join(passed_over_sentence(trial) for trial in record.trials if trial.reason)
     if not taken:

@@ -1,5 +1,6 @@
 """The section of plots: FPS by image size and by batch size, latency against throughput, a map of speedups."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from bench_lib.report.plots import (
     marked_every,
 )
 from bench_lib.report.report import Report
-from bench_lib.text.language import number, tr
+from bench_lib.text.language import mark, number, tr
 from bench_lib.text.lists import listed, spread_out
 from bench_lib.text.numbers import plain
 
@@ -174,7 +175,16 @@ def fps_figure(
     bars = tr("{caption}; bars are 95% intervals", caption=caption)
     if (every := marked_every(table[x].nunique())) > 1:
         bars = tr("{caption}; bars are 95% intervals, at one point in {count}", caption=caption, count=every)
-    return figure_html(figure, f"{bars}{note}", alternative_text(table, x, caption), png)
+    return figure_html(figure, f"{bars}{bars_note(table)}{note}", alternative_text(table, x, caption), png)
+
+
+def bars_note(table: pd.DataFrame) -> str:
+    """What some bars rest on, and which points have none: the end of a caption, empty if all is measured."""
+    notes = {
+        "assumed": mark("; some allow for a spread between processes that is assumed"),
+        "unknown": mark("; points whose spread between processes is not known have none"),
+    }
+    return "".join(tr(words) for source, words in notes.items() if (table.spread_from == source).any())
 
 
 def scale_fps(grid: np.ndarray, table: pd.DataFrame) -> None:
@@ -194,10 +204,11 @@ def draw_panel(axes: plt.Axes, table: pd.DataFrame, x: str, lines: dict[str, Lin
     """One panel: for each name its line, with the 95 % interval of FPS at each point."""
     every = marked_every(table[x].nunique())
     for name, rows in table.sort_values(x).groupby("name"):
-        below, above = rows.fps - rows.fps_low, rows.fps_high - rows.fps
+        high = rows.fps_high.where(rows.fps_high < math.inf)
+        low = rows.fps_low.where(high.notna())
         axes.errorbar(
-            rows[x], rows.fps, [below, above], label=name, capsize=2, elinewidth=0.8, errorevery=every,
-            markevery=every, **lines[name].style,
+            rows[x], rows.fps, [rows.fps - low, high - rows.fps], label=name, capsize=2, elinewidth=0.8,
+            errorevery=every, markevery=every, **lines[name].style,
         )  # fmt: skip
     if x == "batch_size" and table[x].nunique() > 2:
         axes.set_xscale("log", base=2)

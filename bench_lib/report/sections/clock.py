@@ -109,7 +109,7 @@ def outcome_sentences(rows: list[ClockRow]) -> list[str]:
         if named := [
             tr(
                 "{figure} by {clock} ({case})",
-                figure=tr(FIGURES[row.figure]), clock=quoted(clock_name(row)), case=case_title(row.case),
+                figure=tr(FIGURES[row.figure]), clock=quoted(clock_name(row)), case=quoted(case_title(row.case)),
             )
             for row in rows if row.agreement == agreement
         ]:  # fmt: skip

@@ -8,8 +8,10 @@ from pandas.io.formats.style import Styler
 
 from bench_lib.analysis.case_table import STATUS, VERDICTS
 from bench_lib.analysis.comparison import Comparison, compare_runs, differing, verdict_counts
-from bench_lib.report.phrases import bullets, device_name, heading, row_title
-from bench_lib.report.tables import in_words, interval_text, styled
+from bench_lib.core.intervals import RATIO_LEVEL
+from bench_lib.report.phrases import bullets, device_name, heading, row_title, whole_percent
+from bench_lib.report.spread_words import assumed_words, mark_notes
+from bench_lib.report.tables import ratio_text, styled, verdict_texts
 from bench_lib.text import language
 from bench_lib.text.language import number, tr, tr_n
 from bench_lib.text.lists import listed, listed_few
@@ -71,18 +73,20 @@ def largest_changes(cases: pd.DataFrame) -> list[str]:
         row = slower.loc[slower.ratio.idxmax()]
         lines.append(
             tr(
-                "<b>Slowed down most:</b> {where}, {share} more time.",
+                "<b>Slowed down most:</b> {where}, {share} more time{assumed}.",
                 where=row_title(second_row(row)),
                 share=percent(row.ratio - 1),
+                assumed=assumed_words(row.verdict_from),
             )
         )
     if len(faster):
         row = faster.loc[faster.ratio.idxmin()]
         lines.append(
             tr(
-                "<b>Sped up most:</b> {where}, {share} less time.",
+                "<b>Sped up most:</b> {where}, {share} less time{assumed}.",
                 where=row_title(second_row(row)),
                 share=percent(1 - row.ratio),
+                assumed=assumed_words(row.verdict_from),
             )
         )
     return lines
@@ -105,11 +109,12 @@ def comparison_conditions(found: Comparison) -> Markdown:
     lines = [
         tr(
             "**Processes per configuration:** at least {first_count} in “{first}” and {second_count} in “{second}”. "
-            "Verdicts follow the same rules as in a run's report: by the 95 and 99% intervals of the ratio of "
-            "time/batch.",
-            first_count=processes[0], first=first, second_count=processes[1], second=second,
+            "Verdicts follow the same rules as in a run's report: by the {level} interval of the ratio of time/batch.",
+            level=whole_percent(RATIO_LEVEL), first_count=processes[0], first=first, second_count=processes[1],
+            second=second,
         )
     ]  # fmt: skip
+    lines += mark_notes(found.cases.verdict_from)
     without = found.cases[found.cases.verdict == ""]
     if len(without):
         places = [f"{row_title(second_row(row))} ({no_verdict_reason(row)})" for _, row in without.iterrows()]
@@ -141,13 +146,13 @@ def comparison_table(found: Comparison) -> Styler:
     ends = zip(cases.ratio_low, cases.ratio_high, strict=True)
     rows = cases.assign(
         ratio=[number(ratio, 3) for ratio in cases.ratio],
-        interval=[interval_text(low, high, 3) for low, high in ends],
-        verdict=in_words(cases.verdict, VERDICTS),
+        interval=[ratio_text(low, high, 3) for low, high in ends],
+        verdict=verdict_texts(cases.verdict, cases.verdict_from),
     )
     headings = {
         "label_b": tr("Optimisation"), "precision_label_b": tr("Precision"), "image_size": tr("Size"),
         "batch_size": tr("Batch"), "latency_ms_a": tr("{run}, ms", run=first),
-        "latency_ms_b": tr("{run}, ms", run=second), "ratio": tr("Ratio"), "interval": tr("95%"),
+        "latency_ms_b": tr("{run}, ms", run=second), "ratio": tr("Ratio"), "interval": whole_percent(RATIO_LEVEL),
         "verdict": tr("Verdict"),
     }  # fmt: skip
     caption = tr("Time/batch: {second} against {first}", first=first, second=second)

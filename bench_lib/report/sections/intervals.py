@@ -3,14 +3,15 @@
 from IPython.display import HTML, Markdown, display
 from pandas.io.formats.style import Styler
 
-from bench_lib.analysis.case_table import BASELINE_NAME, VERDICTS
-from bench_lib.core.intervals import ASSUMED_SD, PAIRED_FROM, ROPE
-from bench_lib.report.phrases import bullets, heading, row_title
+from bench_lib.analysis.case_table import BASELINE_NAME, BASELINES, VERDICTS
+from bench_lib.core.intervals import FIGURE_LEVEL, PAIRED_FROM, RATIO_LEVEL, ROPE
+from bench_lib.report.phrases import bullets, heading, row_title, whole_percent
 from bench_lib.report.report import Report
-from bench_lib.report.tables import headers, in_words, interval_text, styled
+from bench_lib.report.spread_words import mark_notes, source_text, spread_sentences
+from bench_lib.report.tables import headers, interval_text, ratio_text, styled, verdict_texts
 from bench_lib.text.language import mark, tr, tr_n
 from bench_lib.text.lists import listed_few
-from bench_lib.text.numbers import per_cent, percent, plain
+from bench_lib.text.numbers import percent, plain
 
 TROUBLE = {
     "drift": mark("**⚑ Latency drifts from the start of the measurement to its end** ({count} of {total}): {places}."),
@@ -33,17 +34,20 @@ def intervals_text(report: Report) -> Markdown:
     """What the intervals are computed from, and what each verdict means."""
     lines = [
         tr(
-            "**Intervals** are 95% confidence intervals (Student's t on logarithms). {source}",
-            source=interval_source(report),
+            "**Intervals** of one figure (time/batch, FPS) are at the {figure} level, those of a ratio (speedup) at "
+            "the {ratio} level (Student's t on logarithms). {source}",
+            figure=whole_percent(FIGURE_LEVEL), ratio=whole_percent(RATIO_LEVEL), source=interval_source(report),
         ),
+        *spread_sentences(report),
         tr(
-            "**Verdicts** are on time/batch, relative to {baseline} at the same size and batch. {same}: the interval "
-            "of the ratio lies within ±{band}; {faster} and {slower}: the ratio differs from one at the 99% level too "
-            "(so what is the same is called different at most once in a hundred); {undecided}: the data do not suffice "
-            "for a verdict. Who leads is decided likewise: whatever is not certainly slower than the leader is named "
-            "with it.",
-            baseline=BASELINE_NAME, band=per_cent(plain(100 * ROPE)), **headers(VERDICTS),
+            "**Verdicts** are on time/batch, relative to {baseline} at the same size and batch, and the {level} "
+            "interval of the ratio alone decides them. {same}: it lies within ±{band} of one; {faster} and {slower}: "
+            "it leaves out one (so what is the same is called different at most once in a hundred); {undecided}: "
+            "neither, as the data do not suffice. Who leads is decided likewise: whatever is not certainly slower than "
+            "the leader is named with it.",
+            baseline=BASELINE_NAME, level=whole_percent(RATIO_LEVEL), band=whole_percent(ROPE), **headers(VERDICTS),
         ),
+        *mark_notes(report.measured.verdict_from),
     ]  # fmt: skip
     return bullets(lines)
 
@@ -55,9 +59,8 @@ def interval_source(report: Report) -> str:
         return " ".join([from_processes(repeats), *pairing_sentences(repeats)])
     return tr(
         "Each configuration was measured in one process, so this run does not show the spread from build to build and "
-        "from start to start; the spread between processes is added to that within the process: {origin}. To measure "
-        "it for each configuration, run with `repeats: 5`.",
-        origin=spread_origin(report),
+        "from start to start; a spread between processes that is taken from elsewhere is added to that within the "
+        "process. To measure it for each configuration, run with `repeats: 5`."
     )
 
 
@@ -70,33 +73,6 @@ def from_processes(repeats: int) -> str:
         "spread from build to build and from start to start is included.",
         repeats,
     )
-
-
-def spread_origin(report: Report) -> str:
-    """If each case ran in one process: which spread between processes is added, and to which rows."""
-    assumed = percent(ASSUMED_SD)
-    if report.checked == "none":
-        return tr(
-            "it was not measured (`bench selfcheck` measures it) and is assumed to be {sd}; in rows where the GPU "
-            "waits for the host (batch 1) it may be many times larger",
-            sd=assumed,
-        )
-    sd = percent(report.check.process_sd)
-    if report.checked == "all":
-        return tr("it is taken from the check of the verdicts (section 2), {sd}", sd=sd)
-    if report.checked == "host":
-        return tr(
-            "in rows where the host sets the pace (enqueueing takes at least half of the latency), as in the one "
-            "checked, it is taken from the check of the verdicts (section 2), {sd}; in rows where the GPU sets the "
-            "pace, it was not measured and is assumed to be {assumed}",
-            sd=sd, assumed=assumed,
-        )  # fmt: skip
-    return tr(
-        "in rows where the GPU sets the pace, as in the one checked, it is taken from the check of the verdicts "
-        "(section 2), {sd}; in rows where the host sets the pace (enqueueing takes at least half of the latency), it "
-        "was not measured and is assumed to be {assumed}",
-        sd=sd, assumed=assumed,
-    )  # fmt: skip
 
 
 def pairing_sentences(repeats: int) -> list[str]:
@@ -112,21 +88,28 @@ def pairing_sentences(repeats: int) -> list[str]:
 
 
 def intervals_table(report: Report) -> Styler | HTML:
-    """The 95 % interval of each case's time per batch, FPS and speedup, and the verdict."""
+    """The intervals of each case's time per batch, FPS and speedups, what they rest on, and the verdict."""
     cases = report.measured.sort_values(["image_size", "batch_size", "latency_ms"], kind="stable")
     if cases.empty:
         return HTML(f"<p>{tr('There are no intervals: no configuration was measured.')}</p>")
     table = cases[["label", "precision_label", "image_size", "batch_size", "processes"]].copy()
-    for figure, digits in (("latency", None), ("fps", None), ("speedup", 2)):
-        ends = zip(cases[f"{figure}_low"], cases[f"{figure}_high"], strict=True)
-        table[figure] = [interval_text(low, high, digits) for low, high in ends]
-    table["verdict"] = in_words(cases.verdict, VERDICTS)
+    table["spread"] = list(map(source_text, cases.spread_from, cases.extra_sd))
+    texts = {"latency": interval_text, "fps": interval_text} | dict.fromkeys(BASELINES, ratio_text)
+    for figure, words in texts.items():
+        table[figure] = list(map(words, cases[f"{figure}_low"], cases[f"{figure}_high"]))
+    table["verdict"] = verdict_texts(cases.verdict, cases.verdict_from)
     headings = {
         "label": tr("Optimisation"), "precision_label": tr("Precision"), "image_size": tr("Size"),
-        "batch_size": tr("Batch"), "processes": tr("Processes"), "latency": tr("Time/batch (ms)"), "fps": tr("FPS"),
-        "speedup": tr("Speedup (×)"), "verdict": tr("Verdict"),
+        "batch_size": tr("Batch"), "processes": tr("Processes"), "spread": tr("Spread between processes"),
+        "latency": tr("Time/batch (ms), {level}", level=whole_percent(FIGURE_LEVEL)),
+        "fps": tr("FPS, {level}", level=whole_percent(FIGURE_LEVEL)),
+        "speedup": tr("Speedup (×), {level}", level=whole_percent(RATIO_LEVEL)),
+        "speedup_tf32": tr("Speedup over TF32 (×), {level}", level=whole_percent(RATIO_LEVEL)),
+        "verdict": tr("Verdict"),
     }  # fmt: skip
-    return styled(table.reset_index(drop=True), headings, tr("95% intervals and verdicts"))
+    shown = [name for name in headings if name not in BASELINES or cases[name].notna().any()]
+    named = {name: headings[name] for name in shown}
+    return styled(table[shown].reset_index(drop=True), named, tr("Intervals and verdicts"))
 
 
 def sampling_text(report: Report) -> Markdown:

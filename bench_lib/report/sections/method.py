@@ -6,6 +6,7 @@ from pandas.io.formats.style import Styler
 
 from bench_lib.core.case import model_kind
 from bench_lib.core.grid import Grid
+from bench_lib.report.company_words import alone_sentence
 from bench_lib.report.phrases import bullets, device_name, engines_of, heading, records_with_images
 from bench_lib.report.report import Report
 from bench_lib.report.tables import styled
@@ -138,7 +139,7 @@ def method_text(report: Report) -> Markdown:
     """How it was timed and checked, and which cases did not warm up in time."""
     restless = [record for record in report.records if record.timing and not record.timing.warm]
     lines = [
-        processes_sentence(report),
+        f"{processes_sentence(report)} {alone_sentence(report)}",
         tr(
             "**Time/batch** is the median latency: one call, a synchronisation, and so over and over. **FPS** is "
             "throughput: calls follow one another without waiting, with a synchronisation at the end of a window; the "

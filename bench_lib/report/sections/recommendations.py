@@ -3,9 +3,11 @@
 import pandas as pd
 from IPython.display import Markdown, display
 
+from bench_lib.report.company_words import alone_sentence
 from bench_lib.report.load_advice import load_lines
 from bench_lib.report.phrases import bullets, has_random_weights, heading
 from bench_lib.report.report import Report
+from bench_lib.report.spread_words import spread_sentences
 from bench_lib.text.language import number, tr
 from bench_lib.text.lists import listed, listed_few
 from bench_lib.text.markup import quoted
@@ -46,38 +48,37 @@ def fp16_sentence(report: Report) -> str:
 
 
 def load_sentence(report: Report) -> str:
-    """On load and memory: that cases ran alone, and the most memory that one took."""
+    """On load and memory: whether cases ran alone, and the most memory that one took."""
     most = report.measured.memory_mib.max()
     if report.machine.get("gpu"):
-        alone = tr(
-            "**Load and memory.** Each configuration was measured alone on the machine; when other work shares the "
-            "GPU, the figures are worse."
-        )
+        shared = tr("When other work shares the GPU, the figures are worse.")
         adds = tr(
             "The most memory that one configuration takes is {most}{nbsp}MiB: each instance of it will take as much.",
             most=number(most, 0),
         )
     else:
-        alone = tr(
-            "**Load and memory.** Each configuration was measured alone on the machine; when other work shares the "
-            "processor, the figures are worse."
-        )
+        shared = tr("When other work shares the processor, the figures are worse.")
         adds = tr(
             "The most memory that one configuration takes is {most}{nbsp}MiB: each instance of it will add as much to "
             "the memory of Python and the libraries.",
             most=number(most, 0),
         )
-    return alone if pd.isna(most) else f"{alone} {adds}"
+    told = tr("**Load and memory.** {alone} {shared}", alone=alone_sentence(report), shared=shared)
+    return told if pd.isna(most) else f"{told} {adds}"
 
 
 def repeats_sentence(report: Report) -> str:
-    """On trust: how many processes measured each case, and how many verdicts are not decided."""
+    """On trust: how many processes measured each case, what is assumed, and how many verdicts are not decided."""
+    return " ".join([processes_sentence(report), *spread_sentences(report)])
+
+
+def processes_sentence(report: Report) -> str:
+    """How many processes measured each case, and how many verdicts are not decided."""
     count = report.grid.repeats
     if count == 1:
         return tr(
             "**How far to trust this.** Each configuration is one process and one build, so this run did not measure "
-            "the spread between them; the verdicts allow for it, with a value taken from elsewhere. Check close "
-            "results with a run that has `repeats: 5`."
+            "the spread between them. Check close results with a run that has `repeats: 5`."
         )
     undecided = (report.measured.verdict == "undecided").sum()
     if undecided:

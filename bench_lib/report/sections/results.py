@@ -5,10 +5,11 @@ from pandas.io.formats.style import Styler
 
 from bench_lib.analysis import roofline
 from bench_lib.analysis.case_row import MIB
-from bench_lib.analysis.case_table import BASELINE_NAME, VERDICTS, is_baseline, status_counts
+from bench_lib.analysis.case_table import BASELINE_NAME, TF32, TF32_NAME, is_baseline, is_of, status_counts
 from bench_lib.report.phrases import bullets, heading
 from bench_lib.report.report import Report
-from bench_lib.report.tables import COLUMNS, KINDS, headers, in_words, styled
+from bench_lib.report.spread_words import mark_notes
+from bench_lib.report.tables import COLUMNS, KINDS, headers, styled, verdict_texts
 from bench_lib.text.language import NBSP, number, tr, tr_n
 from bench_lib.text.markup import quoted
 from bench_lib.text.numbers import plain, span
@@ -59,6 +60,8 @@ def columns_text(report: Report) -> Markdown:
             "bold. A dash means that the configuration was not measured; the reasons are in the next table."
         ),
         tr("**Speedup:** {speedup}.", speedup=speedup_meaning(report)),
+        *tf32_sentences(report),
+        *mark_notes(report.measured.verdict_from),
         tr("**Memory:** {memory}.", memory=memory_meaning(report)),
         tr("**% of ceiling:** {ceiling}.", ceiling=ceiling_meaning(report)),
     ]
@@ -84,6 +87,24 @@ def speedup_meaning(report: Report) -> str:
     return tr("not computed, as {baseline}, which it is relative to, was not measured", baseline=BASELINE_NAME)
 
 
+def tf32_sentences(report: Report) -> list[str]:
+    """On a GPU: that strict fp32 is not PyTorch's default, and which column is relative to what is."""
+    if not report.machine.get("gpu"):
+        return []
+    told = tr(
+        "**TF32:** strict fp32 is not what PyTorch does by default on GPUs of the Ampere generation and newer: there "
+        "its convolutions compute in TF32."
+    )
+    if is_of(report.measured, TF32).any():
+        column = tr(
+            "“{column}” is relative to that default, {name} at the same image and batch size.",
+            column=tr(COLUMNS["speedup_tf32"]), name=TF32_NAME,
+        )  # fmt: skip
+        return [f"{told} {column}"]
+    absent = tr("{name} was not measured here, so the gain over that default is not known.", name=TF32_NAME)
+    return [f"{told} {absent}"]
+
+
 def memory_meaning(report: Report) -> str:
     """What the memory column counts."""
     if not report.machine.get("gpu"):
@@ -107,8 +128,8 @@ def results_table(report: Report) -> Styler:
     """All cases: blocks of one size and batch, the fastest first, those without figures last and dimmed."""
     table = report.cases.sort_values(["image_size", "batch_size", "latency_ms"], na_position="last", kind="stable")
     table["label"] += table.disturbed.map(lambda words: f"{NBSP}⚠" if words else "")
-    columns = [name for name in COLUMNS if name != "roofline" or table.roofline.notna().any()]
-    table["verdict"] = in_words(table.verdict, VERDICTS)
+    columns = [name for name in COLUMNS if name not in ("roofline", "speedup_tf32") or table[name].notna().any()]
+    table["verdict"] = verdict_texts(table.verdict, table.verdict_from)
     shown = table[columns].reset_index(drop=True)
     is_best = table.groupby(["image_size", "batch_size"]).latency_ms.transform("min") == table.latency_ms
     is_new_block = table[["image_size", "batch_size"]].ne(table[["image_size", "batch_size"]].shift()).any(axis=1)

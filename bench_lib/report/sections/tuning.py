@@ -10,14 +10,15 @@ from matplotlib.ticker import FuncFormatter
 from pandas.io.formats.style import Styler
 
 from bench_lib.analysis import tuning
-from bench_lib.analysis.case_table import BASELINE_NAME, compare_rows, is_baseline
+from bench_lib.analysis.case_table import BASELINE_NAME, compare_rows, is_baseline, weakest_source
 from bench_lib.analysis.findings import AXES
 from bench_lib.analysis.tuning import Pair, default_and_best, has_variants
-from bench_lib.core.case import LABELS
+from bench_lib.core.case import engine_label, options_text
 from bench_lib.report import plots
 from bench_lib.report.phrases import bullets, few, heading, row_title, top1_sentence
 from bench_lib.report.report import Report
-from bench_lib.report.tables import COLUMNS, speedup_text, styled
+from bench_lib.report.spread_words import assumed_words, mark_notes
+from bench_lib.report.tables import COLUMNS, speedup_text, styled, verdict_texts
 from bench_lib.text.language import mark, number, tr, tr_n, tr_p
 from bench_lib.text.lists import listed_few, spread_out
 from bench_lib.text.markup import quoted
@@ -47,7 +48,8 @@ def tuning_text(report: Report) -> Markdown:
     found = default_and_best(report.measured)
     places = [rows for _, rows in report.measured.groupby(AXES)]
     fastest = few([place_sentences(rows) for rows in places])
-    return bullets([*fastest, *build_sentences(found), *energy_sentences(report.measured)])
+    notes = mark_notes(pd.Series([pair.outcome_from for pair in found]))
+    return bullets([*fastest, *build_sentences(found), *energy_sentences(report.measured), *notes])
 
 
 def place_sentences(rows: pd.DataFrame) -> str:
@@ -89,8 +91,8 @@ def gain_sentence(best: Any, usual: Any) -> str:
             **fields,
         )
     return tr(
-        "The best with default options is {name}, {ms}{nbsp}ms: the tuned one is {gain} faster.",
-        gain=times(usual.latency_ms / best.latency_ms), **fields,
+        "The best with default options is {name}, {ms}{nbsp}ms: the tuned one is {gain} faster{assumed}.",
+        gain=times(usual.latency_ms / best.latency_ms), assumed=assumed_words(weakest_source(best, usual)), **fields,
     )  # fmt: skip
 
 
@@ -150,16 +152,18 @@ def tuning_table(report: Report) -> Styler | HTML:
     columns = ["precision_label", "image_size", "batch_size", "fps", "roofline", "build_s"]
     shown = pd.DataFrame([
         dict(pair.best[columns]) | {
-            "runtime": LABELS.get(pair.best.engine, pair.best.engine),
+            "runtime": engine_label(pair.best.engine),
             "default_ms": float("nan") if pair.default is None else pair.default.latency_ms,
             "variant": pair.best.variant or tr("default"),
             "best_ms": pair.best.latency_ms,
             "gain": speedup_text(pair.gain),
-            "verdict": pair.verdict,
+            "verdict": pair.outcome,
+            "verdict_from": pair.outcome_from,
             "images_per_joule": 1 / pair.best.joules,
         }
         for pair in default_and_best(report.measured)
     ])  # fmt: skip
+    shown["verdict"] = verdict_texts(shown.verdict, shown.verdict_from)
     headings = {
         "runtime": tr("Runtime"), "precision_label": tr("Precision"), "image_size": tr("Size"),
         "batch_size": tr("Batch"), "default_ms": tr("Default (ms)"), "variant": tr("Best variant"),
@@ -176,11 +180,7 @@ def variants_table(report: Report) -> Styler | HTML:
     if not named:
         return HTML("")
     shown = pd.DataFrame([
-        {
-            "variant": name,
-            "runtime": LABELS.get(variant.engine, variant.engine),
-            "options": ", ".join(f"{key}={value}" for key, value in variant.options.items()) or "—",
-        }
+        {"variant": name, "runtime": engine_label(variant.engine), "options": options_text(variant.options) or "—"}
         for name, variant in named.items()
     ])  # fmt: skip
     headings = {"variant": tr("Variant"), "runtime": tr("Runtime"), "options": tr("Options")}

@@ -40,7 +40,7 @@ def verdicts_text(report: Report) -> Markdown:
             "processes, with none in common, were drawn at random {pairs} (each process of one group is matched by one "
             "of the other that ran next to it in time, as within a round of a run), and the rules of the report "
             "decided whether they differ.",
-            where=case_title(found.case), plain=often(count), slowed=often(len(found.slowed_ms)),
+            where=quoted(case_title(found.case)), plain=often(count), slowed=often(len(found.slowed_ms)),
             slowdown=whole_percent(found.slowdown), date=quoted(found.started_at[:10]), pairs=often(found.pairs),
             repeats=found.repeats,
         ),

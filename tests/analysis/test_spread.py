@@ -1,0 +1,175 @@
+"""What is decided where the spread between processes was measured, is assumed, or is not known."""
+
+import html
+import math
+
+import pytest
+from helpers.made import GPU, record, report
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench_lib.analysis import findings, tuning
+from bench_lib.analysis.case_table import compare_rows, tabulate
+from bench_lib.analysis.comparison import row_difference
+from bench_lib.core.case import Case
+from bench_lib.core.intervals import ROPE
+from bench_lib.report.report import Report
+from bench_lib.report.sections import abstract, intervals, method, recommendations, results
+from bench_lib.results.verdicts import HOST_PACED
+from bench_lib.text.language import NBSP
+
+
+def text(shown):
+    page = shown.data if hasattr(shown, "data") and isinstance(shown.data, str) else shown.to_html()
+    return page.replace(NBSP, " ")
+
+
+def processes(engine, *times_ms, share=0.9, case=None, **fields):
+    """A record for each process; sending a call takes `share` of its time."""
+    made = []
+    for number, ms in enumerate(times_ms, 1):
+        one = record(engine, ms=ms, **fields)
+        enqueued = one.timing.model_copy(update={"enqueue_ms": [share * ms] * 4, "device_ms": [ms] * 4})
+        named = (case or one.case).model_copy(update={"repeat": number})
+        made.append(one.model_copy(update={"case": named, "timing": enqueued}))
+    return made
+
+
+def test_a_row_that_the_host_paces_in_one_process_is_undecided_however_large_the_difference():
+    data = report(*processes("pytorch", 100.0), *processes("torch_tensorrt", 1.0), gpu=GPU)
+    slow, fast = (row for _, row in data.cases.iterrows())
+    assert (fast.speedup, fast.speedup_low, fast.speedup_high) == (pytest.approx(100), 0, math.inf)
+    assert compare_rows(fast, slow) == compare_rows(slow, fast, "fps") == fast.verdict == "undecided"
+    assert list(data.cases.leads) == [True, True]
+    assert len(findings.blocks(data.measured)[0].leaders) == 2
+    for table in (results.results_table, intervals.intervals_table):
+        assert ">НЕ РЕШЕНО ‡<" in text(table(data))
+    assert ">неизвестен<" in text(intervals.intervals_table(data))
+    for section in (intervals.intervals_text, recommendations.advice_text, abstract.abstract_html):
+        assert "а измерял один процесс: 2 из 2." in text(section(data))
+    assert "Быстрее ли это, чем PyTorch fp32 там же, не решено. Данные не отличают" in text(
+        abstract.abstract_html(data)
+    )
+
+
+@pytest.mark.parametrize(
+    ("made", "verdict"),
+    [
+        ({"share": 0.9}, "undecided"),
+        ({"share": HOST_PACED}, "undecided"),
+        ({"share": HOST_PACED - 0.01}, "faster"),
+    ],
+)
+def test_only_rows_that_the_host_paces_have_no_assumed_spread(made, verdict):
+    data = report(*processes("pytorch", 10.0, **made), *processes("torch_tensorrt", 1.0, **made), gpu=GPU)
+    assert data.cases.verdict[1] == verdict
+
+
+def test_three_processes_of_a_row_that_the_host_paces_decide():
+    data = report(*processes("pytorch", 10.0, 10.2, 9.9), *processes("torch_tensorrt", 1.0, 1.1, 1.05), gpu=GPU)
+    assert list(data.cases.verdict) == ["", "faster"]
+    assert set(data.cases.spread_from) == {"processes"}
+    lost = report(*processes("pytorch", 10.0, 10.2, 9.9), *processes("torch_tensorrt", 1.0), gpu=GPU)
+    assert list(lost.cases.verdict) == ["", "undecided"]
+
+
+def test_changes_over_sizes_and_batches_of_such_rows_are_undecided_too():
+    made = [one for batch in (1, 33) for size in (224, 448)
+            for one in processes("pytorch", 1.0 * batch, size=size, batch=batch)]  # fmt: skip
+    data = report(*made, gpu=GPU)
+    for axis in findings.AXES:
+        ends = findings.axis_ends(data.measured, axis)
+        assert set(ends.verdict) == {"undecided"}
+        assert findings.compare_changes(ends.rows[0], ends.rows[1]) == "undecided"
+    assert findings.pixel_rates(data.measured).tied.all()
+    assert findings.speedup_trend(data.measured, findings.approach_of(data.cases.iloc[0])) == ""
+
+
+def test_a_variant_of_such_a_row_gains_nothing_decided_and_two_runs_of_it_do_not_differ():
+    case = Case(engine="pytorch", variant="graph", options={"cuda_graph": True})
+    data = report(*processes("pytorch", 100.0), *processes("pytorch", 1.0, case=case), gpu=GPU)
+    assert [(pair.outcome, pair.outcome_from) for pair in tuning.default_and_best(data.measured)] == [
+        ("undecided", "unknown")
+    ]
+    a, b = (row.add_suffix(end) for (_, row), end in zip(data.cases.iterrows(), ("_a", "_b"), strict=True))
+    found = row_difference(dict(a) | dict(b))
+    assert (found["verdict"], found["verdict_from"], found["ratio_high"]) == ("undecided", "unknown", math.inf)
+
+
+times = st.lists(st.floats(9, 11), min_size=1, max_size=9)
+
+
+@given(times, times, st.sampled_from([0.1, 0.9]))
+def test_the_speedup_that_is_shown_and_the_verdict_never_contradict_each_other(ours, theirs, share):
+    made = processes("pytorch", *theirs, share=share), processes("onnx_runtime", *ours, share=share)
+    row = report(*made[0], *made[1], gpu=GPU).cases.iloc[1]
+    is_same = row.speedup_low * (1 + 1e-12) >= 1 / (1 + ROPE) and row.speedup_high <= (1 + ROPE) * (1 + 1e-12)
+    expected = "faster" if row.speedup_low > 1 else "slower" if row.speedup_high < 1 else "undecided"
+    assert row.verdict == ("same" if is_same else expected)
+
+
+def tf32_report(**fields) -> Report:
+    made = [record(ms=8.0, batch=33), record(precision="tf32", ms=4.0, batch=33),
+            record("torch_tensorrt", "fp16", ms=1.0, batch=33)]  # fmt: skip
+    return report(*made, gpu=GPU, **fields)
+
+
+def test_speedups_are_over_pytorchs_own_default_too_where_it_was_measured():
+    data = tf32_report()
+    assert list(data.cases.speedup) == [1, 2, 8]
+    assert list(data.cases.speedup_tf32) == [0.5, 1, 4]
+    low, high = data.cases.speedup_tf32_low[2], data.cases.speedup_tf32_high[2]
+    assert low < 4 < high
+    for table, name in (
+        (results.results_table, "Ускорение относительно TF32"),
+        (intervals.intervals_table, "Ускорение относительно TF32 (раз), 99 %"),
+    ):
+        assert f">{name}<" in text(table(data))
+        assert name not in text(table(report(record(ms=8.0), gpu=GPU)))
+    told = text(abstract.abstract_html(data))
+    assert "Это в 8 раз быстрее, чем PyTorch fp32 там же (99 %" in told
+    assert "Это в 4 раза быстрее, чем PyTorch tf32 (режим PyTorch по умолчанию) там же (99 %" in told
+    assert "Это в 4 раза больше, чем у PyTorch tf32 (режим PyTorch по умолчанию) там же" in told
+    assert "Ускорение Torch-TensorRT fp16 относительно PyTorch tf32 — 4,00×." in told
+
+
+def test_a_row_that_was_asked_for_tf32_and_computed_otherwise_is_no_baseline():
+    data = report(record(ms=8.0), record(precision="tf32", actual="fp32", ms=8.0), record("onnx_runtime", ms=4.0))
+    assert data.cases.speedup_tf32.isna().all()
+
+
+def test_the_baseline_is_said_not_to_be_pytorchs_default_on_a_gpu_alone():
+    on_gpu = text(results.columns_text(tf32_report()))
+    assert "не в строгом fp32, а в TF32. «Ускорение относительно TF32» — относительно этого режима" in on_gpu
+    without = text(results.columns_text(report(record(), gpu=GPU)))
+    assert "PyTorch tf32 здесь не измерялся" in without
+    assert "TF32" not in text(results.columns_text(report(record())))
+
+
+def test_a_row_with_options_that_have_no_name_is_called_by_them_and_is_no_default():
+    case = Case(engine="pytorch", options={"cuda_graph": True, "graph_parts": 2})
+    data = report(record(ms=2.0, case=case), record("onnx_runtime", ms=4.0))
+    assert data.cases["name"][0] == "PyTorch (cuda_graph, graph_parts=2) fp32"
+    assert data.cases.speedup.isna().all()
+    assert ">PyTorch (cuda_graph, graph_parts=2)<" in html.unescape(text(results.results_table(data)))
+
+
+def test_cases_beside_each_other_are_undecided_where_the_host_paces_them_although_they_have_three_processes():
+    together = {"started_at": "2026-01-01T00:00:00+00:00", "ended_at": "2026-01-01T00:00:09+00:00"}
+    slow, fast = (
+        {"engine": "pytorch", "times": (10.0, 10.2, 9.9)},
+        {"engine": "onnx_runtime", "times": (1.0, 1.1, 1.0)},
+    )
+    made = [one for kind in (slow, fast) for one in processes(kind["engine"], *kind["times"], share=0.9)]
+    alone = report(*made, gpu=GPU)
+    assert (list(alone.cases.company), alone.cases.verdict[1]) == ([0, 0], "faster")
+    made[0], made[3] = (made[index].model_copy(update=together) for index in (0, 3))
+    data = Report.of(tabulate(alone.grid, [one.model_copy(update={"machine": alone.machine}) for one in made]))
+    assert list(data.cases.company) == [1, 1]
+    assert (data.cases.verdict[1], data.cases.spread_from[1]) == ("undecided", "unknown")
+    assert "одновременно шли другие измерения: 2 из 2." in text(intervals.intervals_text(data))
+    told = "измерено конфигураций: не меньше 2 из 2 (других одновременно — до 1)"
+    for section in (recommendations.load_sentence, lambda found: text(method.method_text(found))):
+        assert told in section(data).replace(NBSP, " ")
+        assert "измерена одна на машине" in section(alone).replace(NBSP, " ")
+        assert "измерена одна на машине" not in section(data).replace(NBSP, " ")
