@@ -14,7 +14,7 @@ from bench_lib.analysis.comparison import row_difference
 from bench_lib.core.case import Case
 from bench_lib.core.intervals import ROPE
 from bench_lib.report.report import Report
-from bench_lib.report.sections import abstract, intervals, method, recommendations, results
+from bench_lib.report.sections import abstract, approaches, charts, intervals, method, recommendations, results
 from bench_lib.results.verdicts import HOST_PACED
 from bench_lib.text.language import NBSP
 
@@ -50,6 +50,23 @@ def test_a_row_that_the_host_paces_in_one_process_is_undecided_however_large_the
     assert "Быстрее ли это, чем PyTorch fp32 там же, не решено. Данные не отличают" in text(
         abstract.abstract_html(data)
     )
+
+
+def test_no_range_of_speedups_and_no_figure_takes_such_a_row_silently():
+    lone = processes("pytorch", 100.0), processes("torch_tensorrt", 1.0)
+    decided = record(ms=8.0, batch=33), record("torch_tensorrt", ms=4.0, batch=33)
+    data = report(*lone[0], *lone[1], *decided, gpu=GPU)
+    told = text(approaches.approaches_text(data))
+    assert "не решено в 1 из 2 сочетаний. Ускорение там, где разброс между процессами известен, — 2,00×, раз" in told
+    assert "100×" not in told
+    page = text(abstract.abstract_html(data))
+    assert "Ускорение Torch-TensorRT fp32 относительно PyTorch fp32 там, где разброс между процессами известен" in page
+    shown = text(charts.speedup_map(data))
+    assert "† — держится на принятом" in shown
+    assert "‡ — не решено" in shown
+    points = text(charts.fps_vs_batch(data))
+    assert "у точек, чей разброс между процессами неизвестен, их нет" in points
+    assert "неизвестен" not in text(charts.fps_vs_batch(report(*decided, record(ms=1.0), gpu=GPU)))
 
 
 @pytest.mark.parametrize(

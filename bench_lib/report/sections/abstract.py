@@ -175,22 +175,21 @@ def sureness_sentence(report: Report) -> str:
 def leader_advantage(cases: pd.DataFrame) -> str:
     """The range of speedups of the approach that leads most often, over both baselines; empty where there is none.
 
-    Speedups whose spread between processes is not known are left out.
+    Speedups whose spread between processes is not known are left out, and the sentence says so.
     """
     leader = next(iter(findings.wins(findings.blocks(cases))), BASELINE)
     rows, sentences = cases[is_of(cases, leader)], []
     for figure, baseline in BASELINES.items():
-        speedups = rows[figure][rows[f"{figure}_high"] < float("inf")]
-        if len(speedups):
-            low_to_high = span(speedups.min(), speedups.max(), "×")
-            sentences.append(
-                tr(
-                    "The speedup of {leader} over {baseline} is {span}.",
-                    leader=leader.name,
-                    baseline=baseline.name,
-                    span=low_to_high,
-                )
-            )
+        known = rows[rows[f"{figure}_high"] < float("inf")]
+        words = {
+            True: mark("The speedup of {leader} over {baseline} is {span}."),
+            False: mark(
+                "The speedup of {leader} over {baseline}, where its spread between processes is known: {span}."
+            ),
+        }[len(known) == rows[figure].notna().sum()]
+        if len(known):
+            low_to_high = span(known[figure].min(), known[figure].max(), "×")
+            sentences.append(tr(words, leader=leader.name, baseline=baseline.name, span=low_to_high))
     return " ".join(sentences)
 
 

@@ -7,6 +7,7 @@ from bench_lib.analysis import findings, roofline
 from bench_lib.analysis.case_table import BASELINE, BASELINE_NAME, by_approach, main_names
 from bench_lib.report.phrases import bullets, heading, leadership, nothing_text, row_title
 from bench_lib.report.report import Report
+from bench_lib.report.spread_words import assumed_words
 from bench_lib.text.language import mark, number, tr, tr_n
 from bench_lib.text.lists import listed
 from bench_lib.text.numbers import percent, span
@@ -64,11 +65,12 @@ def against_baseline(rows: pd.DataFrame, trend: str) -> str:
     """How an approach compares with PyTorch fp32: verdicts, speedups, and their `trend` (a key of `TRENDS`, or "")."""
     counts = {verdict: (rows.verdict == verdict).sum() for verdict in SHARES}
     text = tr_n(
-        "compared with {baseline}, {verdicts} of {n}{nbsp}combination; the speedup is {speedups}.",
-        "compared with {baseline}, {verdicts} of {n}{nbsp}combinations; the speedup is {speedups}.",
-        len(rows), baseline=BASELINE_NAME, speedups=span(rows.speedup.min(), rows.speedup.max(), "×"),
+        "compared with {baseline}, {verdicts} of {n}{nbsp}combination.",
+        "compared with {baseline}, {verdicts} of {n}{nbsp}combinations.",
+        len(rows), baseline=BASELINE_NAME,
         verdicts=listed([tr(SHARES[verdict], count=count) for verdict, count in counts.items() if count]),
     )  # fmt: skip
+    text = " ".join([text, *speedup_sentences(rows)])
     if not trend:
         return text
     medians = rows.groupby("batch_size").speedup.median()
@@ -77,6 +79,20 @@ def against_baseline(rows: pd.DataFrame, trend: str) -> str:
         last=number(medians.iloc[-1], 2), first=number(medians.iloc[0], 2),
     )  # fmt: skip
     return f"{text} {more}"
+
+
+def speedup_sentences(rows: pd.DataFrame) -> list[str]:
+    """The range of the rows' speedups; where some are left out, as their spread is not known, the sentence says so."""
+    known = rows[rows.verdict_from != "unknown"]
+    if known.empty:
+        return []
+    words = {
+        True: mark("The speedup is {speedups}{assumed}."),
+        False: mark("The speedup, where the spread between processes is known, is {speedups}{assumed}."),
+    }[len(known) == len(rows)]
+    source = "assumed" if (known.verdict_from == "assumed").any() else ""
+    low_to_high = span(known.speedup.min(), known.speedup.max(), "×")
+    return [tr(words, speedups=low_to_high, assumed=assumed_words(source))]
 
 
 NEAREST = {

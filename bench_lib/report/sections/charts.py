@@ -28,6 +28,7 @@ from bench_lib.report.plots import (
     marked_every,
 )
 from bench_lib.report.report import Report
+from bench_lib.report.tables import SPREAD_MARKS
 from bench_lib.text.language import mark, number, tr
 from bench_lib.text.lists import listed, spread_out
 from bench_lib.text.numbers import plain
@@ -101,7 +102,23 @@ def speedup_map(report: Report) -> HTML:
         most=number(best.speedup, 2), best=row_title(best), least=number(least.speedup, 2), worst=row_title(least),
     )  # fmt: skip
     colours = tr("{caption}. Blue is faster, red is slower", caption=caption)
+    colours += source_notes(table.verdict_from, CELLS)
     return figure_html(figure, f"{colours}{note}", alt, report.figure_path("speedup_map"))
+
+
+CELLS = {  # on `SPREAD_MARKS` in a map's cells
+    "assumed": mark("; †: rests on an assumed spread between processes"),
+    "unknown": mark("; ‡: not decided, as the spread between processes is not known"),
+}
+BARS = {
+    "assumed": mark("; some allow for an assumed spread between processes"),
+    "unknown": mark("; points whose spread between processes is not known have none"),
+}
+
+
+def source_notes(sources: pd.Series, notes: dict[str, str]) -> str:
+    """The end of a caption: those of the notes whose source, see `bench_lib.analysis.spread`, is among `sources`."""
+    return "".join(tr(words) for source, words in notes.items() if (sources == source).any())
 
 
 def draw_maps(table: pd.DataFrame, names: list[str]) -> Figure:
@@ -110,23 +127,30 @@ def draw_maps(table: pd.DataFrame, names: list[str]) -> Figure:
     rows = -(-len(names) // columns)
     sizes, batches = (spread_out(sorted(table[axis].unique()), MOST_TICKS) for axis in ("image_size", "batch_size"))
     furthest = max(1.01, table.speedup.max(), 1 / table.speedup.min())
+    table = table.assign(text=list(map(cell_text, table.speedup, table.verdict_from)))
     with plt.rc_context(STYLE | {"axes.grid": False}):
         height = rows * (0.42 * len(sizes) + 1.1)
         figure, grid = plt.subplots(rows, columns, figsize=(9, height), squeeze=False)
         hide_after(grid, len(names))
         for axes, name in zip(grid.flat, names, strict=False):
-            cells = table[table["name"] == name].pivot(index="image_size", columns="batch_size", values="speedup")
-            cells = cells.reindex(index=sizes, columns=batches)
-            texts = cells.map(lambda value: "" if pd.isna(value) else number(value, 2 if value < 10 else 0))
+            here = table[table["name"] == name].set_index(["image_size", "batch_size"])
+            cells, texts = (
+                here[values].unstack().reindex(index=sizes, columns=batches) for values in ("speedup", "text")
+            )
             sns.heatmap(
-                cells, annot=texts, fmt="", cmap="RdBu", norm=LogNorm(1 / furthest, furthest), cbar=False, ax=axes,
-                linewidths=1, annot_kws={"size": 8},
+                cells, annot=texts.fillna(""), fmt="", cmap="RdBu", norm=LogNorm(1 / furthest, furthest), cbar=False,
+                ax=axes, linewidths=1, annot_kws={"size": 8},
             )  # fmt: skip
             axes.set(title=name, xlabel=tr("Batch"), ylabel=tr("Image side"))
             axes.title.set_size(9)
             axes.tick_params(axis="y", rotation=0)
         figure.set_layout_engine("constrained")  # only now: seaborn draws the whole figure once for each map
     return figure
+
+
+def cell_text(speedup: float, source: str) -> str:
+    """A speedup in a cell of a map, with the mark of what it rests on."""
+    return number(speedup, 2 if speedup < 10 else 0) + SPREAD_MARKS.get(source, "")
 
 
 WIDE_RANGE = 10  # if FPS differ by more than this factor, their scale is logarithmic
@@ -175,16 +199,9 @@ def fps_figure(
     bars = tr("{caption}; bars are 95% intervals", caption=caption)
     if (every := marked_every(table[x].nunique())) > 1:
         bars = tr("{caption}; bars are 95% intervals, at one point in {count}", caption=caption, count=every)
-    return figure_html(figure, f"{bars}{bars_note(table)}{note}", alternative_text(table, x, caption), png)
-
-
-def bars_note(table: pd.DataFrame) -> str:
-    """What some bars rest on, and which points have none: the end of a caption, empty if all is measured."""
-    notes = {
-        "assumed": mark("; some allow for a spread between processes that is assumed"),
-        "unknown": mark("; points whose spread between processes is not known have none"),
-    }
-    return "".join(tr(words) for source, words in notes.items() if (table.spread_from == source).any())
+    return figure_html(
+        figure, f"{bars}{source_notes(table.spread_from, BARS)}{note}", alternative_text(table, x, caption), png
+    )
 
 
 def scale_fps(grid: np.ndarray, table: pd.DataFrame) -> None:
