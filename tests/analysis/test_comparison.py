@@ -11,7 +11,12 @@ from bench_lib.cli.main import main
 from bench_lib.core.errors import InputError
 from bench_lib.core.grid import Grid
 from bench_lib.core.record import write_record
-from bench_lib.report.sections.comparison import comparison_abstract, comparison_conditions, machines_table
+from bench_lib.report.sections.comparison import (
+    comparison_abstract,
+    comparison_conditions,
+    comparison_table,
+    machines_table,
+)
 from bench_lib.results.run_folder import Run
 
 AXES = {"engines": ["pytorch"], "precisions": ["fp32"], "image_sizes": [224], "batch_sizes": [1, 33], "repeats": 3}
@@ -43,6 +48,52 @@ def test_each_case_has_a_verdict_on_the_second_run(old, tmp_path):
     html = comparison_abstract(found).data
     assert "замедлилась</b> PyTorch fp32, 224×224, батч 33: время больше на 20" in html
     assert "ускорилась</b> PyTorch fp32, 224×224, батч 1: время меньше на 20" in html
+
+
+def lone(folder, ms, enqueued=0.1):
+    """A run of one process a case; sending a call takes the share `enqueued` of its time."""
+
+    def change(one):
+        sent = {"enqueue_ms": [enqueued * one.timing.latency_ms[0]] * 4}
+        return one.model_copy(update={"timing": one.timing.model_copy(update=sent)})
+
+    return run(folder, {1: ms, 33: 10 * ms}, repeats=1, change=change)
+
+
+def test_what_one_process_a_case_assumes_is_told_in_the_lines_and_in_the_report(old, tmp_path, capsys):
+    assert main(["compare", str(lone(tmp_path / "a", 10.0)), str(lone(tmp_path / "b", 5.0)), "--common"]) == 0
+    told = capsys.readouterr().out
+    assert "99 % interval" in told
+    assert told.count("faster (a spread of 3% between processes is assumed)") == 2
+    found = comparison.compare_runs(tmp_path / "a", tmp_path / "b")
+    assert "разброс между процессами принят без измерения" in comparison_abstract(found).data
+    assert "**†** — интервал отношения" in comparison_conditions(found).data
+    assert "БЫСТРЕЕ\u00a0†" in comparison_table(found).to_html()
+    assert "†" not in comparison_conditions(comparison.compare_runs(old, old)).data
+    assert "по интервалу отношения времени/батч на уровне 99" in comparison_conditions(found).data
+
+
+def test_two_runs_of_a_case_that_the_host_paces_in_one_process_do_not_differ(tmp_path, capsys):
+    folders = [str(lone(tmp_path / name, ms, 0.9)) for name, ms in (("a", 1.0), ("b", 100.0))]
+    assert main(["compare", *folders, "--fail-on", "slower"]) == 0
+    told = capsys.readouterr().out
+    assert "0 faster, 0 slower, 0 same, 2 undecided of 2 cases." in told
+    assert told.count("undecided (the host sets the pace, and the spread between processes is not known)") == 2
+    assert "**‡** — ничего не решено" in comparison_conditions(comparison.compare_runs(*folders)).data
+
+
+def test_the_rounds_of_two_runs_are_not_the_same_rounds(tmp_path):
+    """Within rounds the ratio is always 1.03, and would be decided; the rounds of two runs are no pairs."""
+    wide = [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7]
+
+    def drifting(factor):
+        return lambda one: record(ms=factor * wide[one.case.repeat - 1]).model_copy(update={"case": one.case})
+
+    folders = [run(tmp_path / name, {1: 1.0}, change=drifting(factor), batch_sizes=[1], repeats=8)
+               for name, factor in (("a", 1.0), ("b", 1.03))]  # fmt: skip
+    (row,) = comparison.compare_runs(*folders).cases.itertuples()
+    assert row.verdict == "undecided"
+    assert row.ratio_low < 1 < row.ratio_high
 
 
 def test_a_run_against_itself_is_the_same(old):

@@ -1,12 +1,14 @@
 """A table's numbers are written by the keys of its columns, whatever the columns are called."""
 
+import math
+
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 from helpers.made import record, report
 
 from bench_lib.report.sections.results import results_table
-from bench_lib.report.tables import FORMATS, styled
+from bench_lib.report.tables import FORMATS, ratio_text, styled
 from bench_lib.text import language
 from bench_lib.text.language import NBSP
 
@@ -35,6 +37,18 @@ def test_the_key_of_a_column_chooses_its_format_and_the_heading_does_not(lang):
         shown = styled(frame, headings, "caption")
         assert list(shown.data.columns) == list(headings.values())
         assert cells(shown) == [WRITTEN[lang]]
+
+
+@pytest.mark.parametrize(("low", "high", "written"), [
+    (1.004, 1.5, "1.004–1.500"), (0.5, 0.99999, "0.5000–1.0000"), (1.0, 1.5, "1.00–1.50"), (0.98, 1.02, "0.98–1.02"),
+    (0.0, math.inf, "—"), (math.nan, math.nan, "—"),
+])  # fmt: skip
+def test_an_end_of_a_ratio_that_is_not_one_does_not_read_as_one(low, high, written):
+    language.use("en")
+    try:
+        assert ratio_text(low, high) == written
+    finally:
+        language.use(language.DEFAULT)
 
 
 def test_a_heading_that_reads_like_another_column_changes_nothing(lang):

@@ -1,13 +1,20 @@
 """What the report says of its own verdicts follows from the check's file, or says that there is none."""
 
+import html
+
 import pytest
 from bs4 import BeautifulSoup
-from helpers.made import record, selfcheck
+from helpers.made import clock, record, selfcheck
 
 from bench_lib.analysis.case_table import tabulate
+from bench_lib.core.case import Case
+from bench_lib.core.files import PROJECT
 from bench_lib.core.grid import Grid
 from bench_lib.report.report import Report
+from bench_lib.report.sections.abstract import abstract_html
+from bench_lib.report.sections.clock import outcome_sentences
 from bench_lib.report.sections.verdicts import verdicts_table, verdicts_text
+from bench_lib.results.clock import clock_rows
 from bench_lib.results.result_file import write_result
 from bench_lib.text.language import NBSP
 
@@ -23,8 +30,8 @@ def text(markdown):
 
 
 def rows(table):
-    html = BeautifulSoup(table.to_html(), "html.parser")
-    return [[td.get_text().replace(NBSP, " ") for td in tr.select("td")] for tr in html.select("tbody tr")]
+    page = BeautifulSoup(table.to_html(), "html.parser")
+    return [[td.get_text().replace(NBSP, " ") for td in tr.select("td")] for tr in page.select("tbody tr")]
 
 
 def test_without_a_check_one_sentence_says_so_and_which_command_makes_it():
@@ -57,6 +64,25 @@ def test_the_verdicts_sentences_follow_the_counts(fields, words):
     assert "измерена 20 раз в новых процессах и, вперемешку с ними, 20 раз с намеренным замедлением на 5 %" in told
     assert "без общих процессов их можно составить лишь 2" in told
     assert "от процесса к процессу — 0,51 %" in told
+
+
+def test_a_checked_case_is_named_whole_wherever_it_is_named():
+    options = {"cuda_graph": True, "graph_parts": 2}
+    lone, named = (Case(engine="pytorch", options=options, variant=variant) for variant in ("", "graph"))
+    told = "PyTorch (cuda_graph, graph_parts=2) fp32, 224×224, батч 1"
+    for section in (verdicts_text, abstract_html):
+        assert told in html.unescape(text(section(checked(case=lone))))
+        assert told.replace("(", "(graph: ") in html.unescape(text(section(checked(case=named))))
+        assert "(PyTorch fp32, 224×224, батч 1)" in text(section(checked()))
+    timed = clock([1.1] * 8)
+    found = timed.model_copy(update={"cases": [timed.cases[0].model_copy(update={"case": lone})]})
+    (sentence,) = outcome_sentences([row for row in clock_rows(found) if row.agreement])
+    assert told in html.unescape(sentence.replace(NBSP, " "))
+
+
+def test_the_published_check_of_a_cuda_graph_is_not_called_plain_pytorch():
+    shown = Report.read(PROJECT / "outputs" / "h100-x2-seed")
+    assert "(PyTorch (cuda_graph) fp32, 224×224, батч 1) одинаковое" in html.unescape(text(abstract_html(shown)))
 
 
 def test_a_report_that_compares_other_groups_says_so():
