@@ -59,12 +59,13 @@ COLUMNS = {
     "latency_values": Column("numbers", "ms", "what the interval of latency_ms is from: medians of processes, or of "
                              "groups of one process's calls"),
     "fps_values": Column("numbers", "images/s", "the same for fps"),
-    "host_paced": Column("flag", "", "sending a call takes half of its latency or more: the host sets the pace"),
+    "host_paced": Column("flag", "", "sending a call takes half of its latency or more, so the host sets the pace; "
+                         "empty where that is not known"),
     "company": Column("count", "measurements", "how many others went on at once on the host, at the most; 0: alone"),
     "extra_sd": Column("number", "ratio", "relative sd from process to process that intervals allow for, beyond what "
                        "values show; infinite (empty) where it is not known, and nothing is decided"),
     "spread_from": Column("text", "", "where that sd is from: processes, the case's own; check, bench selfcheck's; "
-                          "assumed; unknown, where the host sets the pace of one process or of one in company"),
+                          "assumed; unknown, where the host sets the pace, or may, of one process or in company"),
     "p90_ms": Column("number", "ms", "90th percentile of a process's calls; median over processes, as all below"),
     "p99_ms": Column("number", "ms", "99th percentile of a process's calls"),
     "spread": Column("number", "ratio", "interquartile range of a process's calls over their median"),

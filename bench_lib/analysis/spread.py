@@ -19,9 +19,9 @@ class Spread:
 
     `source` says where the spread is from: the case's own `processes` (then `sd` is 0), the `check` that `bench
     selfcheck` made of a case with the same pace, or `assumed`. It is `unknown`, and `sd` infinite, where the host sets
-    the case's pace and it was measured by one process, or beside other cases. Such a case has no interval, and nothing
-    about it is decided: three runs of one such case, on GPUs of one kind, gave 4.60, 2.25 and 2.88 times the baseline's
-    speed, so no small spread may be assumed.
+    the case's pace, or may do so, and it was measured by one process, or beside other cases. Such a case has no
+    interval, and nothing about it is decided: three runs of one such case, on GPUs of one kind, gave 4.60, 2.25 and
+    2.88 times the baseline's speed, so no small spread may be assumed.
     """
 
     sd: float
@@ -31,29 +31,30 @@ class Spread:
 OWN, ASSUMED, UNKNOWN = Spread(0.0, "processes"), Spread(ASSUMED_SD, "assumed"), Spread(math.inf, "unknown")
 
 
-def spread_of(processes: int, host_paced: bool, company: int, checked: SelfCheck | None) -> Spread:
+def spread_of(processes: int, host_paced: bool | None, company: int, checked: SelfCheck | None) -> Spread:
     """The spread of a case that so many `processes` measured, with at most `company` others running on its host.
 
-    `checked` is the check whose value holds for cases of its pace, None if there is none.
+    `host_paced` is None where that is not known. `checked` is the check whose value holds for cases of its pace, None
+    if there is none.
     """
-    if host_paced and (company or (processes == 1 and checked is None)):
+    if host_paced is not False and (company or (processes == 1 and checked is None)):
         return UNKNOWN
     if processes != 1:
         return OWN
     return ASSUMED if checked is None else Spread(checked.process_sd, "check")
 
 
-def checked_paces(check: SelfCheck | None, paces: Mapping[str, bool]) -> Checked:
+def checked_paces(check: SelfCheck | None, paces: Mapping[str, bool | None]) -> Checked:
     """For which cases the check's spread between processes can be used: a value of `CaseTable.checked`.
 
-    `paces` says for each case, by id, whether the host sets its pace.
+    `paces` says for each case, by id, whether the host sets its pace (None: not known).
     """
     if check is None:
         return "none"
     pace = check.host_paced
     if pace is None:
         pace = paces.get(check.case.id, None if check.machine["gpu"] else False)
-    if pace not in paces.values():  # also if unknown: an old file lacks it, and its case is not in this run
+    if pace is None or pace not in paces.values():  # an old file lacks it, and its case is not in this run
         return "none"
     return "all" if set(paces.values()) == {pace} else "host" if pace else "device"
 
@@ -62,7 +63,7 @@ PACES: dict[Checked, tuple[bool, ...]] = {"none": (), "all": (True, False), "hos
 
 
 def spreads(
-    check: SelfCheck | None, processes: Mapping[str, int], paces: Mapping[str, bool], company: Mapping[str, int]
+    check: SelfCheck | None, processes: Mapping[str, int], paces: Mapping[str, bool | None], company: Mapping[str, int]
 ) -> tuple[Checked, dict[str, Spread]]:
     """For which cases the check holds, and the spread of each; the mappings hold a value for each case, by its id."""
     checked = checked_paces(check, paces)

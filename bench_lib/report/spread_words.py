@@ -20,7 +20,8 @@ NOTES = {  # on `tables.SPREAD_MARKS`
     ),
     "unknown": mark(
         "**‡:** nothing is decided, as it is not known how much this row, or the one that it is compared with, differs "
-        "from process to process: the host sets its pace, and one process measured it, or others ran beside it."
+        "from process to process: the host sets its pace, or may do so, and one process measured it, or others ran "
+        "beside it."
     ),
 }
 CHECKED = {  # by the values of `CaseTable.checked`
@@ -34,16 +35,20 @@ CHECKED = {  # by the values of `CaseTable.checked`
         "check of the verdicts (section 2): {sd}."
     ),
 }
-UNKNOWN = {  # by whether other measurements ran beside the rows
-    False: mark(
+WHY_UNKNOWN = {  # by what is true of the rows
+    "lone": mark(
         "In {count} of {total} rows the host sets the pace (enqueueing takes at least half of the latency), and one "
         "process measured each of them. How much such rows differ from process to process is not known, and nothing "
         "may be assumed about it: they have no intervals, and their verdict is not decided."
     ),
-    True: mark(
-        "In {count} of {total} rows the host sets the pace (enqueueing takes at least half of the latency), and others "
-        "were measured on that host at the same time. What that changed is not known: they have no intervals, and "
-        "their verdict is not decided."
+    "unpaced": mark(
+        "In {count} of {total} rows the host may set the pace, as the records do not hold how long enqueueing takes, "
+        "and one process measured each of them. How much such rows differ from process to process is not known: they "
+        "have no intervals, and their verdict is not decided."
+    ),
+    "beside": mark(
+        "In {count} of {total} rows the host sets the pace, or may, and others were measured on that host at the same "
+        "time. What that changed is not known: they have no intervals, and their verdict is not decided."
     ),
 }
 
@@ -62,10 +67,16 @@ def spread_sentences(report: CaseTable) -> list[str]:
                 count=count, total=len(rows), sd=percent(ASSUMED_SD),
             )
         )  # fmt: skip
-    for in_company, words in UNKNOWN.items():
-        if count := ((sources == "unknown") & ((rows.company > 0) == in_company)).sum():
-            sentences.append(tr(words, count=count, total=len(rows)))
-    return sentences
+    why = [why_unknown(row) for _, row in rows[sources == "unknown"].iterrows()]
+    told = [tr(words, count=why.count(name), total=len(rows)) for name, words in WHY_UNKNOWN.items() if name in why]
+    return sentences + told
+
+
+def why_unknown(row: pd.Series) -> str:
+    """Why a row's spread between processes is not known: a key of `WHY_UNKNOWN`."""
+    if row.company:
+        return "beside"
+    return "lone" if row.host_paced else "unpaced"
 
 
 def source_text(source: str, sd: float) -> str:

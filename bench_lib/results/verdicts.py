@@ -90,12 +90,18 @@ def relative_sd(values: list[float]) -> float:
 HOST_PACED = 0.5  # enqueue time as a share of latency: from here on launches, and so the host, set the pace
 
 
-def host_paced(records: Sequence[Record]) -> bool:
+def host_paced(records: Sequence[Record]) -> bool | None:
     """Whether a case waits for the host, which sends the GPU's work, rather than for the GPU.
 
     That is so if sending takes the share `HOST_PACED` of the latency or more. `records` are those of the case's
-    processes, and the median of their shares counts.
+    processes, and the median of their shares counts. Without a GPU it is never so; on a GPU it is not known (None) from
+    older records, which do not hold how long sending takes.
     """
-    timings = [record.timing for record in records if record.timing and record.timing.enqueue_ms]
-    shares = [intervals.median(timing.enqueue_ms) / intervals.median(timing.latency_ms) for timing in timings]
-    return bool(shares) and intervals.median(shares) >= HOST_PACED
+    timed = [record for record in records if record.timing]
+    shares = [
+        intervals.median(record.timing.enqueue_ms) / intervals.median(record.timing.latency_ms)
+        for record in timed if record.timing.enqueue_ms
+    ]  # fmt: skip
+    if shares:
+        return intervals.median(shares) >= HOST_PACED
+    return None if any(record.machine.get("gpu") for record in timed) else False

@@ -82,6 +82,19 @@ def test_only_rows_that_the_host_paces_have_no_assumed_spread(made, verdict):
     assert data.cases.verdict[1] == verdict
 
 
+def test_a_row_on_a_gpu_whose_record_does_not_tell_the_pace_has_no_assumed_spread():
+    made = [one.model_copy(update={"timing": one.timing.model_copy(update={"enqueue_ms": None, "device_ms": None})})
+            for name, ms in (("pytorch", 10.0), ("torch_tensorrt", 1.0)) for one in processes(name, ms)]  # fmt: skip
+    data = report(*made, gpu=GPU)
+    assert list(data.cases.host_paced) == [None, None]
+    assert (data.cases.verdict[1], data.cases.spread_from[1]) == ("undecided", "unknown")
+    assert (
+        "возможно, задаёт процессор (сколько занимает отправка, в записях нет), а измерял один процесс: 2 из 2"
+        in text(intervals.intervals_text(data))
+    )
+    assert report(*made).cases.verdict[1] == "faster"  # on a processor nothing is sent
+
+
 def test_three_processes_of_a_row_that_the_host_paces_decide():
     data = report(*processes("pytorch", 10.0, 10.2, 9.9), *processes("torch_tensorrt", 1.0, 1.1, 1.05), gpu=GPU)
     assert list(data.cases.verdict) == ["", "faster"]
