@@ -11,7 +11,7 @@ from bench_lib.analysis.case_table import tabulate
 from bench_lib.core.case import Case
 from bench_lib.core.grid import Grid
 from bench_lib.core.intervals import ASSUMED_SD
-from bench_lib.core.record import Energy
+from bench_lib.core.record import Energy, Window
 from bench_lib.report.claims import claim
 from bench_lib.report.claims.sizes import size_lowers_fps
 from bench_lib.report.sections import abstract, cold_start, intervals, recommendations, results, time_parts
@@ -52,6 +52,20 @@ def test_repeats_of_a_case_are_one_row_whose_interval_comes_from_processes():
     assert 1.9 < ours.speedup_low < 2 < ours.speedup_high < 2.1
     assert ours.verdict == "faster"
     assert "из медиан 3 процессов с отдельной сборкой" in text(intervals.intervals_text(data))
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+def test_three_processes_of_few_calls_suffice_for_an_interval(calls):
+    """As in params/seed.yaml, where a call takes seconds on a processor."""
+    window = Window(calls=1, seconds=0.01)
+    made = repeats("pytorch", 20.0, 20.2, 20.0) + repeats("onnx_runtime", 10.0, 10.1, 10.0)
+    few = [timed(one, latency_ms=one.timing.latency_ms[:calls], throughput=[window] * calls) for one in made]
+    ours = row(report(*few), "ONNX Runtime fp32")
+    assert 1.9 < ours.speedup_low < 2 < ours.speedup_high < 2.1
+    assert (ours.verdict, ours.spread_from) == ("faster", "processes")
+    lone = report(*few[::3])
+    assert (row(lone, "ONNX Runtime fp32").verdict == "undecided") == (calls == 1)
+    assert ">—<" in text(intervals.intervals_table(lone))
 
 
 def test_a_repeat_that_failed_is_told_and_the_others_count():
