@@ -1,11 +1,14 @@
 """The section with the table of results, and what its columns mean."""
 
+from collections import Counter
+
 from IPython.display import Markdown, display
 from pandas.io.formats.style import Styler
 
 from bench_lib.analysis import roofline
 from bench_lib.analysis.case_row import MIB
 from bench_lib.analysis.case_table import BASELINE_NAME, VERDICTS, is_baseline, status_counts
+from bench_lib.report.marks import mark_words
 from bench_lib.report.phrases import bullets, heading
 from bench_lib.report.report import Report
 from bench_lib.report.tables import COLUMNS, KINDS, headers, in_words, styled
@@ -62,9 +65,9 @@ def columns_text(report: Report) -> Markdown:
         tr("**Memory:** {memory}.", memory=memory_meaning(report)),
         tr("**% of ceiling:** {ceiling}.", ceiling=ceiling_meaning(report)),
     ]
-    disturbed = report.measured[report.measured.disturbed != ""]
-    if len(disturbed):
-        words = "; ".join(f"{words} — {count}" for words, count in disturbed.disturbed.value_counts().items())
+    disturbed = Counter(name for names in report.measured.disturbed for name in names)
+    if disturbed:
+        words = "; ".join(f"{mark_words(name)} — {count}" for name, count in disturbed.most_common())
         lines.append(
             tr(
                 "**⚠:** the state of the GPU disturbed the measurement ({words}); trust these rows with caution.",
@@ -106,7 +109,7 @@ def memory_meaning(report: Report) -> str:
 def results_table(report: Report) -> Styler:
     """All cases: blocks of one size and batch, the fastest first, those without figures last and dimmed."""
     table = report.cases.sort_values(["image_size", "batch_size", "latency_ms"], na_position="last", kind="stable")
-    table["label"] += table.disturbed.map(lambda words: f"{NBSP}⚠" if words else "")
+    table["label"] += table.disturbed.map(lambda names: f"{NBSP}⚠" if names else "")
     columns = [name for name in COLUMNS if name != "roofline" or table.roofline.notna().any()]
     table["verdict"] = in_words(table.verdict, VERDICTS)
     shown = table[columns].reset_index(drop=True)
