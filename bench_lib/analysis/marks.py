@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+FLAGS = ["settled", "noisy", "trouble", "disturbed"]  # the columns of `cases` that the marks are from
 Row = Mapping[str, Any] | pd.Series
 
 
