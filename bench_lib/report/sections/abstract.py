@@ -121,13 +121,15 @@ def rivals_sentence(row: pd.Series, cases: pd.DataFrame, figure: str) -> str:
 
 
 def price_sentence(row: pd.Series) -> str:
-    """A row's accuracy, memory and time to start; an import that was not timed is not counted."""
-    start_s = row.build_s if pd.isna(row.import_s) else row.build_s + row.import_s
+    """A row's accuracy, memory and time to start; where the import was not timed, the time is that of the build."""
+    if pd.isna(row.import_s):
+        start = tr("build {time}{nbsp}s", time=number(row.build_s))
+    else:
+        start = tr("start (imports and build) {time}{nbsp}s", time=number(row.build_s + row.import_s))
     return tr(
-        "{name}, batch {batch}: error {error}, {matches}; memory {memory}{nbsp}MiB; start (imports and build) "
-        "{start}{nbsp}s.",
+        "{name}, batch {batch}: error {error}, {matches}; memory {memory}{nbsp}MiB; {start}.",
         name=row["name"], batch=row.batch_size, error=scientific(row.error), matches=top1_sentence(row.top1),
-        memory=number(row.memory_mib, 0), start=number(start_s),
+        memory=number(row.memory_mib, 0), start=start,
     )  # fmt: skip
 
 
