@@ -48,7 +48,7 @@ def test_each_case_has_a_verdict_on_the_second_run(old, tmp_path):
 def test_a_run_against_itself_is_the_same(old):
     found = comparison.compare_runs(old, old)
     assert set(found.cases.verdict) == {"same"}
-    assert "Машина и версии одни и те же" in machines_table(found).data
+    assert "Машина, версии и код одни и те же" in machines_table(found).data
 
 
 def test_unlike_machines_are_named(old, tmp_path):
@@ -56,6 +56,18 @@ def test_unlike_machines_are_named(old, tmp_path):
     assert comparison.differing(comparison.compare_runs(old, new)) == {
         "python": ("3.11.7", "3.12.1"), "torch": ("—", "2.14.1"),
     }  # fmt: skip
+
+
+def test_other_code_threads_and_quota_are_told_but_not_what_an_older_run_does_not_tell(old, tmp_path):
+    told = MACHINE | {"commit": "a" * 40, "threads": 2, "cpu_quota": None}
+    new = run(tmp_path / "new", {1: 10.0, 33: 100.0}, told)
+    newer = run(tmp_path / "newer", {1: 10.0, 33: 100.0}, told | {"commit": "b" * 40, "threads": 1, "cpu_quota": 0.5})
+    assert comparison.differing(comparison.compare_runs(old, new)) == {}
+    found = comparison.compare_runs(new, newer)
+    assert comparison.differing(found) == {
+        "commit": ("a" * 40, "b" * 40), "threads": ("2", "1"), "cpu_quota": ("—", "0.5"),
+    }  # fmt: skip
+    assert "b" * 40 in machines_table(found).to_html()
 
 
 def test_other_models_and_grids_are_refused(old, tmp_path):

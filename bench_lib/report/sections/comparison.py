@@ -125,13 +125,13 @@ def no_verdict_reason(row: pd.Series) -> str:
 
 
 def machines_table(found: Comparison) -> Styler | HTML:
-    """What differs between the machines and their versions, or a sentence that nothing does."""
+    """What differs between the machines, their versions and the code, or a sentence that nothing does."""
     unlike = differing(found)
     if not unlike:
-        return HTML(f"<p>{tr('The machine and the versions are the same.')}</p>")
+        return HTML(f"<p>{tr('The machine, the versions and the code are the same.')}</p>")
     headings = {"what": tr("What")} | dict(zip("ab", found.names, strict=True))
     table = pd.DataFrame([(name, *pair) for name, pair in unlike.items()], columns=list(headings))
-    return styled(table, headings, tr("How the machines differ"))
+    return styled(table, headings, tr("How the runs' conditions differ"))
 
 
 def comparison_table(found: Comparison) -> Styler:
