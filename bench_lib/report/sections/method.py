@@ -6,6 +6,7 @@ from pandas.io.formats.style import Styler
 
 from bench_lib.core.case import model_kind
 from bench_lib.core.grid import Grid
+from bench_lib.report.conditions import condition_sentences
 from bench_lib.report.phrases import bullets, device_name, engines_of, heading, records_with_images
 from bench_lib.report.report import Report
 from bench_lib.report.tables import styled
@@ -87,7 +88,7 @@ STATES = {  # of the GPU
 
 
 def conditions_text(report: Report) -> Markdown:
-    """The network, the images, what was varied, and the machine."""
+    """The network, the images, what was varied, the machine, and the conditions that the records hold."""
     grid = report.grid
     lines = [
         network_sentence(grid),
@@ -99,7 +100,7 @@ def conditions_text(report: Report) -> Markdown:
         tr("**Precision:** {precisions}.", precisions=", ".join(grid.precisions)),
         tr("**Machine:** {place}.", place=device_name(report)),
     ]  # fmt: skip
-    return bullets(lines + support_sentences(report) + gpu_states(report))
+    return bullets(lines + condition_sentences(report) + support_sentences(report) + gpu_states(report))
 
 
 def support_sentences(report: Report) -> list[str]:
