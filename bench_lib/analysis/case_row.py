@@ -20,7 +20,7 @@ NUMBERS = (
 )  # fmt: skip
 ABSENT = dict.fromkeys(NUMBERS, float("nan")) | {
     "latency_values": [], "fps_values": [], "bound": "", "launch_bound": False, "settled": False, "noisy": False,
-    "trouble": [],
+    "apart": False, "trouble": [],
 }  # fmt: skip
 
 
@@ -91,6 +91,8 @@ def measured_figures(records: Sequence[Record], extra_sd: float) -> dict[str, An
         "error": max(record.accuracy.max_relative_error for record in records),
         "top1": min(record.accuracy.top1_agreement for record in records),
     } | sample_flags(timings)  # fmt: skip
+    if records[0].machine.get("gpu", "unknown") is None:
+        found["apart"] = figures_disagree(latency_values, fps_values, case.batch_size, len(records))
     if all(timing.enqueue_ms and timing.device_ms for timing in timings):
         found |= launch_figures(timings, latency.value)
     if all(record.energy for record in records):
@@ -112,6 +114,21 @@ def sample_flags(timings: Sequence[Timing]) -> dict[str, Any]:
         "noisy": any("time" in (timing.latency_stopped_by, timing.throughput_stopped_by) for timing in timings),
         "trouble": list(dict.fromkeys(kinds)),
     }
+
+
+def figures_disagree(
+    latency_values: Sequence[float], fps_values: Sequence[float], batch_size: int, processes: int
+) -> bool:
+    """Whether a processor's latency and its time per batch back to back differ by more than their intervals allow.
+
+    Calls do not overlap there, so both are the time of one call, and a difference is noise. Both figures are from the
+    same processes: of several, the ratios within each are judged.
+    """
+    periods_ms = [1e3 * batch_size / rate for rate in fps_values]
+    pair = latency_values, periods_ms
+    if processes > 1:
+        pair = [one / other for one, other in zip(*pair, strict=True)], [1.0] * processes
+    return intervals.verdict(*pair) in ("faster", "slower")
 
 
 def launch_figures(timings: Sequence[Timing], latency_ms: float) -> dict[str, Any]:

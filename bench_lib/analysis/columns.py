@@ -64,6 +64,8 @@ COLUMNS = {
     "launch_bound": Column("flag", "", "enqueue_ms is 80 % of latency_ms or more: the GPU waits for the host"),
     "settled": Column("flag", "", "the warm-up became stable in every process"),
     "noisy": Column("flag", "", "the time was up before latency_ms or fps had settled"),
+    "apart": Column("flag", "", "without a GPU: latency_ms and the batch over fps, which are one time there, differ by "
+                    "more than their intervals allow"),
     "trouble": Column("texts", "", "what the series of calls shows, see bench_lib/analysis/anomalies.py"),
     "joules": Column("number", "J", "energy of an image"),
     "memory_mib": Column("number", "MiB", "memory that the case added at its peak: to the GPU's or, without one, to "

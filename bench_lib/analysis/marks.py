@@ -5,19 +5,19 @@ from typing import Any
 
 import pandas as pd
 
-FLAGS = ["settled", "noisy", "trouble", "disturbed"]  # the columns of `cases` that the marks are from
+FLAGS = ["settled", "noisy", "apart", "trouble", "disturbed"]  # the columns of `cases` that the marks are from
 Row = Mapping[str, Any] | pd.Series
 
 
 def marks_of(row: Row) -> list[str]:
     """The keys of what a measured row's samples suffer from; empty for a sound row.
 
-    They are `cold` (a warm-up did not settle), `noisy` (sampling ran out of time), those of `trouble` (see
-    `bench_lib.analysis.anomalies`) and those of `disturbed` (see `bench_lib.analysis.case_row.disturbances`).
+    They are `cold` (a warm-up did not settle), `noisy` (sampling ran out of time), `apart` (latency and throughput
+    disagree), those of `trouble` (see `bench_lib.analysis.anomalies`) and those of `disturbed` (see
+    `bench_lib.analysis.case_row.disturbances`).
     """
-    cold = [] if row["settled"] else ["cold"]
-    noisy = ["noisy"] if row["noisy"] else []
-    return [*cold, *noisy, *row["trouble"], *row["disturbed"]]
+    flags = {"cold": not row["settled"], "noisy": row["noisy"], "apart": row["apart"]}
+    return [*(key for key, is_set in flags.items() if is_set), *row["trouble"], *row["disturbed"]]
 
 
 def is_steady(row: Row) -> bool:

@@ -18,7 +18,7 @@ def condition_sentences(report: Report) -> list[str]:
     """The conditions, a sentence each, and in one sentence those that no record of the run holds."""
     told = {
         tr("TF32 setting"): tf32_sentence(report),
-        tr("threads"): threads_sentence(report),
+        tr("number of threads"): threads_sentence(report),
         tr("processor's governor"): governor_sentence(report),
         tr("CPU quota"): quota_sentence(report),
         tr("commit of the code"): commit_sentence(report),

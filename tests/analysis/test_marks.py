@@ -9,7 +9,7 @@ DRIFTING = [10.0 + 0.05 * call for call in range(80)]
 MARKED = {
     "cold": ({"warm": False}, {}),
     "noisy": ({"throughput_stopped_by": "time", "latency_stopped_by": "noise"}, {}),
-    "drift": ({"latency_ms": DRIFTING}, {}),
+    "drift": ({"latency_ms": DRIFTING}, {"ms": 12.0}),
     "sw_power_cap": ({}, {"gpu_busy": {"throttling": ["sw_power_cap"]}}),
     "other_processes": ({}, {"gpu_idle": {"processes": 1}}),
 }

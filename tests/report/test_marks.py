@@ -24,5 +24,8 @@ def test_a_title_has_its_row_s_marks_and_a_sound_row_s_has_none():
 
 def test_a_range_says_how_many_of_its_rows_are_marked():
     rows = report(record(), retimed(record(batch=33), warm=False)).measured
-    assert plain(marks_among(rows)) == " Из них помечено 1 из 2 строк (⚑ прогрев не стал устойчивым: раздел 2)."
+    assert plain(marks_among(rows)) == (
+        "Это выведено из 2 строк, из них помечено 1 (⚑ прогрев не стал устойчивым — 1: раздел 2). "
+        "Не установились: PyTorch fp32, 224×224, батч 33."
+    )
     assert marks_among(rows.iloc[:1]) == ""

@@ -8,13 +8,16 @@ from bench_lib.analysis.case_table import (
     BASELINE,
     BASELINE_NAME,
     STATUS,
+    Approach,
     compare_rows,
     is_baseline,
     is_of,
     status_counts,
 )
+from bench_lib.analysis.marks import marks_of
 from bench_lib.core.case import engine_label
-from bench_lib.report.phrases import device_name, heading, leadership, row_title, top1_sentence
+from bench_lib.report.marks import marked_title, marks_among, marks_text
+from bench_lib.report.phrases import device_name, heading, leadership, top1_sentence
 from bench_lib.report.report import Report
 from bench_lib.text.language import mark, number, tr, tr_n
 from bench_lib.text.lists import listed, listed_few
@@ -45,18 +48,18 @@ def abstract_html(report: Report) -> HTML:
     else:
         most, least = cases.loc[cases.fps.idxmax()], cases.loc[cases.latency_ms.idxmin()]
         chosen = {row.case: row for row in (most, least)}.values()
-        leaders = f"{leadership(findings.blocks(cases))} {leader_advantage(cases)}".strip()
+        leaders = (leadership(findings.blocks(cases)), leader_advantage(cases), marks_among(behind_leaders(cases)))
         lines += [
-            tr("<b>Highest throughput:</b> {fps} FPS — {where}.", fps=number(most.fps), where=row_title(most))
+            tr("<b>Highest throughput:</b> {fps} FPS — {where}.", fps=number(most.fps), where=marked_title(most))
             + throughput_gain(most, cases),
             tr(
                 "<b>Least time per batch:</b> {time}{nbsp}ms — {where}.",
                 time=number(least.latency_ms),
-                where=row_title(least),
+                where=marked_title(least),
             )
             + latency_gain(least, cases),
             tr("<b>What it costs.</b> {prices}", prices=" ".join(map(price_sentence, chosen))),
-            tr("<b>Which is faster.</b> {leaders}", leaders=leaders),
+            tr("<b>Which is faster.</b> {leaders}", leaders=" ".join(filter(None, leaders))),
             tr("<b>How sure this is.</b> {sureness}", sureness=sureness_sentence(report)),
         ]
     if absent := unmeasured_engines(report):
@@ -87,7 +90,7 @@ def throughput_gain(row: pd.Series, cases: pd.DataFrame) -> str:
             "slower": mark("That is less than {baseline} there."),
             "undecided": mark("Whether that is more than {baseline} there is not decided."),
         }[compare_rows(row, usual, "fps")]
-        text = f" {tr(words, baseline=BASELINE_NAME, times=times(row.fps / usual.fps))}"
+        text = f" {tr(words, baseline=BASELINE_NAME, times=times(row.fps / usual.fps))}{baseline_marks(usual)}"
     return text + rivals_sentence(row, cases, "fps")
 
 
@@ -106,8 +109,14 @@ def latency_gain(row: pd.Series, cases: pd.DataFrame) -> str:
             "baseline": BASELINE_NAME, "times": times(usual.latency_ms / row.latency_ms),
             "bounds": bounds if row.speedup_high < float("inf") else "",
         }  # fmt: skip
-        text = f" {tr(words, **fields)}"
+        text = f" {tr(words, **fields)}{baseline_marks(usual)}"
     return text + rivals_sentence(row, cases, "latency")
+
+
+def baseline_marks(usual: pd.Series) -> str:
+    """A sentence, after a space, on the marks of the baseline's row; empty where it has none."""
+    marks = marks_text(marks_of(usual))
+    return f" {tr('{baseline} there: {marks}.', baseline=BASELINE_NAME, marks=marks)}" if marks else ""
 
 
 def rivals_sentence(row: pd.Series, cases: pd.DataFrame, figure: str) -> str:
@@ -155,9 +164,19 @@ def sureness_sentence(report: Report) -> str:
     return f"{processes} {checked}"
 
 
+def most_often_first(cases: pd.DataFrame) -> Approach:
+    """The approach that leads most often; the baseline where none ever leads alone."""
+    return next(iter(findings.wins(findings.blocks(cases))), BASELINE)
+
+
+def behind_leaders(cases: pd.DataFrame) -> pd.DataFrame:
+    """The rows that say who leads and by how much: the leading ones, all of the first's, and the baseline's."""
+    return cases[cases.leads | is_of(cases, most_often_first(cases)) | is_baseline(cases)]
+
+
 def leader_advantage(cases: pd.DataFrame) -> str:
     """The range of speedups of the approach that leads most often; empty where that is the baseline."""
-    leader = next(iter(findings.wins(findings.blocks(cases))), BASELINE)
+    leader = most_often_first(cases)
     speedups = cases[is_of(cases, leader)].speedup.dropna()
     if leader == BASELINE or speedups.empty:
         return ""

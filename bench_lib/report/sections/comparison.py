@@ -8,6 +8,8 @@ from pandas.io.formats.style import Styler
 
 from bench_lib.analysis.case_table import STATUS, VERDICTS
 from bench_lib.analysis.comparison import Comparison, compare_runs, differing, verdict_counts
+from bench_lib.analysis.marks import FLAGS, marks_of
+from bench_lib.report.marks import in_brackets, mark_list
 from bench_lib.report.phrases import bullets, device_name, heading, row_title
 from bench_lib.report.tables import in_words, interval_text, styled
 from bench_lib.text import language
@@ -72,7 +74,7 @@ def largest_changes(cases: pd.DataFrame) -> list[str]:
         lines.append(
             tr(
                 "<b>Slowed down most:</b> {where}, {share} more time.",
-                where=row_title(second_row(row)),
+                where=row_title(second_row(row)) + marks_of_both(row),
                 share=percent(row.ratio - 1),
             )
         )
@@ -81,7 +83,7 @@ def largest_changes(cases: pd.DataFrame) -> list[str]:
         lines.append(
             tr(
                 "<b>Sped up most:</b> {where}, {share} less time.",
-                where=row_title(second_row(row)),
+                where=row_title(second_row(row)) + marks_of_both(row),
                 share=percent(1 - row.ratio),
             )
         )
@@ -96,6 +98,12 @@ def quoted_names(found: Comparison) -> tuple[str, str]:
 def second_row(row: pd.Series) -> dict:
     """A row's name in the second run, its image size and its batch size, in the form that `row_title` takes."""
     return {"name": row.name_b, "image_size": row.image_size, "batch_size": row.batch_size}
+
+
+def marks_of_both(row: pd.Series) -> str:
+    """The marks of a case's rows in the two runs, in brackets after a space; the runs' own reports say more."""
+    runs = ({name: row[f"{name}_{run}"] for name in FLAGS} for run in "ab")
+    return in_brackets(mark_list(key for flags in runs for key in marks_of(flags)))
 
 
 def comparison_conditions(found: Comparison) -> Markdown:

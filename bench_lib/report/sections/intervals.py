@@ -5,6 +5,7 @@ from pandas.io.formats.style import Styler
 
 from bench_lib.analysis.case_table import BASELINE_NAME, VERDICTS
 from bench_lib.core.intervals import ASSUMED_SD, PAIRED_FROM, ROPE
+from bench_lib.report.marks import marked_title
 from bench_lib.report.phrases import bullets, heading, row_title
 from bench_lib.report.report import Report
 from bench_lib.report.tables import headers, in_words, interval_text, styled
@@ -141,7 +142,7 @@ def sampling_text(report: Report) -> Markdown:
             "rows, {most} at its largest ({where}).",
             half=percent(cases.spread.median()),
             most=percent(most.spread),
-            where=row_title(most),
+            where=marked_title(most),
         ),
         *settled_sentences(report),
     ]

@@ -2,12 +2,14 @@
 
 from collections import Counter
 
+import pandas as pd
 from IPython.display import Markdown, display
 from pandas.io.formats.style import Styler
 
 from bench_lib.analysis import roofline
 from bench_lib.analysis.case_row import MIB
 from bench_lib.analysis.case_table import BASELINE_NAME, VERDICTS, is_baseline, status_counts
+from bench_lib.analysis.marks import is_steady
 from bench_lib.report.marks import mark_words
 from bench_lib.report.phrases import bullets, heading
 from bench_lib.report.report import Report
@@ -74,7 +76,15 @@ def columns_text(report: Report) -> Markdown:
                 words=words,
             )
         )
+    if len(restless_rows(report)):
+        lines.append(tr("**⚑:** the speed did not settle (warm-up or drift), so such a row decides nothing."))
     return bullets(lines)
+
+
+def restless_rows(report: Report) -> pd.DataFrame:
+    """The measured rows that are not steady."""
+    cases = report.measured
+    return cases[[not is_steady(row) for _, row in cases.iterrows()]]
 
 
 def speedup_meaning(report: Report) -> str:
@@ -110,6 +120,7 @@ def results_table(report: Report) -> Styler:
     """All cases: blocks of one size and batch, the fastest first, those without figures last and dimmed."""
     table = report.cases.sort_values(["image_size", "batch_size", "latency_ms"], na_position="last", kind="stable")
     table["label"] += table.disturbed.map(lambda names: f"{NBSP}⚠" if names else "")
+    table.loc[restless_rows(report).index, "label"] += f"{NBSP}⚑"
     columns = [name for name in COLUMNS if name != "roofline" or table.roofline.notna().any()]
     table["verdict"] = in_words(table.verdict, VERDICTS)
     shown = table[columns].reset_index(drop=True)
