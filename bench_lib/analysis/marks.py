@@ -23,7 +23,7 @@ def marks_of(row: Row) -> list[str]:
 def is_steady(row: Row) -> bool:
     """Whether a measured row's speed had settled: its warm-up did, and its latency does not drift.
 
-    A row that is not steady decides nothing: what it measured had not come to its end. The other marks ask for caution
+    A row that is not steady decides no claim: what it measured had not come to its end. The other marks ask for caution
     alone, because the intervals hold the noise.
     """
     return bool(row["settled"]) and "drift" not in row["trouble"]

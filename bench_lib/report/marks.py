@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from bench_lib.analysis.marks import Row, is_steady, marks_of
+from bench_lib.analysis.findings import AXES
+from bench_lib.analysis.marks import FLAGS, Row, is_steady, marks_of
 from bench_lib.report.phrases import row_title
 from bench_lib.text.language import NBSP, mark, tr, tr_n
 from bench_lib.text.lists import listed, listed_few
@@ -82,9 +83,14 @@ def mark_sign(row: Row) -> str:
     return f"{NBSP}⚑" if marks_of(row) else ""
 
 
+def flags_of(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """What marks and titles are made from: whole rows would be slow to go through in a table of ten thousand."""
+    return rows[["name", *AXES, *FLAGS]].to_dict("records")
+
+
 def sign_meaning(rows: pd.DataFrame) -> str:
     """What the sign ⚑ says, for a caption: “; ⚑: drift, two modes (section 3)”; empty where no row has it."""
-    keys = [key for _, row in rows.iterrows() for key in marks_of(row)]
+    keys = [key for row in flags_of(rows) for key in marks_of(row)]
     if not keys:
         return ""
     words = ", ".join(dict.fromkeys(map(mark_words, keys)))
@@ -96,17 +102,18 @@ def marks_among(rows: pd.DataFrame) -> str:
 
     Those that are not steady are named.
     """
-    keys = {index: marks_of(row) for index, row in rows.iterrows()}
-    counts = Counter(key for found in keys.values() for key in found)
+    flags = flags_of(rows)
+    keys = [marks_of(row) for row in flags]
+    counts = Counter(key for found in keys for key in found)
     if not counts:
         return ""
     words = ", ".join(f"{mark_words(key)} — {count}" for key, count in counts.most_common())
     text = tr_n(
         "Of the {n}{nbsp}row behind this, {count} is marked (⚑ {words}: {sections}).",
         "Of the {n}{nbsp}rows behind this, {count} are marked (⚑ {words}: {sections}).",
-        len(rows), count=sum(map(bool, keys.values())), words=words, sections=sections_of(counts),
+        len(rows), count=sum(map(bool, keys)), words=words, sections=sections_of(counts),
     )  # fmt: skip
-    restless = [row_title(row) for _, row in rows.iterrows() if not is_steady(row)]
+    restless = [row_title(row) for row in flags if not is_steady(row)]
     if not restless:
         return text
     return f"{text} {tr('Not settled: {names}.', names=listed_few(restless, MOST_NAMED))}"
@@ -129,7 +136,7 @@ def unsettled_sentences(cases: pd.DataFrame) -> list[str]:
     }
     lines = []
     for key, message in words.items():
-        names = [row_title(row) for _, row in cases.iterrows() if key in marks_of(row)]
+        names = [row_title(row) for row in flags_of(cases) if key in marks_of(row)]
         if names:
             shown = listed_few(names, MOST_NAMED)
             lines.append(tr(message, names=shown, count=len(names), total=len(cases)))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from bs4 import BeautifulSoup
-from helpers.made import MACHINE, record, skipped
+from helpers.made import MACHINE, record, retimed, skipped
 
 from bench_lib.analysis import comparison
 from bench_lib.cli.main import main
@@ -43,6 +43,12 @@ def test_each_case_has_a_verdict_on_the_second_run(old, tmp_path):
     html = comparison_abstract(found).data
     assert "замедлилась</b> PyTorch fp32, 224×224, батч 33: время больше на 20" in html
     assert "ускорилась</b> PyTorch fp32, 224×224, батч 1: время меньше на 20" in html
+
+
+def test_the_largest_change_says_where_a_row_of_either_run_did_not_settle(old, tmp_path):
+    new = run(tmp_path / "new", {1: 8.0, 33: 100.0}, change=lambda one: retimed(one, warm=False))
+    html = comparison_abstract(comparison.compare_runs(old, new)).data
+    assert "PyTorch fp32, 224×224, батч 1 (⚑ прогрев не стал устойчивым): время меньше на 20" in html
 
 
 def test_a_run_against_itself_is_the_same(old):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench_lib.analysis import findings
+from bench_lib.analysis.marks import FLAGS
 from bench_lib.core import intervals
 from bench_lib.report.claims.claim import (
     UNTESTED,
@@ -27,6 +28,8 @@ KNEE = range(32, 35)  # about 33: off by at most a unit of its last digit
 GOOD = range(8, 34)  # 8 to 33
 MOST_LINES = 4  # named in a claim's data
 NEAR = 1 - findings.SATURATED_WITHIN  # FPS is at its highest from this share of the highest on
+ALONG = [*findings.APPROACH, "image_size"]  # the columns that tell lines apart, and those that claims use
+USED = ["name", "batch_size", "fps", "fps_values", "extra_sd", *FLAGS]
 Line = list[dict[str, Any]]  # rows of `cases` of one approach and image size, by batch
 
 
@@ -97,8 +100,10 @@ def batches_8_to_33(report: Report) -> Claim:
 def lines_around(report: Report) -> list[Line]:
     """The lines that have batches below 8 and above 33 both, of approaches with default options."""
     cases = with_defaults(report.measured).sort_values("batch_size", kind="stable")
-    lines = [rows.to_dict("records") for _, rows in cases.groupby([*findings.APPROACH, "image_size"], sort=False)]
-    return [line for line in lines if line[0]["batch_size"] < GOOD[0] and line[-1]["batch_size"] > KNEE[-1]]
+    lines: dict[tuple, Line] = {}
+    for row in cases[[*ALONG, *USED]].to_dict("records"):
+        lines.setdefault(tuple(row[name] for name in ALONG), []).append(row)
+    return [line for line in lines.values() if line[0]["batch_size"] < GOOD[0] and line[-1]["batch_size"] > KNEE[-1]]
 
 
 def is_highest(row: dict[str, Any], line: Sequence[dict[str, Any]]) -> Holds:

@@ -121,7 +121,8 @@ def speedups(report: Report, ours: tuple[str, str], theirs: tuple[str, str]) -> 
     """
     fast, slow = pick_engine(report.measured, *ours), pick_engine(report.measured, *theirs)
     places = fast.index.intersection(slow.index)
-    pairs = [(fast.loc[place], slow.loc[place]) for place in places]
+    fast_rows, slow_rows = (rows.loc[places].to_dict("records") for rows in (fast, slow))
+    pairs = list(zip(fast_rows, slow_rows, strict=True))
     columns = ["speedup", "speedup_low", "speedup_high", "verdict", "rows"]
     return pd.DataFrame([speedup_figures(*pair) | {"rows": pair} for pair in pairs], index=places, columns=columns)
 

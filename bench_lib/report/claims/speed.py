@@ -5,6 +5,7 @@ import math
 from bench_lib.analysis import findings
 from bench_lib.analysis.case_table import approach_of
 from bench_lib.analysis.findings import pick_engine
+from bench_lib.analysis.marks import FLAGS
 from bench_lib.report.claims.claim import (
     UNTESTED,
     Claim,
@@ -98,18 +99,19 @@ def tensorrt_best(report: Report) -> Claim:
     if rows.empty:
         return Claim(text, not_measured_sentence(report, *TENSORRT), UNTESTED)
     led = {(block.image_size, block.batch_size): block.leaders for block in findings.blocks(report.measured)}
-    leaders = dict(list(report.measured[report.measured.leads].groupby(findings.AXES)))
-    ours = approach_of(rows.iloc[0])
-    contests = [(row, *(leader for _, leader in leaders[place].iterrows())) for place, row in rows.iterrows()]
+    ours, leaders = approach_of(rows.iloc[0]), report.measured[report.measured.leads]
+    contests = {place: [row] for place, row in rows[FLAGS].to_dict("index").items()}
+    for row in leaders[[*findings.AXES, *FLAGS]].to_dict("records"):
+        contests.get((row["image_size"], row["batch_size"]), []).append(row)
     holds = [
         if_steady(led[place] == (ours,) or (None if ours in led[place] else False), *contest)
-        for place, contest in zip(rows.index, contests, strict=True)
+        for place, contest in contests.items()
     ]
     others = sorted({leaders[0].name for leaders in led.values() if leaders[0] != ours})
     data = tr("It is the fastest {combinations}.", combinations=combinations(holds))
     if others:
         data += " " + tr("Sometimes faster: {names}.", names=listed(others))
-    return Claim(text, data + unsteady_sentence(contests), share_verdict(holds))
+    return Claim(text, data + unsteady_sentence(list(contests.values())), share_verdict(holds))
 
 
 def onnx_large_batches(report: Report) -> Claim:

@@ -9,7 +9,7 @@ from pandas.io.formats.style import Styler
 from bench_lib.analysis import roofline
 from bench_lib.analysis.case_row import MIB
 from bench_lib.analysis.case_table import BASELINE_NAME, VERDICTS, is_baseline, status_counts
-from bench_lib.analysis.marks import is_steady
+from bench_lib.analysis.marks import FLAGS, is_steady
 from bench_lib.report.marks import mark_words
 from bench_lib.report.phrases import bullets, heading
 from bench_lib.report.report import Report
@@ -77,14 +77,14 @@ def columns_text(report: Report) -> Markdown:
             )
         )
     if len(restless_rows(report)):
-        lines.append(tr("**⚑:** the speed did not settle (warm-up or drift), so such a row decides nothing."))
+        lines.append(tr("**⚑:** the speed did not settle (warm-up or drift); trust these rows with caution."))
     return bullets(lines)
 
 
 def restless_rows(report: Report) -> pd.DataFrame:
     """The measured rows that are not steady."""
     cases = report.measured
-    return cases[[not is_steady(row) for _, row in cases.iterrows()]]
+    return cases[[not is_steady(row) for row in cases[FLAGS].to_dict("records")]]
 
 
 def speedup_meaning(report: Report) -> str:
