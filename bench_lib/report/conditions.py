@@ -60,10 +60,11 @@ def tf32_sentence(report: Report) -> str | None:
         return None
     if allowed := settings.count(True):
         return tr("**TF32** was allowed in {count} of {total} fp32 records of PyTorch.", count=allowed, total=len(rows))
-    return tr(
+    strict = tr(
         "**TF32** (tensor cores, factors rounded to 10 bits of mantissa) is off in PyTorch fp32, for "
         "convolutions and matrix products; PyTorch itself leaves it on for convolutions."
     )
+    return f"{strict} {tr('Rows of the precision tf32 allow it.')}" if "tf32" in report.grid.precisions else strict
 
 
 def threads_sentence(report: Report) -> str | None:

@@ -101,6 +101,30 @@ def test_the_best_choice_is_not_confirmed_by_an_unsettled_leader():
     assert verdicts(report(*rows, gpu=GPU))["tensorrt_best"] == UNDECIDED
 
 
+def whole(gpu=GPU, **timing):
+    """Three engines at two sizes and four batches: most claims hold, unless the timing spoils it."""
+    fps = {1: 100, 8: 960, 33: 990, 64: 1000}
+    speed = {("pytorch", "fp32"): 1.0, ("pytorch", "fp16"): 1.5, ("onnx_runtime", "fp32"): 1.3,
+             ("torch_tensorrt", "fp32"): 1.1, ("torch_tensorrt", "fp16"): 11.0}  # fmt: skip
+    rows = []
+    for (engine, precision), times in speed.items():
+        for size in (224, 448):
+            for batch, base in fps.items():
+                rate = base * times / (1 if size == 224 else 4 if precision == "fp32" else 2)
+                rows.append(record(engine, precision, size, batch, ms=1e3 * batch / rate))
+    return report(*(retimed(row, **timing) for row in rows), sd=0.001, gpu=gpu)
+
+
+@pytest.mark.parametrize("gpu", [GPU, None])
+def test_where_nothing_settled_no_claim_on_speed_is_decided(gpu):
+    timed = {name for name in verdicts(whole(gpu)) if name not in ("tensorrt_memory", "onnx_memory")}
+    sound, cold = verdicts(whole(gpu)), verdicts(whole(gpu, warm=False))
+    assert {sound[name] for name in timed - NEVER_TESTED} >= {YES}
+    decided = {name for name in timed if sound[name] != UNTESTED}
+    assert decided == timed - NEVER_TESTED - ({"onnx_without_nvidia"} if gpu else set())
+    assert {cold[name] for name in decided} == {UNDECIDED}
+
+
 def test_onnx_runtime_at_large_and_at_small_batches_are_two_claims():
     def by_batch(small, large):
         found = verdicts(report(

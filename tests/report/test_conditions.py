@@ -86,6 +86,13 @@ def test_tf32_is_called_off_only_where_every_process_read_that_back(settings, wo
     assert ("выключен" in told(data)) == (words.startswith("в PyTorch"))
 
 
+def test_what_tf32_means_is_said_where_it_is_a_precision_of_the_run():
+    strict = {"tf32_allowed": False}
+    assert "tf32 он разрешён" not in told(report(record(ran=strict), gpu=GPU))
+    both = report(record(ran=strict), record(precision="tf32", ran={"tf32_allowed": True}), gpu=GPU)
+    assert "В строках с точностью tf32 он разрешён." in told(both)
+
+
 def test_a_processor_has_no_tf32_and_its_input_is_not_on_a_gpu():
     assert "TF32" not in told(report(record()))
     assert "в памяти GPU до начала замера: копирование в него не входит" in told(report(record(), gpu=GPU))
