@@ -49,6 +49,9 @@ def test_the_largest_change_says_where_a_row_of_either_run_did_not_settle(old, t
     new = run(tmp_path / "new", {1: 8.0, 33: 100.0}, change=lambda one: retimed(one, warm=False))
     html = comparison_abstract(comparison.compare_runs(old, new)).data
     assert "PyTorch fp32, 224×224, батч 1 (⚑ прогрев не стал устойчивым): время меньше на 20" in html
+    told = comparison_conditions(comparison.compare_runs(old, new)).data
+    assert "**⚑ Не установились** в одном из запусков (прогрев или дрейф): PyTorch fp32, 224×224, батч 1" in told
+    assert "⚑" not in comparison_conditions(comparison.compare_runs(old, old)).data
 
 
 def test_a_run_against_itself_is_the_same(old):

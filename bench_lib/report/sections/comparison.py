@@ -8,7 +8,7 @@ from pandas.io.formats.style import Styler
 
 from bench_lib.analysis.case_table import STATUS, VERDICTS
 from bench_lib.analysis.comparison import Comparison, compare_runs, differing, verdict_counts
-from bench_lib.analysis.marks import FLAGS, marks_of
+from bench_lib.analysis.marks import FLAGS, is_steady, marks_of
 from bench_lib.report.marks import in_brackets, mark_list
 from bench_lib.report.phrases import bullets, device_name, heading, row_title
 from bench_lib.report.tables import in_words, interval_text, styled
@@ -102,8 +102,12 @@ def second_row(row: pd.Series) -> dict:
 
 def marks_of_both(row: pd.Series) -> str:
     """The marks of a case's rows in the two runs, in brackets after a space; the runs' own reports say more."""
-    runs = ({name: row[f"{name}_{run}"] for name in FLAGS} for run in "ab")
-    return in_brackets(mark_list(key for flags in runs for key in marks_of(flags)))
+    return in_brackets(mark_list(key for flags in flags_of_both(row) for key in marks_of(flags)))
+
+
+def flags_of_both(row: pd.Series) -> list[dict]:
+    """The columns that marks are from, of a case's rows in the two runs."""
+    return [{name: row[f"{name}_{run}"] for name in FLAGS} for run in "ab"]
 
 
 def comparison_conditions(found: Comparison) -> Markdown:
@@ -118,6 +122,11 @@ def comparison_conditions(found: Comparison) -> Markdown:
             first_count=processes[0], first=first, second_count=processes[1], second=second,
         )
     ]  # fmt: skip
+    decided = found.cases[found.cases.verdict != ""]
+    restless = [second_row(row) for _, row in decided.iterrows() if not all(map(is_steady, flags_of_both(row)))]
+    if restless:
+        places = listed_few(list(map(row_title, restless)))
+        lines.append(tr("**⚑ Did not settle** in one of the runs (warm-up or drift): {places}.", places=places))
     without = found.cases[found.cases.verdict == ""]
     if len(without):
         places = [f"{row_title(second_row(row))} ({no_verdict_reason(row)})" for _, row in without.iterrows()]
