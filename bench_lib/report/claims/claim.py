@@ -43,7 +43,7 @@ def not_measured_sentence(report: Report, engine: str, precision: str) -> str:
     rows = cases[(cases.engine == engine) & (cases.precision == precision)]
     if rows.empty:
         return tr("{name} was not measured here.", name=name)
-    really = ", ".join(precision.upper() for precision in rows.actual_precision.unique())
+    really = ", ".join(actual.upper() for actual in rows.actual_precision.unique())
     return tr("{name} really computed in {precision} here.", name=name, precision=really)
 
 
