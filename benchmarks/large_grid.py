@@ -16,6 +16,7 @@ import yaml
 
 from bench_lib.core.case import Case
 from bench_lib.core.grid import Grid, read_grid
+from bench_lib.core.reason import because
 from bench_lib.core.record import Accuracy, Memory, Record, Timing, Window
 from bench_lib.results.run_folder import Run
 
@@ -33,7 +34,7 @@ def made_record(case: Case, grid: Grid, chance: random.Random) -> Record:
     base = {"case": case, "limits": grid.limits, "seed": 0, "started_at": "2026-01-01T00:00:00+00:00",
             "machine": MACHINE}  # fmt: skip
     if chance.random() < 0.01:
-        return Record(**base, status="failed", reason="не хватило памяти: made-up", detail="Traceback")
+        return Record(**base, status="failed", reason=because("out_of_memory", words="made-up"), detail="Traceback")
     rate = {"pytorch": 1.0, "onnx_runtime": 1.8, "torch_tensorrt": 4.0}[case.engine] * chance.uniform(0.9, 1.1)
     ms = (0.5 + case.batch_size * case.image_size**2 / 5e3) / rate
     latency_ms = [ms * chance.lognormvariate(0, 0.02) for _ in range(chance.randint(*SAMPLES))]

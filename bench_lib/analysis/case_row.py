@@ -10,7 +10,7 @@ from bench_lib.core.case import AUTO, engine_label, variant_of
 from bench_lib.core.reason import because, say
 from bench_lib.core.record import Memory, RealData, Record, Timing
 from bench_lib.results.verdicts import host_paced
-from bench_lib.text.language import mark, tr
+from bench_lib.text.language import tr
 
 MIB = 2**20
 
@@ -21,7 +21,8 @@ NUMBERS = (
     "error", "top1", "roofline", "decode_ms", "preprocess_ms", "copy_ms",
 )  # fmt: skip
 ABSENT = dict.fromkeys(NUMBERS, float("nan")) | {
-    "latency_values": [], "fps_values": [], "bound": "", "launch_bound": False, "noisy": False, "trouble": [],
+    "latency_values": [], "fps_values": [], "bound": "", "launch_bound": False, "settled": False, "noisy": False,
+    "apart": False, "trouble": [],
 }  # fmt: skip
 
 
@@ -45,7 +46,7 @@ def case_row(records: Sequence[Record], spread: Spread = OWN, company: int = 0) 
         "host_paced": host_paced(measured), "company": company, "extra_sd": spread.sd,
         "spread_from": spread.source if measured else "",
         "lost": [record for record in records if measured and record.status != "ok"],
-        "disturbed": ", ".join(dict.fromkeys(words for record in measured for words in disturbances(record))),
+        "disturbed": list(dict.fromkeys(name for record in measured for name in disturbances(record))),
     }  # fmt: skip
     return base | ABSENT | (measured_figures(measured, spread.sd) if measured else {})
 
@@ -107,9 +108,9 @@ def measured_figures(records: Sequence[Record], extra_sd: float) -> dict[str, An
         "settle_s": intervals.median([sum(timing.warmup_ms) / 1e3 for timing in timings]),
         "error": max(record.accuracy.max_relative_error for record in records),
         "top1": min(record.accuracy.top1_agreement for record in records),
-        "noisy": any("time" in (timing.latency_stopped_by, timing.throughput_stopped_by) for timing in timings),
-        "trouble": list(dict.fromkeys(kind for samples in latencies for kind in anomalies.find_anomalies(samples))),
-    }  # fmt: skip
+    } | sample_flags(timings)  # fmt: skip
+    if records[0].machine.get("gpu", "unknown") is None:
+        found["apart"] = figures_disagree(latency_values, fps_values, case.batch_size, len(records))
     if all(timing.enqueue_ms and timing.device_ms for timing in timings):
         found |= launch_figures(timings, latency.value)
     if all(record.energy for record in records):
@@ -121,6 +122,31 @@ def measured_figures(records: Sequence[Record], extra_sd: float) -> dict[str, An
     if top:
         found |= {"roofline": top.ms * fps.value / (1e3 * case.batch_size), "bound": top.bound}
     return found
+
+
+def sample_flags(timings: Sequence[Timing]) -> dict[str, Any]:
+    """The columns on whether the samples of the processes settled, and what is wrong with any of them."""
+    kinds = (kind for timing in timings for kind in anomalies.find_anomalies(timing.latency_ms))
+    return {
+        "settled": all(timing.warm for timing in timings),
+        "noisy": any("time" in (timing.latency_stopped_by, timing.throughput_stopped_by) for timing in timings),
+        "trouble": list(dict.fromkeys(kinds)),
+    }
+
+
+def figures_disagree(
+    latency_values: Sequence[float], fps_values: Sequence[float], batch_size: int, processes: int
+) -> bool:
+    """Whether a processor's latency and its time per batch back to back differ by more than their intervals allow.
+
+    Calls do not overlap there, so both are the time of one call, and a difference is noise. Both figures are from the
+    same processes: of several, the ratios within each are judged.
+    """
+    periods_ms = [1e3 * batch_size / rate for rate in fps_values]
+    pair = latency_values, periods_ms
+    if processes > 1:
+        pair = [one / other for one, other in zip(*pair, strict=True)], [1.0] * processes
+    return intervals.verdict(*pair) in ("faster", "slower")
 
 
 def launch_figures(timings: Sequence[Timing], latency_ms: float) -> dict[str, Any]:
@@ -166,21 +192,12 @@ def figure_interval(
     return intervals.Interval(value, interval.low * scale, interval.high * scale)
 
 
-THROTTLING = {
-    "sw_power_cap": mark("power limit"),
-    "hw_slowdown": mark("hardware slowdown"),
-    "sw_thermal_slowdown": mark("overheating"),
-    "hw_thermal_slowdown": mark("hardware's guard against overheating"),
-    "hw_power_brake_slowdown": mark("power limited from outside"),
-}
-
-
 def disturbances(record: Record) -> list[str]:
-    """What disturbed the GPU, in words: throttling during the measurement, or other processes there before it."""
-    names = (record.gpu_busy or {}).get("throttling") or []
-    found = [tr(THROTTLING.get(name, mark("another cause"))) for name in names]
+    """What disturbed the GPU, as keys: reasons for throttling during the measurement (see
+    `bench_lib.measure.system.THROTTLING`), and `other_processes` if there were any on it before.
+    """
     others = (record.gpu_idle or {}).get("processes")
-    return found + ([tr("other processes on the GPU: {count}", count=others)] if others else [])
+    return [*((record.gpu_busy or {}).get("throttling") or []), *(["other_processes"] if others else [])]
 
 
 def own_memory_bytes(memory: Memory) -> int:

@@ -44,7 +44,7 @@ COLUMNS = {
     "processes": Column("count", "processes", "fresh processes that measured the case"),
     "lost": Column("texts", "", "repeats that failed where others did not, each with its reason in the report's "
                    "language"),
-    "disturbed": Column("text", "", "what disturbed the GPU meanwhile, in the report's language"),
+    "disturbed": Column("texts", "", "what disturbed the GPU: NVML's reasons for throttling, other_processes"),
     **_bounded("latency_ms", "ms", "time of a batch, sent and waited for: a process's median, the geometric mean over "
                "several processes"),
     "per_image_ms": Column("number", "ms", "latency_ms over batch_size"),
@@ -72,7 +72,10 @@ COLUMNS = {
     "enqueue_ms": Column("number", "ms", "time that the host takes to send a call to the GPU"),
     "device_ms": Column("number", "ms", "time that the GPU takes for a call"),
     "launch_bound": Column("flag", "", "enqueue_ms is 80 % of latency_ms or more: the GPU waits for the host"),
+    "settled": Column("flag", "", "the warm-up became stable in every process"),
     "noisy": Column("flag", "", "the time was up before latency_ms or fps had settled"),
+    "apart": Column("flag", "", "without a GPU: latency_ms and the batch over fps, which are one time there, differ by "
+                    "more than their intervals allow"),
     "trouble": Column("texts", "", "what the series of calls shows, see bench_lib/analysis/anomalies.py"),
     "joules": Column("number", "J", "energy of an image"),
     "memory_mib": Column("number", "MiB", "memory that the case added at its peak: to the GPU's or, without one, to "

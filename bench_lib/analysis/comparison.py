@@ -72,16 +72,22 @@ def verdict_counts(found: Comparison) -> dict[str, int]:
 
 
 def differing(found: Comparison) -> dict[str, tuple[str, str]]:
-    """What differs between the two machines and their versions: its name, and its value in run `a` and in run `b`."""
-    flat = [flattened(run.machine) for run in (found.a, found.b)]
+    """What differs between two runs' machines, versions and code: its name, and its value in run `a` and in run `b`.
+
+    What one machine's description does not tell, as older ones, is left out; a package that only one has is not.
+    """
+    machines = found.a.machine, found.b.machine
+    untold = {"memory_bytes", *(machines[0].keys() ^ machines[1].keys())}
+    first, second = map(flattened, machines)
     return {
-        name: (flat[0].get(name, "—"), flat[1].get(name, "—"))
-        for name in flat[0] | flat[1] if flat[0].get(name) != flat[1].get(name) and name != "memory_bytes"
+        name: (first.get(name, "—"), second.get(name, "—"))
+        for name in first | second if first.get(name) != second.get(name) and name not in untold
     }  # fmt: skip
 
 
 def flattened(machine: dict) -> dict[str, str]:
     """All that is known of a machine, as one dictionary of texts: itself, its GPU, versions of packages."""
     gpu = {f"gpu {key}": str(value) for key, value in (machine.get("gpu") or {}).items()}
-    plain = {key: str(value) for key, value in machine.items() if key not in ("gpu", "versions")}
+    known = {key: value for key, value in machine.items() if key not in ("gpu", "versions")}
+    plain = {key: "—" if value is None else str(value) for key, value in known.items()}
     return plain | gpu | machine.get("versions", {})

@@ -19,6 +19,7 @@ from bench_lib.analysis.case_table import (
     is_of,
     records_by_case,
 )
+from bench_lib.analysis.marks import FLAGS
 from bench_lib.core import intervals
 from bench_lib.core.record import Record
 
@@ -94,7 +95,7 @@ def axis_ends(cases: pd.DataFrame, axis: str) -> pd.DataFrame:
     """
     other = next(name for name in AXES if name != axis)
     keys, lines, found = [*APPROACH, "name", "label", other], {}, []
-    for row in cases[[*keys, axis, "fps", "fps_values", "extra_sd"]].to_dict("records"):
+    for row in cases[[*keys, axis, "fps", "fps_values", "extra_sd", *FLAGS]].to_dict("records"):
         lines.setdefault(tuple(row[key] for key in keys), []).append(row)
     for key, line in lines.items():
         first, last = (end(line, key=lambda row: row[axis]) for end in (min, max))

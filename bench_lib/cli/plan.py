@@ -13,9 +13,11 @@ from bench_lib.analysis.capacity import (
     served_devices,
     wait_ms,
 )
+from bench_lib.analysis.marks import marks_of
 from bench_lib.cli.parser import add_command, add_path
 from bench_lib.cli.terminal import per_second
 from bench_lib.core.errors import InputError
+from bench_lib.report.marks import MEANINGS, UNKNOWN
 from bench_lib.results.result_file import read_result
 from bench_lib.results.scaling import Scaling
 from bench_lib.results.serving import Serving, best_point
@@ -70,7 +72,7 @@ def plan_lines(found: Plan, price_per_hour: float | None = None) -> list[str]:
     lines += [option_line(option, found.rate_ips, price_per_hour) for option in found.options[:MOST_OPTIONS]]
     if len(found.options) > MOST_OPTIONS:
         lines.append(f"… and {len(found.options) - MOST_OPTIONS} more")
-    return [*lines, *reach_lines(found), *rule_lines(found), *company_lines(found)]
+    return [*lines, *mark_lines(found), *reach_lines(found), *rule_lines(found), *company_lines(found)]
 
 
 def option_line(option: Option, rate_ips: float, price_per_hour: float | None) -> str:
@@ -84,6 +86,15 @@ def option_line(option: Option, rate_ips: float, price_per_hour: float | None) -
         f"{option.p99_ms:8.3g}{device.memory_mib:9.0f}{watts_text(option.watts):>9}{costs}"
         f"  {'measured' if option.measured else 'computed'}"
     )
+
+
+def mark_lines(found: Plan) -> list[str]:
+    """A line that names what is wrong with the samples behind the best option's figures; none where nothing is."""
+    device, rows = found.options[0].device, found.report.measured
+    asked = rows[["engine", "variant", "precision"]].apply(tuple, axis="columns")
+    like = rows[(asked == device.asked) & (rows.image_size == device.image_size) & (rows.batch_size == device.batch)]
+    words = [MEANINGS.get(key, UNKNOWN).words for _, row in like.iterrows() for key in marks_of(row)]
+    return [f"The first one's figures are marked in the report: {', '.join(words)}."] if words else []
 
 
 def rule_lines(found: Plan) -> list[str]:

@@ -153,7 +153,7 @@ COLOURS = {"faster": "green", "slower": "red", "same": "yellow", "undecided": "y
 
 
 def comparison_lines(found: Comparison) -> list[str]:
-    """Lines for the terminal: both latencies and the verdict of each case, then how the machines differ, and counts."""
+    """Lines for the terminal: both latencies and the verdict of each case, then what else differs, and counts."""
     first, second = found.names
     lines = [f"{'case':52}{first[:18]:>20}{second[:18]:>20}  ratio  99 % interval  verdict on {second}"]
     for row in found.cases.itertuples():
@@ -167,5 +167,5 @@ def comparison_lines(found: Comparison) -> list[str]:
     told = ", ".join(f"{count} {verdict}" for verdict, count in verdict_counts(found).items())
     unlike = differing(found)
     if unlike:
-        lines.append(f"The machines differ in: {', '.join(unlike)}.")
+        lines.append(f"The runs' conditions differ in: {', '.join(unlike)}.")
     return [*lines, f"{second} against {first}: {told} of {len(found.cases)} cases."]

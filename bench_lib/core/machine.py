@@ -3,6 +3,8 @@
 Keys that are not named here are kept as they are.
 """
 
+from typing import NotRequired
+
 from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
@@ -30,6 +32,10 @@ class Machine(TypedDict):
     os: str
     python: str
     versions: dict[str, str]
+    cpu_governor: NotRequired[str | None]  # these four are absent in older records
+    cpu_quota: NotRequired[float | None]
+    threads: NotRequired[int]
+    commit: NotRequired[str | None]
 
 
 @_OPEN

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import platform
+import subprocess
 import time
 import warnings
 from importlib import metadata
@@ -10,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
+from bench_lib.core.files import PROJECT
+from bench_lib.measure.processor import cpu_governor, cpu_name, cpu_quota
 
 PACKAGES = ("torch", "torchvision", "onnx", "onnxscript", "onnxruntime-gpu", "onnxruntime",
             "onnxruntime-ep-nv-tensorrt-rtx-cu13", "torch-tensorrt", "torch-tensorrt-rtx", "tensorrt", "tensorrt-rtx",
@@ -19,26 +23,51 @@ PACKAGES = ("torch", "torchvision", "onnx", "onnxscript", "onnxruntime-gpu", "on
 def describe() -> dict[str, Any]:
     """The machine as plain JSON data, see `bench_lib.core.machine.Machine`; `gpu` is None without a GPU.
 
-    `cores` are the logical cores that this process may use, if the system reports that, otherwise all of them.
+    `cores` are the logical cores that this process may use, if the system reports that, otherwise all of them;
+    `cpu_quota` is the time on them that its control groups allow, in cores (None: all).
     """
     return {
         "cpu": cpu_name(),
+        "cpu_governor": cpu_governor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cpu_quota": cpu_quota(),
+        "threads": threads(),
         "memory_bytes": psutil.virtual_memory().total,
         "gpu": gpu(),
         "os": platform.platform(),
         "python": platform.python_version(),
         "versions": versions(),
+        "commit": commit(),
     }
 
 
-def cpu_name() -> str:
-    """The processor's name as the system reports it."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+def threads() -> int:
+    """How many threads PyTorch computes one operation in; the other runtimes are told to use as many.
+
+    OMP_NUM_THREADS sets it. PyTorch is imported only here, because importing it takes seconds.
+    """
+    import torch
+
+    return torch.get_num_threads()
+
+
+def commit(project: Path = PROJECT) -> str | None:
+    """The commit of this code, with `+changes` if its files differ from it; None where it is not in a git checkout."""
+    try:
+        top, found = ask_git(project, "rev-parse", "--show-toplevel", "HEAD").splitlines()
+        if Path(top) != project.resolve():  # installed below another project's checkout
+            return None
+        changes = ask_git(project, "status", "--porcelain", "--", "bench_lib", "notebooks")
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    return f"{found}+changes" if changes else found
+
+
+def ask_git(folder: Path, *words: str) -> str:
+    """What git answers in the folder; raise `OSError` or `SubprocessError` if it is missing, fails or hangs."""
+    return subprocess.run(
+        ["git", "-C", folder, *words], capture_output=True, text=True, check=True, timeout=10
+    ).stdout.strip()
 
 
 def versions() -> dict[str, str]:

@@ -17,7 +17,7 @@ from bench_lib.report.sections.charts import fps_vs_batch, fps_vs_image_size, la
 from bench_lib.report.sections.pipeline import pipeline_figure
 from bench_lib.report.sections.scaling import scaling_figure
 from bench_lib.report.sections.serving import serving_figure
-from bench_lib.report.sections.tuning import waterfall_figure
+from bench_lib.report.waterfall import waterfall_figure
 
 FIGURES = {  # by the names of their files
     "fps_vs_image_size": fps_vs_image_size,

@@ -10,10 +10,12 @@ from matplotlib.backend_bases import PickEvent
 
 from bench_lib.analysis import columns
 from bench_lib.analysis.case_table import CaseTable, records_by_case
+from bench_lib.analysis.marks import marks_of
 from bench_lib.core.errors import InputError
 from bench_lib.core.record import Record
 from bench_lib.report import plots
 from bench_lib.report.explore_plot import draw_lines, name_lines, new_canvas, picked_row
+from bench_lib.report.marks import mark_list
 from bench_lib.report.phrases import row_title
 from bench_lib.report.spread_words import source_text
 from bench_lib.report.tables import COLUMNS, interval_text
@@ -199,6 +201,7 @@ def show_calls(made: Explorer) -> None:
         tr("spread between processes: {spread}", spread=source_text(row.spread_from, row.extra_sd)),
         f"{tr_n('{n}{nbsp}call', '{n}{nbsp}calls', calls)}, "
         f"{tr_n('{n}{nbsp}process', '{n}{nbsp}processes', len(records))}",
+        *filter(None, [mark_list(marks_of(row))]),
     ]  # fmt: skip
     made.samples.value = (
         f"<h3>{quoted(point_title(row))}</h3><p>{'; '.join(words)}.</p>{plots.samples_figure(*records).data}"

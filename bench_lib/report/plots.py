@@ -18,6 +18,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from bench_lib.analysis.case_table import CaseTable, main_names
 from bench_lib.core.record import Record
+from bench_lib.report.marks import marks_among
 from bench_lib.text.language import number, tr
 
 STYLE = {"font.sans-serif": ["DejaVu Sans"], "svg.fonttype": "path", "svg.hashsalt": "report", "axes.grid": True}
@@ -61,11 +62,12 @@ def line_styles(cases: pd.DataFrame) -> dict[str, Line]:
 
 
 def drawn_cases(report: CaseTable) -> tuple[pd.DataFrame, str]:
-    """The measured cases that figures show, and a note on what they leave out."""
+    """The measured cases that figures show, and a note for the caption on what they leave out and on marked rows."""
     table = main_names(report.measured)
     left_out = table["name"].nunique() < report.measured["name"].nunique()
-    note = tr("Of the variants, the best of each runtime and precision is shown")
-    return table, f". {note}" if left_out else ""
+    notes = [tr("Of the variants, the best of each runtime and precision is shown")] if left_out else []
+    marks = marks_among(table).removesuffix(".")
+    return table, "".join(f". {note}" for note in [*notes, marks] if note)
 
 
 def mark_decades(axis: Axis) -> None:

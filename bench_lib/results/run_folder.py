@@ -14,17 +14,25 @@ from bench_lib.core.files import read_dict, read_text, write_text
 from bench_lib.core.grid import Grid
 from bench_lib.core.record import Record, read_record
 
+MAY_DIFFER = ("memory_bytes", "commit")  # a virtual machine's memory may change, and so may the code
 
-def identity(data: dict[str, Any]) -> dict[str, Any]:
-    """The part of a grid's or a machine's data that must be equal for two of them to count as the same.
 
-    The size of memory is left out, because a virtual machine's may change, and so is the report's language.
+def unlike(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """Names of what differs between two machines, as `bench_lib.measure.system.describe` returns them.
+
+    What one of them does not tell says nothing: older files lack some keys.
     """
-    return {key: value for key, value in data.items() if key not in ("memory_bytes", "lang")}
+    both = [name for name in one if name in other and name not in MAY_DIFFER]
+    return [name for name in both if one[name] != other[name]]
 
 
 def _written(grid: Grid) -> dict[str, Any]:
     return json.loads(grid.model_dump_json())
+
+
+def _grids_differ(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two grids are not of one run; the report's language does not matter."""
+    return one | {"lang": ""} != other | {"lang": ""}
 
 
 def digests(grid: Grid) -> dict[str, str]:
@@ -74,8 +82,7 @@ class Run:
         for path, data in wanted.items():
             if not path.exists():
                 continue
-            found = _written(self.grid()) if path == self.grid_path else read_dict(path)  # old files lack fields
-            if identity(found) != identity(data):
+            if self._differs(path, data):
                 raise InputError(
                     f"{self.folder}: holds a run of another {path.stem} ({path.name} differs); "
                     "give a new folder with --output, or the same grid and machine to go on with that run"
@@ -85,6 +92,12 @@ class Run:
         for path, data in wanted.items():
             if not path.exists():
                 write_text(path, json.dumps(data, ensure_ascii=False, indent=1) + "\n")
+
+    def _differs(self, path: Path, data: dict[str, Any]) -> bool:
+        """Whether the file at `path`, one of this run's, is of another run than one with this data."""
+        if path == self.grid_path:
+            return _grids_differ(_written(self.grid()), data)  # old files lack fields
+        return bool(unlike(read_dict(path), data)) if path == self.machine_path else read_dict(path) != data
 
     def claim_machine(self, machine: dict[str, Any]) -> list[str]:
         """Claim the run for this machine unless it is claimed; return the names of what differs from its machine."""
@@ -99,10 +112,7 @@ class Run:
 
     def differs(self, machine: dict[str, Any]) -> list[str]:
         """Names of what differs between a machine and this run's; none if the run has no machine yet."""
-        claimed, given = identity(self.machine()), identity(machine)
-        if not claimed:
-            return []
-        return [name for name in claimed | given if claimed.get(name) != given.get(name)]
+        return unlike(self.machine(), machine)
 
     def machine(self) -> dict[str, Any]:
         """The machine that this run is claimed for; empty if none has claimed it yet."""

@@ -10,7 +10,7 @@ from bench_lib.core.errors import InputError
 from bench_lib.core.grid import Grid
 from bench_lib.core.record import now
 from bench_lib.results.result_file import ResultFile, read_result, write_result
-from bench_lib.results.run_folder import identity
+from bench_lib.results.run_folder import unlike
 
 Kind = TypeVar("Kind", bound=ResultFile)
 
@@ -31,7 +31,7 @@ def read_begun(kind: type[Kind], grid: Grid, machine: dict[str, Any], folder: Pa
     Raise `InputError` if the file is broken.
     """
     found = read_result(kind, folder)
-    if found is None or found.grid != grid or identity(found.machine) != identity(machine):
+    if found is None or found.grid != grid or unlike(found.machine, machine):
         return None
     return found
 

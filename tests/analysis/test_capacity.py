@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from helpers.made import GPU, LOAD, crowd, point, record, report, scaling, served, serving, worded
+from helpers.made import GPU, LOAD, crowd, point, record, report, retimed, scaling, served, serving, worded
 
 from bench_lib.analysis import capacity
 from bench_lib.analysis.capacity import Device
@@ -169,6 +169,15 @@ def test_what_cannot_be_planned_is_one_sentence(tmp_path, capsys, arguments, wor
     assert code == 2
     assert words in said
     assert len(said.strip().splitlines()) == 1
+
+
+def test_the_plan_says_where_its_first_option_is_from_a_marked_row(tmp_path, capsys):
+    arguments = ("--rate", 10, "--p99-ms", 50)
+    sound = written(tmp_path / "sound", record(ms=5), record("onnx_runtime", ms=8))
+    assert "are marked" not in planned(capsys, sound, *arguments)[1]
+    cold = written(tmp_path / "cold", retimed(record(ms=5), warm=False), record("onnx_runtime", ms=8))
+    told = "The first one's figures are marked in the report: warm-up did not settle."
+    assert told in planned(capsys, cold, *arguments)[1]
 
 
 def test_a_run_of_several_sizes_or_without_figures_is_told(tmp_path, capsys):

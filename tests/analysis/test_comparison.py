@@ -4,7 +4,7 @@ import json
 
 import pytest
 from bs4 import BeautifulSoup
-from helpers.made import MACHINE, record, skipped
+from helpers.made import MACHINE, record, retimed, skipped
 
 from bench_lib.analysis import comparison
 from bench_lib.cli.main import main
@@ -96,10 +96,19 @@ def test_the_rounds_of_two_runs_are_not_the_same_rounds(tmp_path):
     assert row.ratio_low < 1 < row.ratio_high
 
 
+def test_the_largest_change_says_where_a_row_of_either_run_did_not_settle(old, tmp_path):
+    new = run(tmp_path / "new", {1: 8.0, 33: 100.0}, change=lambda one: retimed(one, warm=False))
+    html = comparison_abstract(comparison.compare_runs(old, new)).data
+    assert "PyTorch fp32, 224×224, батч 1 (⚑ прогрев не стал устойчивым): время меньше на 20" in html
+    told = comparison_conditions(comparison.compare_runs(old, new)).data
+    assert "**⚑ Не установились** в одном из запусков (прогрев или дрейф): PyTorch fp32, 224×224, батч 1" in told
+    assert "⚑" not in comparison_conditions(comparison.compare_runs(old, old)).data
+
+
 def test_a_run_against_itself_is_the_same(old):
     found = comparison.compare_runs(old, old)
     assert set(found.cases.verdict) == {"same"}
-    assert "Машина и версии одни и те же" in machines_table(found).data
+    assert "Машина, версии и код одни и те же" in machines_table(found).data
 
 
 def test_unlike_machines_are_named(old, tmp_path):
@@ -107,6 +116,18 @@ def test_unlike_machines_are_named(old, tmp_path):
     assert comparison.differing(comparison.compare_runs(old, new)) == {
         "python": ("3.11.7", "3.12.1"), "torch": ("—", "2.14.1"),
     }  # fmt: skip
+
+
+def test_other_code_threads_and_quota_are_told_but_not_what_an_older_run_does_not_tell(old, tmp_path):
+    told = MACHINE | {"commit": "a" * 40, "threads": 2, "cpu_quota": None}
+    new = run(tmp_path / "new", {1: 10.0, 33: 100.0}, told)
+    newer = run(tmp_path / "newer", {1: 10.0, 33: 100.0}, told | {"commit": "b" * 40, "threads": 1, "cpu_quota": 0.5})
+    assert comparison.differing(comparison.compare_runs(old, new)) == {}
+    found = comparison.compare_runs(new, newer)
+    assert comparison.differing(found) == {
+        "commit": ("a" * 40, "b" * 40), "threads": ("2", "1"), "cpu_quota": ("—", "0.5"),
+    }  # fmt: skip
+    assert "b" * 40 in machines_table(found).to_html()
 
 
 def test_other_models_and_grids_are_refused(old, tmp_path):

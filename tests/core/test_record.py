@@ -76,6 +76,29 @@ def test_a_run_resumes_with_the_same_grid_and_machine(run):
     assert run.finished(GRID.cases()[1]) is None
 
 
+TOLD = {"cpu_governor": None, "cpu_quota": 0.5, "threads": 2, "commit": "a" * 40}
+
+
+def test_an_older_run_that_does_not_tell_a_condition_is_resumed_and_so_is_one_of_another_commit(tmp_path):
+    Run(tmp_path / "older").start(GRID, MACHINE)
+    Run(tmp_path / "older").start(GRID, MACHINE | TOLD)
+    newer = Run(tmp_path / "newer")
+    newer.start(GRID, MACHINE | TOLD)
+    newer.start(GRID, MACHINE | TOLD | {"commit": None})
+    assert newer.differs(MACHINE) == newer.differs(MACHINE | TOLD) == []
+
+
+@pytest.mark.parametrize(
+    "change", [{"cpu_quota": None}, {"cpu_quota": 1.0}, {"threads": 1}, {"cpu_governor": "powersave"}]
+)
+def test_a_run_is_not_continued_with_another_quota_threads_or_governor(tmp_path, change):
+    run = Run(tmp_path)
+    run.start(GRID, MACHINE | TOLD)
+    assert run.differs(MACHINE | TOLD | change) == list(change)
+    with pytest.raises(InputError, match="run of another machine"):
+        run.start(GRID, MACHINE | TOLD | change)
+
+
 @pytest.mark.parametrize(
     ("grid", "machine", "words"),
     [

@@ -328,7 +328,7 @@ def test_a_disturbed_case_is_flagged_in_the_table_and_named_in_the_text():
     labels = list(results_table(data).data["Оптимизация"])
     assert [label for label in labels if "⚠" in label] == ["ONNX Runtime\u00a0⚠"]
     text = columns_text(data).data
-    assert "аппаратная защита от перегрева, другие процессы на GPU: 2 — 1" in text
+    assert "(аппаратная защита от перегрева — 1; другие процессы на GPU — 1)" in text
     assert "⚠" not in columns_text(report(calm, gpu=GPU)).data
     assert "частота 1\u00a0980\u00a0МГц, температура 61\u00a0°C" in conditions_text(data).data
 

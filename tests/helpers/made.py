@@ -115,6 +115,11 @@ def record(engine="pytorch", precision="fp32", size=224, batch=1, ms=10.0, *, fp
     return Record(**(base | {"status": "ok"} | measured | fields))
 
 
+def retimed(made: Record, **fields) -> Record:
+    """The record with other fields of its timing: `warm`, `latency_ms` and so on."""
+    return made.model_copy(update={"timing": made.timing.model_copy(update=fields)})
+
+
 def worded(russian: str, english: str = "") -> Reason:
     """A reason in these words; the English are the Russian unless given."""
     return because("as_recorded", ru=russian, en=english or russian)

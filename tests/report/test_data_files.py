@@ -88,7 +88,7 @@ def test_a_lost_repeat_is_told_with_its_reason(tmp_path):
 
 
 def figures_of(path):
-    """The figures that a section saves: the name of each file, and of the function that draws it."""
+    """The figures that a module saves: the name of each file, and of the function that draws it."""
     found = {}
     for function in ast.parse(path.read_text(encoding="utf-8")).body:
         for call in ast.walk(function):
@@ -98,14 +98,14 @@ def figures_of(path):
 
 
 def unexported(folder, exported):
-    """Figures that sections save and the export does not, or by another function."""
-    saved = {name: function for path in sorted(folder.glob("*.py")) for name, function in figures_of(path).items()}
+    """Figures that the report saves and the export does not, or by another function."""
+    saved = {name: function for path in sorted(folder.rglob("*.py")) for name, function in figures_of(path).items()}
     drawn = {name: function.__name__ for name, function in exported.items()}
     return sorted(name for name in saved.keys() | drawn.keys() if saved.get(name) != drawn.get(name))
 
 
 def test_every_figure_of_the_report_is_exported():
-    folder = Path(sections.__file__).parent
+    folder = Path(sections.__file__).parents[1]
     assert len(FIGURES) == 8
     assert unexported(folder, FIGURES) == []
     some = {name: draw for name, draw in FIGURES.items() if name != "waterfall"} | {"serving": FIGURES["scaling"]}

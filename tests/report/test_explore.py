@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from helpers.here import NEEDS_CHROMIUM
 from helpers.lab import lab, notebook
-from helpers.made import MACHINE, record
+from helpers.made import MACHINE, record, retimed
 from matplotlib.backend_bases import MouseEvent
 from matplotlib.colors import to_hex
 
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.filterwarnings("ignore:Passing unrecognized arguments:DeprecationWarning")
 
 
-def write_run(folder, ms_per_image=1.0, **grid):
+def write_run(folder, ms_per_image=1.0, warm=True, **grid):
     """A run of two engines, two sizes and two batches, whose calls take `ms_per_image` (ONNX Runtime's a fifth)."""
     axes = {"engines": ["pytorch", "onnx_runtime"], "precisions": ["fp32"], "image_sizes": [224, 448],
             "batch_sizes": [1, 8]} | grid  # fmt: skip
@@ -34,7 +34,7 @@ def write_run(folder, ms_per_image=1.0, **grid):
     for case in run.grid().cases():
         ms = ms_per_image * case.batch_size * case.image_size / 224 / (5 if case.engine == "onnx_runtime" else 1)
         one = record(case.engine, "fp32", case.image_size, case.batch_size, ms=ms, machine=MACHINE)
-        write_record(one.model_copy(update={"case": case}), run.record_path(case))
+        write_record(retimed(one.model_copy(update={"case": case}), warm=warm), run.record_path(case))
     return folder
 
 
@@ -53,6 +53,13 @@ def lines(made):
         if not line.get_label().startswith("_"):
             found.setdefault(line.get_label(), []).append(line.get_xydata().tolist())
     return found
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_a_chosen_point_shows_its_marks(tmp_path, warm):
+    made = explore_runs(write_run(tmp_path / "run", warm=warm).parent)
+    made.point.value = chosen_rows(made).index[0]
+    assert ("⚑ прогрев не стал устойчивым" in made.samples.value) is not warm
 
 
 def test_the_first_run_is_drawn_and_a_choice_is_followed_at_once(made):

@@ -173,7 +173,7 @@ def test_a_claim_that_the_data_do_not_decide_is_not_decided():
     data = report(record(ms=10.0), record(size=448, ms=10.2))
     assert size_lowers_fps(data).verdict == claim.UNDECIDED
     assert claim.share_verdict([True, None]) == claim.PARTLY
-    assert claim.share_verdict([False, None]) == claim.UNDECIDED
+    assert claim.share_verdict([False, None]) == claim.NO  # confirmed nowhere
 
 
 def test_what_is_wrong_with_samples_is_named_and_nothing_is_trimmed():
@@ -228,7 +228,26 @@ def test_a_cold_start_is_import_build_first_call_and_settling():
     html = text(cold_start.cold_start_table(report(cold)))
     for shown in ("Импорт (с)", ">2,50<", ">1,00<", ">0,300<", ">0,500<"):
         assert shown in html
-    assert "Импорт" not in text(cold_start.cold_start_table(report(record(ms=10.0))))
+    without = text(cold_start.cold_start_table(report(record(ms=10.0))))
+    assert "Импорт" not in without
+    assert "Холодный старт" in html
+    assert "Холодный старт" not in without
+    assert "Сборка и первые вызовы (время импорта не измерено)" in without
+
+
+def test_a_start_that_did_not_settle_is_said_to_be_longer():
+    assert "не установилась" not in text(cold_start.cold_start_table(report(record())))
+    cold = text(cold_start.cold_start_table(report(record(), timed(record(batch=33), warm=False))))
+    assert "у 1 из них скорость за отведённое время не установилась" in cold
+
+
+def test_the_price_of_a_row_names_imports_only_where_they_were_timed():
+    without, with_imports = (
+        text(abstract.abstract_html(report(record(import_s=times)))) for times in ({}, {"torch": 2.0})
+    )
+    assert "сборка 1,00 с." in without
+    assert "старт" not in without
+    assert "старт (импорт и сборка) 3,00 с." in with_imports
 
 
 def test_repeats_are_measured_round_after_round():

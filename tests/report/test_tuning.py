@@ -1,7 +1,7 @@
 """What can still be had: defaults beside the best options, the ladder of steps, its figure, and their words."""
 
 import pytest
-from helpers.made import record, report
+from helpers.made import GPU, record, report
 
 from bench_lib.analysis import tuning
 from bench_lib.analysis.case_table import main_names
@@ -26,7 +26,7 @@ def tuned(*more, **fields):
     return report(
         record(ms=10.0), record(precision="fp16", ms=8.0), record("onnx_runtime", "fp16", ms=4.0),
         variant("nhwc", NHWC, 6.0), variant("graph", GRAPH, 2.0, build_s=21.0, fps=1000),
-        variant("streams", {"graph_streams": 2}, 9.0), *more, **fields,
+        variant("streams", {"graph_streams": 2}, 9.0), *more, gpu=GPU, **fields,
     )  # fmt: skip
 
 

@@ -1,11 +1,19 @@
-"""The claims on what the image size and the batch size change."""
+"""The claims on what the image size changes."""
 
 from bench_lib.analysis import findings
 from bench_lib.analysis.case_table import computed_in
-from bench_lib.report.claims.claim import UNTESTED, Claim, holding, share_verdict, with_defaults
-from bench_lib.report.phrases import change_words, unknown_accuracy
+from bench_lib.report.claims.claim import (
+    UNTESTED,
+    Claim,
+    comparisons,
+    holding,
+    if_steady,
+    share_verdict,
+    unsteady_sentence,
+)
+from bench_lib.report.phrases import change_words
 from bench_lib.report.report import Report
-from bench_lib.text.language import tr, tr_n
+from bench_lib.text.language import tr
 
 
 def size_lowers_fps(report: Report) -> Claim:
@@ -14,8 +22,9 @@ def size_lowers_fps(report: Report) -> Claim:
     falls = findings.axis_ends(report.measured, "image_size")
     if falls.empty:
         return Claim(text, tr("Only one size was measured."), UNTESTED)
+    holds = [if_steady(holding(line.verdict, "slower"), *line.rows) for line in falls.itertuples()]
     data = tr("From the smallest size to the largest, FPS {change}.", change=change_words(falls))
-    return Claim(text, data, share_verdict(holding(falls.verdict, "slower")))
+    return Claim(text, data + unsteady_sentence(falls.rows), share_verdict(holds))
 
 
 def fp16_falls_less(report: Report) -> Claim:
@@ -27,45 +36,7 @@ def fp16_falls_less(report: Report) -> Claim:
     both = half.join(full.rows.rename("rows_full"), how="inner")
     if both.empty:
         return Claim(text, tr("No approach was measured in both fp16 and fp32 at two sizes."), UNTESTED)
-    verdicts = [findings.compare_changes(*pair) for pair in zip(both.rows, both.rows_full, strict=True)]
-    holds = holding(verdicts, "faster")
-    held, undecided = holds.count(True), holds.count(None)
-    if undecided:
-        data = tr_n(
-            "The fall in fp16 is smaller in {held} of {n}{nbsp}pair of approach and batch ({undecided} not decided).",
-            "The fall in fp16 is smaller in {held} of {n}{nbsp}pairs of approach and batch ({undecided} not decided).",
-            len(holds), held=held, undecided=undecided,
-        )  # fmt: skip
-    else:
-        data = tr_n(
-            "The fall in fp16 is smaller in {held} of {n}{nbsp}pair of approach and batch.",
-            "The fall in fp16 is smaller in {held} of {n}{nbsp}pairs of approach and batch.",
-            len(holds), held=held,
-        )  # fmt: skip
-    return Claim(text, data, share_verdict(holds))
-
-
-def best_size(report: Report) -> Claim:
-    """256 (or 256–384) is the best balance of speed and accuracy."""
-    text = tr("The best size for the balance of speed and accuracy is 256 (256–384 in the conclusions)")
-    why = ", ".join(unknown_accuracy(report.grid))
-    data = tr("How recognition accuracy depends on the size was not measured: {why}.", why=why)
-    return Claim(text, data, UNTESTED)
-
-
-def batch_saturates(report: Report) -> Claim:
-    """FPS grows up to a batch of about 33, then saturates; batches of 8–33 are the best."""
-    text = tr("FPS grows up to a batch of about 33, then saturates; batches of 8–33 give the highest performance")
-    points = findings.saturations(with_defaults(report.measured))
-    largest = report.measured.batch_size.max()
-    if not points or largest <= 33:
-        few = tr("Too few batch sizes for this: some below and some above 33 are needed (params/batches.yaml).")
-        return Claim(text, few, UNTESTED)
-    parts = [
-        tr("{name}, not reached", name=point.name) if point.batch_size is None
-        else tr("{name}, from batch {batch}", name=point.name, batch=point.batch_size)
-        for point in points
-    ]  # fmt: skip
-    holds = [point.batch_size is not None and 8 <= point.batch_size <= 33 for point in points]
-    data = tr("Saturation: {parts} (measured up to batch {largest}).", parts="; ".join(parts), largest=largest)
-    return Claim(text, data, share_verdict(holds))
+    pairs = list(zip(both.rows, both.rows_full, strict=True))
+    holds = [if_steady(holding(findings.compare_changes(*pair), "faster"), *pair[0], *pair[1]) for pair in pairs]
+    data = tr("The fall in fp16 is smaller {comparisons}.", comparisons=comparisons(holds))
+    return Claim(text, data + unsteady_sentence([(*one, *other) for one, other in pairs]), share_verdict(holds))

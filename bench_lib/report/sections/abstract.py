@@ -11,19 +11,21 @@ from bench_lib.analysis.case_table import (
     STATUS,
     TF32,
     TF32_NAME,
+    Approach,
     compare_rows,
     is_of,
     status_counts,
     time_ratio,
     weakest_source,
 )
+from bench_lib.analysis.marks import marks_of
 from bench_lib.core.intervals import RATIO_LEVEL
+from bench_lib.report.marks import marked_title, marks_among, marks_text
 from bench_lib.report.phrases import (
     case_title,
     device_name,
     heading,
     leadership,
-    row_title,
     top1_sentence,
     whole_percent,
 )
@@ -58,18 +60,18 @@ def abstract_html(report: Report) -> HTML:
     else:
         most, least = cases.loc[cases.fps.idxmax()], cases.loc[cases.latency_ms.idxmin()]
         chosen = {row.case: row for row in (most, least)}.values()
-        leaders = f"{leadership(findings.blocks(cases))} {leader_advantage(cases)}".strip()
+        leaders = (leadership(findings.blocks(cases)), leader_advantage(cases), marks_among(behind_leaders(cases)))
         lines += [
-            tr("<b>Highest throughput:</b> {fps} FPS — {where}.", fps=number(most.fps), where=row_title(most))
+            tr("<b>Highest throughput:</b> {fps} FPS — {where}.", fps=number(most.fps), where=marked_title(most))
             + throughput_gain(most, cases),
             tr(
                 "<b>Least time per batch:</b> {time}{nbsp}ms — {where}.",
                 time=number(least.latency_ms),
-                where=row_title(least),
+                where=marked_title(least),
             )
             + latency_gain(least, cases),
             tr("<b>What it costs.</b> {prices}", prices=" ".join(map(price_sentence, chosen))),
-            tr("<b>Which is faster.</b> {leaders}", leaders=leaders),
+            tr("<b>Which is faster.</b> {leaders}", leaders=" ".join(filter(None, leaders))),
             tr("<b>How sure this is.</b> {sureness}", sureness=sureness_sentence(report)),
         ]
     if absent := unmeasured_engines(report):
@@ -111,7 +113,7 @@ def throughput_gain(row: pd.Series, cases: pd.DataFrame) -> str:
             "undecided": mark("Whether that is more than {baseline} there is not decided{bounds}."),
         }[compare_rows(row, usual, "fps")]
         fields = {"times": times(row.fps / usual.fps), "bounds": bounds_text(row, usual, "fps")}
-        text += f" {tr(words, baseline=name, **fields)}"
+        text += f" {tr(words, baseline=name, **fields)}{baseline_marks(name, usual)}"
     return text + rivals_sentence(row, cases, "fps")
 
 
@@ -126,8 +128,14 @@ def latency_gain(row: pd.Series, cases: pd.DataFrame) -> str:
             "undecided": mark("Whether that is faster than {baseline} there is not decided{bounds}."),
         }[compare_rows(row, usual)]
         fields = {"times": times(usual.latency_ms / row.latency_ms), "bounds": bounds_text(row, usual, "latency")}
-        text += f" {tr(words, baseline=name, **fields)}"
+        text += f" {tr(words, baseline=name, **fields)}{baseline_marks(name, usual)}"
     return text + rivals_sentence(row, cases, "latency")
+
+
+def baseline_marks(name: str, usual: pd.Series) -> str:
+    """A sentence, after a space, on the marks of the baseline's row; empty where it has none."""
+    marks = marks_text(marks_of(usual))
+    return f" {tr('{baseline} there: {marks}.', baseline=name, marks=marks)}" if marks else ""
 
 
 def rivals_sentence(row: pd.Series, cases: pd.DataFrame, figure: str) -> str:
@@ -141,13 +149,15 @@ def rivals_sentence(row: pd.Series, cases: pd.DataFrame, figure: str) -> str:
 
 
 def price_sentence(row: pd.Series) -> str:
-    """A row's accuracy, memory and time to start; an import that was not timed is not counted."""
-    start_s = row.build_s if pd.isna(row.import_s) else row.build_s + row.import_s
+    """A row's accuracy, memory and time to start; where the import was not timed, the time is that of the build."""
+    if pd.isna(row.import_s):
+        start = tr("build {time}{nbsp}s", time=number(row.build_s))
+    else:
+        start = tr("start (imports and build) {time}{nbsp}s", time=number(row.build_s + row.import_s))
     return tr(
-        "{name}, batch {batch}: error {error}, {matches}; memory {memory}{nbsp}MiB; start (imports and build) "
-        "{start}{nbsp}s.",
+        "{name}, batch {batch}: error {error}, {matches}; memory {memory}{nbsp}MiB; {start}.",
         name=row["name"], batch=row.batch_size, error=scientific(row.error), matches=top1_sentence(row.top1),
-        memory=number(row.memory_mib, 0), start=number(start_s),
+        memory=number(row.memory_mib, 0), start=start,
     )  # fmt: skip
 
 
@@ -172,12 +182,22 @@ def sureness_sentence(report: Report) -> str:
     return f"{known} {checked}"
 
 
+def most_often_first(cases: pd.DataFrame) -> Approach:
+    """The approach that leads most often; the baseline where none ever leads alone."""
+    return next(iter(findings.wins(findings.blocks(cases))), BASELINE)
+
+
+def behind_leaders(cases: pd.DataFrame) -> pd.DataFrame:
+    """The rows that say who leads and by how much: the leading ones, all of the first's, the baselines'."""
+    return cases[cases.leads | is_of(cases, most_often_first(cases)) | is_of(cases, BASELINE) | is_of(cases, TF32)]
+
+
 def leader_advantage(cases: pd.DataFrame) -> str:
     """The range of speedups of the approach that leads most often, over both baselines; empty where there is none.
 
     Speedups whose spread between processes is not known are left out, and the sentence says so.
     """
-    leader = next(iter(findings.wins(findings.blocks(cases))), BASELINE)
+    leader = most_often_first(cases)
     rows, sentences = cases[is_of(cases, leader)], []
     for figure, baseline in BASELINES.items():
         known = rows[rows[f"{figure}_high"] < float("inf")]

@@ -5,7 +5,8 @@ from IPython.display import Markdown, display
 
 from bench_lib.analysis import findings, roofline
 from bench_lib.analysis.case_table import BASELINE, BASELINE_NAME, by_approach, main_names
-from bench_lib.report.phrases import bullets, heading, leadership, nothing_text, row_title
+from bench_lib.report.marks import marked_title, with_marks
+from bench_lib.report.phrases import bullets, heading, leadership, nothing_text
 from bench_lib.report.report import Report
 from bench_lib.report.spread_words import assumed_words
 from bench_lib.text.language import mark, number, tr, tr_n
@@ -33,7 +34,7 @@ def approaches_text(report: Report) -> Markdown:
     lines += left_out_sentences(cases)
     if cases.speedup.isna().all():
         lines.append(tr("{baseline} was not measured, so no speedup was computed.", baseline=BASELINE_NAME))
-    return bullets(lines + nearest_sentences(report))
+    return bullets(with_marks(lines, cases) + nearest_sentences(report))
 
 
 def left_out_sentences(cases: pd.DataFrame) -> list[str]:
@@ -113,7 +114,7 @@ def nearest_sentences(report: Report) -> list[str]:
     if len(cases):
         best = cases.loc[cases.roofline.idxmax()]
         share, half = percent(best.roofline), percent(cases.roofline.median())
-        lines.append(tr(NEAREST[best.bound], place=row_title(best), share=share, half=half))
+        lines.append(tr(NEAREST[best.bound], place=marked_title(best), share=share, half=half))
     above = findings.failed_cases(report, roofline.is_impossible)
     if len(above):
         lines.append(tr_n(

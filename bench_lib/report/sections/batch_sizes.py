@@ -4,6 +4,7 @@ from IPython.display import Markdown, display
 
 from bench_lib.analysis import findings
 from bench_lib.analysis.case_table import by_approach, main_names
+from bench_lib.report.marks import with_marks
 from bench_lib.report.phrases import bullets, change_words, few, heading
 from bench_lib.report.report import Report
 from bench_lib.text.language import number, tr, tr_n
@@ -40,7 +41,7 @@ def batch_sizes_text(report: Report) -> Markdown:
             "{n}{nbsp}batch sizes do not show where FPS saturates. To find out, run `bench sweep {params}`.",
             cases.batch_size.nunique(), params=BATCHES,
         ))  # fmt: skip
-    return bullets(lines)
+    return bullets(with_marks(lines, main_names(cases)))
 
 
 def saturation_sentence(point: findings.Saturation) -> str:

@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, ScalarFormatter
 
 from bench_lib.analysis.case_table import is_baseline
-from bench_lib.report.phrases import heading, row_title
+from bench_lib.report.marks import marked_title
+from bench_lib.report.phrases import heading
 from bench_lib.report.plots import (
     MOST_PANELS,
     MOST_TICKS,
@@ -99,7 +100,8 @@ def speedup_map(report: Report) -> HTML:
     best, least = table.loc[table.speedup.idxmax()], table.loc[table.speedup.idxmin()]
     alt = tr(
         "{caption}. The largest is {most}×: {best}; the smallest is {least}×: {worst}.", caption=caption,
-        most=number(best.speedup, 2), best=row_title(best), least=number(least.speedup, 2), worst=row_title(least),
+        most=number(best.speedup, 2), best=marked_title(best),
+        least=number(least.speedup, 2), worst=marked_title(least),
     )  # fmt: skip
     colours = tr("{caption}. Blue is faster, red is slower", caption=caption)
     colours += source_notes(table.verdict_from, CELLS)

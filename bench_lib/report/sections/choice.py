@@ -4,6 +4,7 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from bench_lib.analysis.case_table import compare_rows
+from bench_lib.report.marks import marked_title, with_marks
 from bench_lib.report.phrases import MOST_SENTENCES, bullets, few, heading, row_title
 from bench_lib.report.report import Report
 from bench_lib.text.language import number, tr
@@ -26,7 +27,7 @@ def choice_text(report: Report) -> Markdown:
         return Markdown(tr("There is nothing to choose from: no configuration was measured."))
     lines = [throughput_sentence(cases)]
     lines += few(list(cases.groupby("batch_size")), latency_sentence)
-    return bullets(lines)
+    return bullets(with_marks(lines, cases[cases.leads]))
 
 
 def throughput_sentence(cases: pd.DataFrame) -> str:
@@ -38,7 +39,7 @@ def throughput_sentence(cases: pd.DataFrame) -> str:
     text = tr(
         "**Throughput:** the most images per second, {fps}, come from {place}.",
         fps=number(best.fps),
-        place=row_title(best),
+        place=marked_title(best),
     )
     if not others:
         return text

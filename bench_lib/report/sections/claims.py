@@ -6,18 +6,38 @@ import pandas as pd
 from IPython.display import display
 from pandas.io.formats.style import Styler
 
+from bench_lib.report.claims.batches import batch_grows, batch_peaks, batch_saturates, batches_8_to_33
 from bench_lib.report.claims.claim import Claim
 from bench_lib.report.claims.memory import onnx_memory, tensorrt_memory
-from bench_lib.report.claims.sizes import batch_saturates, best_size, fp16_falls_less, size_lowers_fps
-from bench_lib.report.claims.speed import onnx_batches, onnx_compromise, tensorrt_best, tensorrt_speedup
+from bench_lib.report.claims.sizes import fp16_falls_less, size_lowers_fps
+from bench_lib.report.claims.speed import (
+    onnx_about_1_3,
+    onnx_large_batches,
+    onnx_small_batches,
+    onnx_without_nvidia,
+    tensorrt_about_11,
+    tensorrt_best,
+    tensorrt_over_onnx,
+    tensorrt_over_pytorch,
+)
+from bench_lib.report.claims.unmeasured import (
+    batches_stable,
+    onnx_convenience,
+    onnx_memory_limits,
+    onnx_stable,
+    size_256,
+    sizes_256_to_384,
+)
 from bench_lib.report.phrases import heading
 from bench_lib.report.report import Report
 from bench_lib.report.tables import styled
 from bench_lib.text.language import tr
 
 CLAIMS: tuple[Callable[[Report], Claim], ...] = (
-    tensorrt_speedup, tensorrt_best, onnx_batches, onnx_compromise, size_lowers_fps, fp16_falls_less, best_size,
-    batch_saturates, tensorrt_memory, onnx_memory,
+    tensorrt_about_11, onnx_about_1_3, tensorrt_over_pytorch, tensorrt_over_onnx, tensorrt_best, onnx_stable,
+    onnx_large_batches, onnx_small_batches, onnx_convenience, onnx_without_nvidia, size_lowers_fps, fp16_falls_less,
+    size_256, sizes_256_to_384, batch_grows, batch_peaks, batch_saturates, batches_8_to_33, batches_stable,
+    tensorrt_memory, onnx_memory, onnx_memory_limits,
 )  # fmt: skip
 
 

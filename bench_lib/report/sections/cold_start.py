@@ -1,5 +1,6 @@
 """The section on what a start costs: imports, build, first call, time until the speed is steady."""
 
+import pandas as pd
 from IPython.display import HTML, display
 from pandas.io.formats.style import Styler
 
@@ -29,8 +30,22 @@ def cold_start_table(report: Report) -> Styler | HTML:
         "build_s": tr("Build (s)"), "longest_s": tr("Longest build (s)"), "first_s": tr("First call (s)"),
         "settle_s": tr("Until steady speed (s)"),
     }  # fmt: skip
-    caption = tr_n(
-        "Cold start: medians over {n}{nbsp}configuration", "Cold start: medians over {n}{nbsp}configurations",
-        len(cases),
-    )  # fmt: skip
-    return styled(shown[list(headings)].dropna(axis="columns", how="all"), headings, caption)
+    return styled(shown[list(headings)].dropna(axis="columns", how="all"), headings, caption_of(cases))
+
+
+def caption_of(cases: pd.DataFrame) -> str:
+    """What the table holds: a start with its imports or, where none was timed, without; and where it did not settle."""
+    if cases.import_s.isna().all():
+        caption = tr_n(
+            "Build and first calls (imports were not timed): medians over {n}{nbsp}configuration",
+            "Build and first calls (imports were not timed): medians over {n}{nbsp}configurations", len(cases),
+        )  # fmt: skip
+    else:
+        caption = tr_n(
+            "Cold start: medians over {n}{nbsp}configuration", "Cold start: medians over {n}{nbsp}configurations",
+            len(cases),
+        )  # fmt: skip
+    restless = int((~cases.settled).sum())
+    if not restless:
+        return caption
+    return f"{caption}; {tr('in {count} of them the speed did not settle in the time allowed', count=restless)}"

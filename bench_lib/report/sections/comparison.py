@@ -8,7 +8,9 @@ from pandas.io.formats.style import Styler
 
 from bench_lib.analysis.case_table import STATUS, VERDICTS
 from bench_lib.analysis.comparison import Comparison, compare_runs, differing, verdict_counts
+from bench_lib.analysis.marks import FLAGS, is_steady, marks_of
 from bench_lib.core.intervals import RATIO_LEVEL
+from bench_lib.report.marks import in_brackets, mark_list
 from bench_lib.report.phrases import bullets, device_name, heading, row_title, whole_percent
 from bench_lib.report.spread_words import assumed_words, mark_notes
 from bench_lib.report.tables import ratio_text, styled, verdict_texts
@@ -74,7 +76,7 @@ def largest_changes(cases: pd.DataFrame) -> list[str]:
         lines.append(
             tr(
                 "<b>Slowed down most:</b> {where}, {share} more time{assumed}.",
-                where=row_title(second_row(row)),
+                where=row_title(second_row(row)) + marks_of_both(row),
                 share=percent(row.ratio - 1),
                 assumed=assumed_words(row.verdict_from),
             )
@@ -84,7 +86,7 @@ def largest_changes(cases: pd.DataFrame) -> list[str]:
         lines.append(
             tr(
                 "<b>Sped up most:</b> {where}, {share} less time{assumed}.",
-                where=row_title(second_row(row)),
+                where=row_title(second_row(row)) + marks_of_both(row),
                 share=percent(1 - row.ratio),
                 assumed=assumed_words(row.verdict_from),
             )
@@ -102,6 +104,16 @@ def second_row(row: pd.Series) -> dict:
     return {"name": row.name_b, "image_size": row.image_size, "batch_size": row.batch_size}
 
 
+def marks_of_both(row: pd.Series) -> str:
+    """The marks of a case's rows in the two runs, in brackets after a space; the runs' own reports say more."""
+    return in_brackets(mark_list(key for flags in flags_of_both(row) for key in marks_of(flags)))
+
+
+def flags_of_both(row: pd.Series) -> list[dict]:
+    """The columns that marks are from, of a case's rows in the two runs."""
+    return [{name: row[f"{name}_{run}"] for name in FLAGS} for run in "ab"]
+
+
 def comparison_conditions(found: Comparison) -> Markdown:
     """How many processes the verdicts rest on, and which cases could not be compared."""
     first, second = quoted_names(found)
@@ -115,6 +127,11 @@ def comparison_conditions(found: Comparison) -> Markdown:
         )
     ]  # fmt: skip
     lines += mark_notes(found.cases.verdict_from)
+    decided = found.cases[found.cases.verdict != ""]
+    restless = [second_row(row) for _, row in decided.iterrows() if not all(map(is_steady, flags_of_both(row)))]
+    if restless:
+        places = listed_few(list(map(row_title, restless)))
+        lines.append(tr("**⚑ Did not settle** in one of the runs (warm-up or drift): {places}.", places=places))
     without = found.cases[found.cases.verdict == ""]
     if len(without):
         places = [f"{row_title(second_row(row))} ({no_verdict_reason(row)})" for _, row in without.iterrows()]
@@ -130,13 +147,13 @@ def no_verdict_reason(row: pd.Series) -> str:
 
 
 def machines_table(found: Comparison) -> Styler | HTML:
-    """What differs between the machines and their versions, or a sentence that nothing does."""
+    """What differs between the machines, their versions and the code, or a sentence that nothing does."""
     unlike = differing(found)
     if not unlike:
-        return HTML(f"<p>{tr('The machine and the versions are the same.')}</p>")
+        return HTML(f"<p>{tr('The machine, the versions and the code are the same.')}</p>")
     headings = {"what": tr("What")} | dict(zip("ab", found.names, strict=True))
     table = pd.DataFrame([(name, *pair) for name, pair in unlike.items()], columns=list(headings))
-    return styled(table, headings, tr("How the machines differ"))
+    return styled(table, headings, tr("How the runs' conditions differ"))
 
 
 def comparison_table(found: Comparison) -> Styler:

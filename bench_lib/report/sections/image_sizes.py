@@ -5,6 +5,7 @@ from IPython.display import Markdown, display
 
 from bench_lib.analysis import findings
 from bench_lib.analysis.case_table import computed_in
+from bench_lib.report.marks import with_marks
 from bench_lib.report.phrases import bullets, change_words, few, heading, unknown_accuracy
 from bench_lib.report.report import Report
 from bench_lib.text.language import mark, number, tr
@@ -32,7 +33,7 @@ def image_sizes_text(report: Report) -> Markdown:
         "speed and accuracy” follows from these data.",
         why=unknown_accuracy(report.grid)[0],
     )
-    return bullets([*lines, unknown])
+    return bullets([*with_marks(lines, cases), unknown])
 
 
 def fall_sentence(falls: pd.DataFrame, small: int, large: int) -> str:

@@ -5,6 +5,7 @@ from pandas.io.formats.style import Styler
 
 from bench_lib.analysis.case_table import BASELINE_NAME, BASELINES, VERDICTS
 from bench_lib.core.intervals import FIGURE_LEVEL, PAIRED_FROM, RATIO_LEVEL, ROPE
+from bench_lib.report.marks import marked_title
 from bench_lib.report.phrases import bullets, heading, row_title, whole_percent
 from bench_lib.report.report import Report
 from bench_lib.report.spread_words import mark_notes, source_text, spread_sentences
@@ -124,7 +125,7 @@ def sampling_text(report: Report) -> Markdown:
             "rows, {most} at its largest ({where}).",
             half=percent(cases.spread.median()),
             most=percent(most.spread),
-            where=row_title(most),
+            where=marked_title(most),
         ),
         *settled_sentences(report),
     ]

@@ -1,5 +1,6 @@
 """The section on memory: how much each approach takes."""
 
+import pandas as pd
 from IPython.display import Markdown, display
 
 from bench_lib.analysis import findings
@@ -37,4 +38,15 @@ def memory_text(report: Report) -> Markdown:
             for name, count in least.name.value_counts().items()
         ]  # fmt: skip
         lines.append(tr("Takes the least memory: {named}.", named="; ".join(named)))
-    return bullets(lines)
+    return bullets(lines + shared_sentences(cases))
+
+
+def shared_sentences(cases: pd.DataFrame) -> list[str]:
+    """How many rows shared the GPU with other processes, whose memory is then in their figures; nothing if none did."""
+    count = sum("other_processes" in names for names in cases.disturbed)
+    if not count:
+        return []
+    return [
+        tr("⚑ In {count} of {total} rows other processes were on the GPU: what they took or freed is in these figures.",
+           count=count, total=len(cases))
+    ]  # fmt: skip

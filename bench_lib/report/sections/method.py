@@ -7,11 +7,12 @@ from pandas.io.formats.style import Styler
 from bench_lib.core.case import model_kind
 from bench_lib.core.grid import Grid
 from bench_lib.report.company_words import alone_sentence
+from bench_lib.report.conditions import condition_sentences
+from bench_lib.report.marks import unsettled_sentences
 from bench_lib.report.phrases import bullets, device_name, engines_of, heading, records_with_images
 from bench_lib.report.report import Report
 from bench_lib.report.tables import styled
 from bench_lib.text.language import mark, number, tr, tr_n
-from bench_lib.text.lists import listed_few
 from bench_lib.text.markup import quoted
 from bench_lib.text.numbers import percent, plain, span
 
@@ -88,7 +89,7 @@ STATES = {  # of the GPU
 
 
 def conditions_text(report: Report) -> Markdown:
-    """The network, the images, what was varied, and the machine."""
+    """The network, the images, what was varied, the machine, and the conditions that the records hold."""
     grid = report.grid
     lines = [
         network_sentence(grid),
@@ -100,7 +101,7 @@ def conditions_text(report: Report) -> Markdown:
         tr("**Precision:** {precisions}.", precisions=", ".join(grid.precisions)),
         tr("**Machine:** {place}.", place=device_name(report)),
     ]  # fmt: skip
-    return bullets(lines + support_sentences(report) + gpu_states(report))
+    return bullets(lines + condition_sentences(report) + support_sentences(report) + gpu_states(report))
 
 
 def support_sentences(report: Report) -> list[str]:
@@ -136,15 +137,14 @@ def gpu_states(report: Report) -> list[str]:
 
 
 def method_text(report: Report) -> Markdown:
-    """How it was timed and checked, and which cases did not warm up in time."""
-    restless = [record for record in report.records if record.timing and not record.timing.warm]
+    """How it was timed and checked, and which rows did not settle."""
     lines = [
         f"{processes_sentence(report)} {alone_sentence(report)}",
         tr(
             "**Time/batch** is the median latency: one call, a synchronisation, and so over and over. **FPS** is "
             "throughput: calls follow one another without waiting, with a synchronisation at the end of a window; the "
-            "median over the windows is taken. These are different figures, so FPS need not equal the batch divided by "
-            "the time."
+            "median over the windows is taken. {relation}",
+            relation=relation_sentence(report),
         ),
         sampling_sentence(report),
         tr(
@@ -153,12 +153,17 @@ def method_text(report: Report) -> Markdown:
             reference=reference_name(report),
         ),
     ]
-    if restless:
-        names = listed_few([f"`{record.case.id}`" for record in restless])
-        lines.append(
-            tr("Warm-up did not settle in the time allowed, so these figures are unreliable: {names}.", names=names)
-        )
-    return bullets(lines)
+    return bullets(lines + unsettled_sentences(report.measured))
+
+
+def relation_sentence(report: Report) -> str:
+    """Whether FPS is more than the batch divided by the latency: on a GPU calls may overlap, on a processor not."""
+    if report.machine.get("gpu"):
+        return tr("These are different figures, so FPS need not equal the batch divided by the time.")
+    return tr(
+        "On a processor calls do not overlap, so both are the time of one call: where FPS is not the batch divided by "
+        "the time, the difference is noise."
+    )
 
 
 def processes_sentence(report: Report) -> str:

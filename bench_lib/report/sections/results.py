@@ -1,11 +1,16 @@
 """The section with the table of results, and what its columns mean."""
 
+from collections import Counter
+
+import pandas as pd
 from IPython.display import Markdown, display
 from pandas.io.formats.style import Styler
 
 from bench_lib.analysis import roofline
 from bench_lib.analysis.case_row import MIB
 from bench_lib.analysis.case_table import BASELINE_NAME, TF32, TF32_NAME, is_baseline, is_of, status_counts
+from bench_lib.analysis.marks import FLAGS, is_steady
+from bench_lib.report.marks import mark_words
 from bench_lib.report.phrases import bullets, heading
 from bench_lib.report.report import Report
 from bench_lib.report.spread_words import mark_notes
@@ -65,16 +70,24 @@ def columns_text(report: Report) -> Markdown:
         tr("**Memory:** {memory}.", memory=memory_meaning(report)),
         tr("**% of ceiling:** {ceiling}.", ceiling=ceiling_meaning(report)),
     ]
-    disturbed = report.measured[report.measured.disturbed != ""]
-    if len(disturbed):
-        words = "; ".join(f"{words} — {count}" for words, count in disturbed.disturbed.value_counts().items())
+    disturbed = Counter(name for names in report.measured.disturbed for name in names)
+    if disturbed:
+        words = "; ".join(f"{mark_words(name)} — {count}" for name, count in disturbed.most_common())
         lines.append(
             tr(
                 "**⚠:** the state of the GPU disturbed the measurement ({words}); trust these rows with caution.",
                 words=words,
             )
         )
+    if len(restless_rows(report)):
+        lines.append(tr("**⚑:** the speed did not settle (warm-up or drift); trust these rows with caution."))
     return bullets(lines)
+
+
+def restless_rows(report: Report) -> pd.DataFrame:
+    """The measured rows that are not steady."""
+    cases = report.measured
+    return cases[[not is_steady(row) for row in cases[FLAGS].to_dict("records")]]
 
 
 def speedup_meaning(report: Report) -> str:
@@ -127,7 +140,8 @@ def memory_meaning(report: Report) -> str:
 def results_table(report: Report) -> Styler:
     """All cases: blocks of one size and batch, the fastest first, those without figures last and dimmed."""
     table = report.cases.sort_values(["image_size", "batch_size", "latency_ms"], na_position="last", kind="stable")
-    table["label"] += table.disturbed.map(lambda words: f"{NBSP}⚠" if words else "")
+    table["label"] += table.disturbed.map(lambda names: f"{NBSP}⚠" if names else "")
+    table.loc[restless_rows(report).index, "label"] += f"{NBSP}⚑"
     columns = [name for name in COLUMNS if name not in ("roofline", "speedup_tf32") or table[name].notna().any()]
     table["verdict"] = verdict_texts(table.verdict, table.verdict_from)
     shown = table[columns].reset_index(drop=True)

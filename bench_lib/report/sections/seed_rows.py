@@ -7,6 +7,7 @@ from pandas.io.formats.style import Styler
 from bench_lib.analysis.findings import pick_engine
 from bench_lib.core.case import LABELS
 from bench_lib.core.files import PROJECT
+from bench_lib.report.marks import marks_among
 from bench_lib.report.phrases import heading
 from bench_lib.report.report import Report
 from bench_lib.report.tables import styled
@@ -24,11 +25,12 @@ def show(report: Report) -> None:
 def seed_rows(report: Report) -> Styler:
     """The original report's three rows beside the same cases here; which machine its figures are from is not known."""
     figures = {"latency_ms": tr("Time/batch (ms)"), "fps": tr("FPS"), "speedup": tr("Speedup")}
-    rows = []
+    rows, found = [], []
     for _, row in pd.read_csv(SEED, dtype=str).iterrows():
         here = pick_engine(report.measured, row.engine, row.precision)
         place = int(row.image_size), int(row.batch_size)
         known = place in here.index
+        found.append(here[here.index == place].reset_index())
         rows.append(
             {"label": LABELS[row.engine], "precision": row.precision}
             | dict(zip(("image_size", "batch_size"), place, strict=True))
@@ -44,4 +46,5 @@ def seed_rows(report: Report) -> Styler:
         "Examples from the original report and the same configurations here. It is not known which machine the "
         "original figures come from"
     )
-    return styled(pd.DataFrame(rows), headings, caption)
+    marks = marks_among(pd.concat(found))
+    return styled(pd.DataFrame(rows), headings, f"{caption}. {marks}" if marks else caption)

@@ -8,7 +8,8 @@ from pandas.io.formats.style import Styler
 
 from bench_lib.analysis.case_row import LAUNCH_BOUND
 from bench_lib.core.reason import say
-from bench_lib.report.phrases import bullets, few, heading, row_title
+from bench_lib.report.marks import marked_title
+from bench_lib.report.phrases import bullets, few, heading
 from bench_lib.report.report import Report
 from bench_lib.report.tables import headers, styled
 from bench_lib.text.language import NBSP, mark, number, tr, tr_n
@@ -98,7 +99,7 @@ def energy_sentences(report: Report) -> list[str]:
             tr(
                 "**Energy** ({source}, at least a second of back-to-back calls): the least per image, "
                 "{figure}{nbsp}mJ, is that of {where}.",
-                source=source, figure=number(1e3 * best.joules), where=row_title(best),
+                source=source, figure=number(1e3 * best.joules), where=marked_title(best),
             )
         ]  # fmt: skip
     reasons = sorted({quoted(say(record.energy_absent)) for record in report.records if record.energy_absent})
@@ -133,7 +134,7 @@ def beside_inference(rows: pd.DataFrame, size: int) -> str:
         "**Preparing an image** of {size}×{size} (one processor thread, outside the measured speed): decoding takes "
         "{decoding}{nbsp}ms, resizing and normalising {resizing}{nbsp}ms. Inference, where FPS is highest ({where}), "
         "takes {inference}{nbsp}ms per image: {keeps_up}.",
-        size=size, decoding=number(decode_ms), resizing=number(preprocess_ms), where=row_title(best),
+        size=size, decoding=number(decode_ms), resizing=number(preprocess_ms), where=marked_title(best),
         inference=number(1e3 / best.fps), keeps_up=keeps_up,
     )  # fmt: skip
     if pd.isna(best.copy_ms):

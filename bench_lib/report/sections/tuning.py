@@ -2,27 +2,24 @@
 
 from typing import Any
 
-import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
 from IPython.display import HTML, Markdown, display
-from matplotlib.ticker import FuncFormatter
 from pandas.io.formats.style import Styler
 
-from bench_lib.analysis import tuning
-from bench_lib.analysis.case_table import BASELINE_NAME, compare_rows, is_baseline, weakest_source
+from bench_lib.analysis.case_table import compare_rows, is_baseline, weakest_source
 from bench_lib.analysis.findings import AXES
 from bench_lib.analysis.tuning import Pair, default_and_best, has_variants
 from bench_lib.core.case import engine_label, options_text
-from bench_lib.report import plots
-from bench_lib.report.phrases import bullets, few, heading, row_title, top1_sentence
+from bench_lib.report.marks import mark_sign, marked_name, marked_title, sign_meaning
+from bench_lib.report.phrases import bullets, few, heading, top1_sentence
 from bench_lib.report.report import Report
 from bench_lib.report.spread_words import assumed_words, mark_notes
 from bench_lib.report.tables import COLUMNS, speedup_text, styled, verdict_texts
-from bench_lib.text.language import mark, number, tr, tr_n, tr_p
-from bench_lib.text.lists import listed_few, spread_out
+from bench_lib.report.waterfall import waterfall_figure
+from bench_lib.text.language import mark, number, tr, tr_n
+from bench_lib.text.lists import listed_few
 from bench_lib.text.markup import quoted
-from bench_lib.text.numbers import percent, plain, scientific, times
+from bench_lib.text.numbers import percent, scientific, times
 
 DEFAULTS_ONLY = mark(
     "In this run each runtime is measured with one set of options only, so there is nothing to compare; "
@@ -71,7 +68,7 @@ def place_sentences(rows: pd.DataFrame) -> str:
 def fastest_sentence(best: Any) -> str:
     """The fastest case of its image size and batch size: its time, FPS and, where known, its share of the ceiling."""
     fields = {
-        "size": best.image_size, "batch": best.batch_size, "name": quoted(best["name"]),
+        "size": best.image_size, "batch": best.batch_size, "name": marked_name(best),
         "ms": number(best.latency_ms), "fps": number(best.fps),
     }  # fmt: skip
     if pd.isna(best.roofline):
@@ -84,7 +81,7 @@ def fastest_sentence(best: Any) -> str:
 
 def gain_sentence(best: Any, usual: Any) -> str:
     """How much faster the best is than the fastest with default options, or that the data do not decide it."""
-    fields = {"name": quoted(usual["name"]), "ms": number(usual.latency_ms)}
+    fields = {"name": marked_name(usual), "ms": number(usual.latency_ms)}
     if compare_rows(best, usual) != "faster":
         return tr(
             "The best with default options is {name}, {ms}{nbsp}ms: whether the tuned one is faster is not decided.",
@@ -106,7 +103,7 @@ def build_sentences(found: list[Pair]) -> list[str]:
         tr(
             "**The price of tuning is the build:** it is highest for {case}: {tuned}{nbsp}s instead of {usual}{nbsp}s; "
             "{payback}.",
-            case=row_title(most.best), tuned=number(most.best.build_s), usual=number(most.default.build_s),
+            case=marked_title(most.best), tuned=number(most.best.build_s), usual=number(most.default.build_s),
             payback=payback_words(most),
         )
     ]  # fmt: skip
@@ -131,7 +128,7 @@ def energy_sentences(cases: pd.DataFrame) -> list[str]:
     if counted.empty:
         return []
     best = counted.loc[counted.joules.idxmin()]
-    fields = {"figure": number(1 / best.joules), "case": row_title(best)}
+    fields = {"figure": number(1 / best.joules), "case": marked_title(best)}
     baseline = counted[is_baseline(counted) & (counted.image_size == best.image_size)]
     if baseline.empty:
         return [tr("**FPS per watt:** the most, {figure}, comes from {case}.", **fields)]
@@ -140,7 +137,7 @@ def energy_sentences(cases: pd.DataFrame) -> list[str]:
         tr(
             "**FPS per watt:** the most, {figure}, comes from {case}; {baseline} gives at most {usual} "
             "(batch {batch}).",
-            baseline=BASELINE_NAME, usual=number(1 / usual.joules), batch=usual.batch_size, **fields,
+            baseline=marked_name(usual), usual=number(1 / usual.joules), batch=usual.batch_size, **fields,
         )
     ]  # fmt: skip
 
@@ -149,19 +146,20 @@ def tuning_table(report: Report) -> Styler | HTML:
     """Each runtime's default beside its best options, at each precision, image size and batch size."""
     if not has_variants(report):
         return HTML("")
+    pairs = default_and_best(report.measured)
     columns = ["precision_label", "image_size", "batch_size", "fps", "roofline", "build_s"]
     shown = pd.DataFrame([
         dict(pair.best[columns]) | {
             "runtime": engine_label(pair.best.engine),
             "default_ms": float("nan") if pair.default is None else pair.default.latency_ms,
-            "variant": pair.best.variant or tr("default"),
+            "variant": (pair.best.variant or tr("default")) + mark_sign(pair.best),
             "best_ms": pair.best.latency_ms,
             "gain": speedup_text(pair.gain),
             "verdict": pair.outcome,
             "verdict_from": pair.outcome_from,
             "images_per_joule": 1 / pair.best.joules,
         }
-        for pair in default_and_best(report.measured)
+        for pair in pairs
     ])  # fmt: skip
     shown["verdict"] = verdict_texts(shown.verdict, shown.verdict_from)
     headings = {
@@ -171,7 +169,8 @@ def tuning_table(report: Report) -> Styler | HTML:
         "roofline": tr(COLUMNS["roofline"]), "images_per_joule": tr("FPS per watt"), "build_s": tr("Build (s)"),
     }  # fmt: skip
     known = shown[list(headings)].dropna(axis="columns", how="all")
-    return styled(known, headings, tr("By default and with the best options"))
+    meaning = sign_meaning(pd.DataFrame([pair.best for pair in pairs]))
+    return styled(known, headings, tr("By default and with the best options") + meaning)
 
 
 def variants_table(report: Report) -> Styler | HTML:
@@ -185,65 +184,3 @@ def variants_table(report: Report) -> Styler | HTML:
     ])  # fmt: skip
     headings = {"variant": tr("Variant"), "runtime": tr("Runtime"), "options": tr("Options")}
     return styled(shown, headings, tr("What each variant stands for"))
-
-
-LADDER_CAPTION = mark("What each step gains: from PyTorch fp32 to the fastest")
-
-
-def waterfall_figure(report: Report) -> HTML:
-    """Time per batch after each step from PyTorch fp32 to the fastest, and what the step saved or added.
-
-    There is a panel for each image size and batch size; nothing is drawn where there are no variants.
-    """
-    if not tuning.has_variants(report):
-        return HTML("")
-    cases = report.measured
-    fastest = [rows.loc[rows.latency_ms.idxmin()] for _, rows in cases.groupby(AXES)]
-    ladders = [steps for steps in (tuning.ladder(report, best) for best in fastest) if len(steps) > 1]
-    ladders = spread_out(ladders, plots.MOST_PANELS)
-    caption = tr(LADDER_CAPTION)
-    if not ladders:
-        why = tr("The figure “{caption}” is not drawn: the fastest have no measured steps.", caption=caption)
-        return HTML(f"<p>{why}</p>")
-    with plt.rc_context(plots.STYLE | {"axes.grid": False}):
-        rows = [len(steps) + 1.6 for steps in ladders]
-        figure, grid = plt.subplots(
-            len(ladders), 1, figsize=(9, 0.34 * sum(rows)), squeeze=False, layout="constrained", height_ratios=rows
-        )
-        for axes, steps in zip(grid.flat, ladders, strict=True):
-            draw_ladder(axes, steps)
-    alt = "; ".join(ladder_words(steps) for steps in ladders)
-    legend = tr("{caption}. Light is what a step saved, red is what it added", caption=caption)
-    return plots.figure_html(figure, legend, f"{caption}. {alt}.", report.figure_path("waterfall"))
-
-
-def draw_ladder(axes: plt.Axes, steps: list[tuning.Step]) -> None:
-    """Draw the steps as bars, the first on top; what a step saved or added is a paler piece at the bar's end."""
-    times = [step.row.latency_ms for step in steps]
-    before = [times[0], *times[:-1]]
-    colours = sns.color_palette("colorblind")
-    for place, (now, last) in enumerate(zip(times, before, strict=True)):
-        axes.barh(place, min(now, last), color=colours[0])
-        axes.barh(
-            place, abs(now - last), left=min(now, last), color=colours[9] if now < last else colours[3], alpha=0.6
-        )
-        change = f" ({'−' if now < last else '+'}{percent(abs(now / last - 1))})" if place else ""
-        label = tr_p("figure", "{ms}{nbsp}ms", ms=number(now))
-        axes.annotate(f" {label}{change}", (max(now, last), place), va="center", fontsize=8)
-    row = steps[-1].row
-    axes.set_yticks(range(len(steps)), [step.added for step in steps], fontsize=8)
-    axes.invert_yaxis()
-    axes.set_xlim(0, 1.25 * max(times))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
-    title = tr("{size}×{size}, batch {batch}: {name}", size=row.image_size, batch=row.batch_size, name=row["name"])
-    axes.set(title=title, xlabel=tr("Time/batch (ms)"))
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def ladder_words(steps: list[tuning.Step]) -> str:
-    """The times of the steps in words, for those who do not see the figure."""
-    row = steps[-1].row
-    parts = [tr("{step}: {ms}{nbsp}ms", step=step.added, ms=number(step.row.latency_ms)) for step in steps]
-    return tr(
-        "{size}×{size}, batch {batch} — {steps}", size=row.image_size, batch=row.batch_size, steps=", ".join(parts)
-    )

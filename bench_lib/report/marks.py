@@ -1,0 +1,143 @@
+"""The marks of rows that deserve caution, in words: beside every figure, record and range that is taken from them."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from bench_lib.analysis.findings import AXES
+from bench_lib.analysis.marks import FLAGS, Row, is_steady, marks_of
+from bench_lib.report.phrases import row_title
+from bench_lib.text.language import NBSP, mark, tr, tr_n
+from bench_lib.text.lists import listed, listed_few
+from bench_lib.text.markup import quoted
+
+MOST_NAMED = 6  # rows named in a sentence
+
+
+class Meaning(NamedTuple):
+    """What a mark says, and the section of the report that tells more."""
+
+    words: str
+    section: int
+
+
+MEANINGS = {
+    "cold": Meaning(mark("warm-up did not settle"), 2),
+    "noisy": Meaning(mark("sampling ran out of time"), 2),
+    "drift": Meaning(mark("drift"), 3),
+    "modes": Meaning(mark("two modes"), 3),
+    "outliers": Meaning(mark("outliers"), 3),
+    "apart": Meaning(mark("time/batch and FPS disagree"), 2),
+    "sw_power_cap": Meaning(mark("power limit"), 3),
+    "hw_slowdown": Meaning(mark("hardware slowdown"), 3),
+    "sw_thermal_slowdown": Meaning(mark("overheating"), 3),
+    "hw_thermal_slowdown": Meaning(mark("hardware's guard against overheating"), 3),
+    "hw_power_brake_slowdown": Meaning(mark("power limited from outside"), 3),
+    "other_processes": Meaning(mark("other processes on the GPU"), 3),
+}
+UNKNOWN = Meaning(mark("another cause"), 3)
+
+
+def mark_words(key: str) -> str:
+    """What a mark says; a reason for throttling that has no words here is another cause."""
+    return tr(MEANINGS.get(key, UNKNOWN).words)
+
+
+def mark_list(keys: Iterable[str]) -> str:
+    """The marks alone: “⚑ drift, power limit”; empty without any."""
+    words = ", ".join(dict.fromkeys(map(mark_words, keys)))
+    return f"⚑ {words}" if words else ""
+
+
+def marks_text(keys: Iterable[str]) -> str:
+    """The marks with the sections that tell more: “⚑ drift, power limit: section 3”; empty without any."""
+    keys = list(keys)
+    return f"{mark_list(keys)}: {sections_of(keys)}" if keys else ""
+
+
+def sections_of(keys: Iterable[str]) -> str:
+    """The sections that tell of these marks: “sections 2 and 3”."""
+    found = sorted({MEANINGS.get(key, UNKNOWN).section for key in keys})
+    return tr_n("section {sections}", "sections {sections}", len(found), sections=listed(list(map(str, found))))
+
+
+def in_brackets(text: str) -> str:
+    """A text, such as that of marks, to put after a figure: with a space before it and in brackets."""
+    return f" ({text})" if text else ""
+
+
+def marked_title(row: Row) -> str:
+    """What a row of `cases` stands for, as `row_title`, and its marks."""
+    return f"{row_title(row)}{in_brackets(marks_text(marks_of(row)))}"
+
+
+def marked_name(row: Row) -> str:
+    """The name of a row's approach, safe in Markdown and HTML, and the row's marks."""
+    return f"{quoted(row['name'])}{in_brackets(marks_text(marks_of(row)))}"
+
+
+def mark_sign(row: Row) -> str:
+    """The sign ⚑, after a space, for a marked row; otherwise nothing. For tables and figures, which have no room."""
+    return f"{NBSP}⚑" if marks_of(row) else ""
+
+
+def flags_of(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """What marks and titles are made from: whole rows would be slow to go through in a table of ten thousand."""
+    return rows[["name", *AXES, *FLAGS]].to_dict("records")
+
+
+def sign_meaning(rows: pd.DataFrame) -> str:
+    """What the sign ⚑ says, for a caption: “; ⚑: drift, two modes (section 3)”; empty where no row has it."""
+    keys = [key for row in flags_of(rows) for key in marks_of(row)]
+    if not keys:
+        return ""
+    words = ", ".join(dict.fromkeys(map(mark_words, keys)))
+    return f"; ⚑: {words} ({sections_of(keys)})"
+
+
+def marks_among(rows: pd.DataFrame) -> str:
+    """How many of the rows that a range or a count is taken from are marked, and with what; empty if none is.
+
+    Those that are not steady are named.
+    """
+    flags = flags_of(rows)
+    keys = [marks_of(row) for row in flags]
+    counts = Counter(key for found in keys for key in found)
+    if not counts:
+        return ""
+    words = ", ".join(f"{mark_words(key)} — {count}" for key, count in counts.most_common())
+    text = tr_n(
+        "Of the {n}{nbsp}row behind this, {count} is marked (⚑ {words}: {sections}).",
+        "Of the {n}{nbsp}rows behind this, {count} are marked (⚑ {words}: {sections}).",
+        len(rows), count=sum(map(bool, keys)), words=words, sections=sections_of(counts),
+    )  # fmt: skip
+    restless = [row_title(row) for row in flags if not is_steady(row)]
+    if not restless:
+        return text
+    return f"{text} {tr('Not settled: {names}.', names=listed_few(restless, MOST_NAMED))}"
+
+
+def with_marks(lines: list[str], rows: pd.DataFrame) -> list[str]:
+    """The sentences, and one on the marks of the rows that they are taken from, where there are any."""
+    return [*lines, *filter(None, [marks_among(rows)])]
+
+
+def unsettled_sentences(cases: pd.DataFrame) -> list[str]:
+    """Which measured rows did not settle, ran out of time or, on a processor, disagree with themselves."""
+    words = {
+        "cold": mark("Warm-up did not settle in the time allowed, so these figures are unreliable: {names}."),
+        "noisy": mark("Sampling ran out of time in {count} of {total} rows, so their intervals are wider: {names}."),
+        "apart": mark(
+            "Time/batch and FPS differ by more than their intervals allow, so the machine's speed changed between the "
+            "two measurements: {names}."
+        ),
+    }
+    lines = []
+    for key, message in words.items():
+        names = [row_title(row) for row in flags_of(cases) if key in marks_of(row)]
+        if names:
+            shown = listed_few(names, MOST_NAMED)
+            lines.append(tr(message, names=shown, count=len(names), total=len(cases)))
+    return lines
