@@ -176,10 +176,17 @@ LABELS = {
 }  # fmt: skip
 
 
+# Characters that Markdown or HTML may take for markup; underscores inside a word are none.
+MARKUP = re.compile(r"[^\w ,.:=+/-]|/(?=/)|(?<![^\W_])_|_(?![^\W_])|(?<=www)\.", re.IGNORECASE)
+
+
 def engine_label(engine: str, variant: str = "") -> str:
-    """The engine's name for readers, followed by the variant's name in brackets if there is a variant."""
+    """The engine's name for readers, followed by the variant's name in brackets if there is a variant.
+
+    The variant's name comes from a file and stands in sentences: what may be markup in it becomes a question mark.
+    """
     label = LABELS.get(engine, engine)
-    return f"{label} ({variant})" if variant else label
+    return f"{label} ({MARKUP.sub('?', variant)})" if variant else label
 
 
 def options_text(options: Mapping[str, Option]) -> str:

@@ -28,6 +28,12 @@ def test_a_case_is_named_by_its_variant_or_its_options_and_whole_by_both():
     assert load_title(lone, Grid(engines=["pytorch"], **AXES)) == "PyTorch (cuda_graph, graph_parts=2) fp32, батч 1"
 
 
+def test_a_variant_or_an_option_cannot_put_markup_into_a_name():
+    case = Case(engine="pytorch", options={"<b>": "[x](//e.org) _y_ www.e.org"})
+    assert engine_and_precision(case) == "PyTorch (?b?=?x???/e.org? ?y? www?e.org) fp32"
+    assert engine_and_precision(Case(engine="pytorch", variant="*graph_2*")) == "PyTorch (?graph_2?) fp32"
+
+
 def test_the_grid_s_engines_are_named_with_their_options():
     variants = {"graph": Variant(engine="pytorch", options=GRAPH)}
     grid = Grid(engines=["pytorch", "graph"], options={"pytorch": {"channels_last": True}}, variants=variants, **AXES)
