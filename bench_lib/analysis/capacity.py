@@ -235,8 +235,8 @@ def device_is_of(device: Device, case: Case) -> bool:
 
 def why_impossible(known, measured, rate_ips: float, p99_ms: float) -> str:
     """A sentence on why no number of devices keeps the limit, with the shortest answer that any device gives."""
-    answers = [(min(p.loadgen.p99_ms for p in served.points), device, "measured under load")
-               for served, device in measured]  # fmt: skip
+    least = [(serving.least_p99(served.points), device) for served, device in measured]
+    answers = [(point.loadgen.p99_ms, device, "measured under load") for point, device in least if point]
     for device in known:
         loads = [rate_ips / count for count in range(1, STEPS) if rate_ips / count < device.fps] or [device.fps / 2]
         answers.append((min(answer_ms(device, ips) for ips in loads), device, "by the rule"))

@@ -3,26 +3,32 @@
 from bench_lib.cli.terminal import column_width, per_second
 from bench_lib.results.pipeline import Pipeline
 from bench_lib.results.scaling import Scaling
-from bench_lib.results.serving import Serving, best_point
+from bench_lib.results.serving import Serving, best_point, least_p99
 
 
 def serving_lines(found: Serving) -> list[str]:
     """For each case the highest rate that kept the limit, or why there is none."""
     limit = found.grid.p99_ms
     width = column_width(served.case.id for served in found.cases)
-    lines = [f"{'case':{width}}{'img/s under limit':>17}{'p50 ms':>9}{'p99 ms':>9}{'batch':>7}{'ceiling':>9}"]
+    lines = [f"{'case':{width}}{'img/s under limit':>17}{'p50 ms':>9}{'p99 ms':>9}{'N':>8}{'batch':>7}{'ceiling':>9}"]
     for served in found.cases:
         start = f"{served.case.id:{width}}"
         kept = best_point(served.points, limit)
         if served.failed:
             lines.append(f"{start}{served.failed}")
         elif kept is None:
-            least = min(point.loadgen.p99_ms for point in served.points)
-            lines.append(f"{start}no rate keeps p99 under {limit:g} ms; the least p99 was {least:.3g} ms")
+            least = least_p99(served.points)
+            words = (
+                f"the least p99 was {least.loadgen.p99_ms:.3g} ms (N = {least.requests})" if least else "no p90 either"
+            )
+            lines.append(f"{start}no rate keeps p99 under {limit:g} ms; {words}")
         else:
             counted = kept.loadgen
             lines.append(f"{start}{per_second(kept.offered_ips):>17}{counted.p50_ms:9.3g}{counted.p99_ms:9.3g}"
-                         f"{kept.batch:7.1f}{per_second(served.ceiling_ips):>9}")  # fmt: skip
+                         f"{kept.requests:8}{kept.batch:7.1f}{per_second(served.ceiling_ips):>9}")  # fmt: skip
+    near = [served.case.id for point, served in found.kept if found.near_queue(point.offered_ips)]
+    if near:
+        lines.append(f"The queue rather than the device may limit {', '.join(near)}: above half of what it carries.")
     apart = [point.apart for served in found.cases for point in served.points]
     if apart:
         lines.append(f"Ours and LoadGen's counts differ by at most {max(*apart, 1e-4):.2%} over {len(apart)} rates.")

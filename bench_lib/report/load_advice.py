@@ -2,6 +2,7 @@
 
 import math
 
+from bench_lib.report.load_trust import doubts
 from bench_lib.report.phrases import SIZES, STAGES, load_name, load_title, members_text, memory_text
 from bench_lib.report.report import Report
 from bench_lib.results import scaling
@@ -53,15 +54,19 @@ def served_lines(found: Serving | None) -> list[str]:
     if not found or not found.kept:
         return []
     point, most = max(found.kept, key=lambda pair: pair[0].offered_ips)
-    return [
-        tr(
-            "**Under load.** One device sustains up to {rate}{nbsp}requests/s with p99 within {limit}{nbsp}ms "
-            "({name}). How many devices another rate needs, `bench plan RUN --rate … --p99-ms {limit}` tells, where "
-            "RUN is this report's folder.",
-            rate=number(point.offered_ips), limit=plain(found.grid.p99_ms),
-            name=quoted(load_name(most.case, found.grid)),
-        )
-    ]  # fmt: skip
+    limit = plain(found.grid.p99_ms)
+    text = tr(
+        "**Under load.** The highest rate that one device answered with p99 within {limit}{nbsp}ms is "
+        "{rate}{nbsp}requests/s ({name}, N{nbsp}={nbsp}{n}).",
+        rate=number(point.offered_ips), limit=limit, name=quoted(load_name(most.case, found.grid)),
+        n=number(point.requests, 0),
+    )  # fmt: skip
+    more = tr(
+        "How many devices another rate needs, `bench plan RUN --rate … --p99-ms {limit}` tells, where RUN is this "
+        "report's folder.",
+        limit=limit,
+    )
+    return [" ".join([text, *doubts(point, found), more])]
 
 
 def scaling_lines(found: Scaling | None) -> list[str]:

@@ -50,11 +50,12 @@ def draw_served(found: Serving, shown: Sequence[Served]) -> Figure:
     return figure
 
 
-def draw_curve(axes: plt.Axes, served: Served, value: Callable[[Point], float], style: dict, label: str) -> None:
-    """A line over the rates, with a star at the knee."""
-    axes.plot([point.offered_ips for point in served.points], list(map(value, served.points)), label=label, **style)
-    knee = serving.knee_point(served.points)
-    axes.plot(knee.offered_ips, value(knee), marker="*", markersize=11, color=style["color"])
+def draw_curve(axes: plt.Axes, served: Served, value: Callable[[Point], float | None], style: dict, label: str) -> None:
+    """A line over the rates that have this value, with a star at the knee."""
+    shown = [point for point in served.points if value(point) is not None]
+    axes.plot([point.offered_ips for point in shown], list(map(value, shown)), label=label, **style)
+    if (knee := serving.knee_point(served.points)) in shown:
+        axes.plot(knee.offered_ips, value(knee), marker="*", markersize=11, color=style["color"])
 
 
 def short_number(value: float) -> str:

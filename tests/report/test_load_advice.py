@@ -39,9 +39,20 @@ def test_nothing_is_told_of_what_was_not_measured(tmp_path):
 
 def test_the_highest_rate_in_time_is_that_of_the_best_engine(tmp_path):
     (line,) = told(tmp_path, serving(served([point(100, 4.0), point(600, 9.5)]), served([point(300, 1.0)], "openvino")))
-    assert line.startswith("**Под нагрузкой.** Одно устройство выдерживает до 600 запр./с при p99 не больше 10 мс "
-                           "(PyTorch fp32). ")  # fmt: skip
+    assert line.startswith(
+        "**Под нагрузкой.** Наибольшая частота, на которую одно устройство ответило с p99 не больше 10 мс, — 600 "
+        "запр./с (PyTorch fp32, N = 2 000). Сколько устройств"
+    )
     assert "`bench plan RUN --rate … --p99-ms 10`" in line
+
+
+def test_a_rate_of_few_requests_or_near_the_queue_s_is_not_recommended_as_sure(tmp_path):
+    (line,) = told(tmp_path, serving(served([point(600, 9.5, requests=200)])))
+    assert "N = 200). Выдержан ли при ней предел, наверняка не известно" in line
+    assert "очередь" not in line
+    (line,) = told(tmp_path, serving(served([point(1500, 9.5)])))
+    assert "N = 2 000). Это больше половины того, что заведомо пропускает наша очередь (2 000 запр./с)" in line
+    assert "не известно" not in line
 
 
 def test_several_at_once_are_told_by_the_most_that_they_gain_delay_and_take(tmp_path):
