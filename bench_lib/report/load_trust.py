@@ -49,7 +49,8 @@ def count_sentences(found: Serving) -> list[str]:
             enough=number(P99_REQUESTS, 0), least=number(min(short), 0),
         )  # fmt: skip
         text = f"{text} {searched}"
-    unsure = [quoted(load_name(served.case, found.grid)) for served in found.cases if not is_decided(served)]
+    limit = found.grid.p99_ms
+    unsure = [quoted(load_name(served.case, found.grid)) for served in found.cases if not is_decided(served, limit)]
     few = tr(
         "**Not certain:** the p99 of fewer than {least}{nbsp}requests is about the slowest of them, so whether a rate "
         "kept the limit is not decided for {names}.",
@@ -58,9 +59,10 @@ def count_sentences(found: Serving) -> list[str]:
     return [text, few] if unsure else [text]
 
 
-def is_decided(served: Served) -> bool:
-    """Whether every p99 of a case rests on enough requests."""
-    return all(point.sure for point in served.points if point.loadgen.p99_ms is not None)
+def is_decided(served: Served, p99_ms: float) -> bool:
+    """Whether the p99 of the best rate rests on enough requests; where no rate kept the limit, that of every rate."""
+    kept = serving.best_point(served.points, p99_ms)
+    return all(point.sure for point in ([kept] if kept else served.points) if point.loadgen.p99_ms is not None)
 
 
 def batch_sentences(found: Serving) -> list[str]:
@@ -136,6 +138,8 @@ def queue_sentences(found: Serving) -> list[str]:
         n=number(most.requests, 0),
     )
     kept = [(point.offered_ips, quoted(load_name(served.case, found.grid))) for point, served in found.kept]
+    if not most.sure:
+        text = f"{text} {tr(FEW, least=number(P99_REQUESTS, 0), n=number(most.requests, 0))}"
     more = [name for ips, name in kept if ips == found.queue_ips > most.offered_ips]
     if more:
         yet = tr("Yet {rate}{nbsp}requests/s got through it in time ({name}), so it sustains at least as many.",

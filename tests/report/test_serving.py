@@ -74,6 +74,11 @@ def test_a_p99_of_few_requests_is_called_so_and_decides_nothing(tmp_path):
     sure = told(tmp_path, served([point(100, 4.0), point(200, 12.0)]))
     assert "не решено" not in sure
     assert "не известно" not in sure
+    early = told(tmp_path, served([point(50, 4.0, requests=200), point(100, 4.0)]))
+    assert "не решено" not in early  # the rate that decides has enough
+    queue = [point(1000, 0.5, 0.1, requests=250), point(2000, 30.0)]
+    own = told(tmp_path, served([point(100, 4.0)]), queue=queue)
+    assert "при 1 000 запр./с (N = 250). Выдержан ли при ней предел, наверняка не известно" in own
 
 
 def test_rates_without_a_p99_are_told_and_drawn_by_what_they_have(tmp_path):
