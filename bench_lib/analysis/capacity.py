@@ -57,7 +57,7 @@ class Option:
     @property
     def sure(self) -> bool:
         """Whether enough requests or calls are behind the percentile; that of fewer is about the slowest of them."""
-        return self.samples >= serving.P99_REQUESTS
+        return self.samples >= serving.P99_COUNT
 
     @property
     def busy(self) -> float:

@@ -38,7 +38,7 @@ def serving_lines(found: Serving) -> list[str]:
 def scaling_lines(found: Scaling) -> list[str]:
     """For each case and number of workers at once, throughput, latency and memory, or why there is none."""
     width = column_width(scaled.case.id for scaled in found.cases)
-    lines = [f"{'case':{width}}{'at once':14}{'img/s':>8}{'p50 ms':>8}{'p99 ms':>8}{'busy':>6}{'GPU MiB':>9}"
+    lines = [f"{'case':{width}}{'at once':14}{'img/s':>8}{'p50 ms':>8}{'p99 ms':>8}{'N':>7}{'busy':>6}{'GPU MiB':>9}"
              f"{'host MiB':>9}"]  # fmt: skip
     for scaled in found.cases:
         for one in scaled.crowds:
@@ -50,8 +50,10 @@ def scaling_lines(found: Scaling) -> list[str]:
                 "—" if size is None else f"{size / 2**20:.0f}" for size in (one.device_bytes, one.host_bytes)
             )
             busy = "—" if one.busy is None else f"{one.busy:.0%}"
+            p99 = "—" if one.p99_ms is None else f"{one.p99_ms:.3g}"
             lines.append(
-                f"{start}{per_second(one.ips):>8}{one.p50_ms:8.3g}{one.p99_ms:8.3g}{busy:>6}{device:>9}{host:>9}"
+                f"{start}{per_second(one.ips):>8}{one.p50_ms:8.3g}{p99:>8}{found.calls(scaled, one):7}{busy:>6}"
+                f"{device:>9}{host:>9}"
             )
     return lines
 
@@ -59,8 +61,9 @@ def scaling_lines(found: Scaling) -> list[str]:
 def pipeline_lines(found: Pipeline) -> list[str]:
     """For each case, images a second of each stage alone and of all together, or why there is none."""
     width = column_width(one.case.id for one in found.cases)
-    lines = [f"{found.images} images of {found.image_bytes / 1024:.0f} KiB in the mean; images/s of each stage alone",
-             f"{'case':{width}}{'workers':>8}{'decode':>11}{'copy':>11}{'infer':>11}{'whole':>11}  slowest",
+    lines = [f"{found.images} images of {found.image_bytes / 1024:.0f} KiB in the mean; images/s of each stage alone; "
+             "N: batches of the whole",
+             f"{'case':{width}}{'workers':>8}{'decode':>11}{'copy':>11}{'infer':>11}{'whole':>11}{'N':>7}  slowest",
              ]  # fmt: skip
     for one in found.cases:
         if one.failed:
@@ -68,5 +71,5 @@ def pipeline_lines(found: Pipeline) -> list[str]:
         else:
             stages = (one.decode_ips, one.copy_ips, one.infer_ips, one.whole_ips)
             rates = "".join(f"{per_second(stage):>11}" for stage in stages)
-            lines.append(f"{one.case.id:{width}}{one.workers:8}{rates}  {one.bottleneck}")
+            lines.append(f"{one.case.id:{width}}{one.workers:8}{rates}{found.batches(one):7}  {one.bottleneck}")
     return lines

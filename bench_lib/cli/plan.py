@@ -18,7 +18,7 @@ from bench_lib.cli.terminal import per_second
 from bench_lib.core.errors import InputError
 from bench_lib.results.result_file import read_result
 from bench_lib.results.scaling import Scaling
-from bench_lib.results.serving import P99_REQUESTS, Serving, best_point
+from bench_lib.results.serving import P99_COUNT, Serving, best_point
 
 MOST_OPTIONS = 12  # lines
 
@@ -78,7 +78,7 @@ def doubt_lines(found: Plan) -> list[str]:
     shown, lines = found.options[:MOST_OPTIONS], []
     if few := [option.samples for option in shown if not option.sure]:
         lines.append(
-            f"Not certain where N, the requests or calls behind a p99, is below {P99_REQUESTS} (here from {min(few)}): "
+            f"Not certain where N, the requests or calls behind a p99, is below {P99_COUNT} (here from {min(few)}): "
             "the p99 of so few is about the slowest of them."
         )
     if near := sorted({option.device.name for option in shown if option.near_queue}):

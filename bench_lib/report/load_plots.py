@@ -96,7 +96,7 @@ def mark_counts(axes: plt.Axes, counts: set[int]) -> None:
 def draw_stages(groups: dict[str, list[Pipelined]]) -> Figure:
     """Images a second over the batch: the whole as a solid line, the bare engine dashed, decoding alone dotted.
 
-    `groups` are the cases of each line, by its name; decoding, which is the same for all, is drawn from the first.
+    `groups` are the cases of each line, by its name; decoding, which is about the same for all, is that of the first.
     """
     with plt.rc_context(plots.STYLE):
         figure, axes = plt.subplots(figsize=(9, 3.9), layout="constrained")
@@ -106,8 +106,10 @@ def draw_stages(groups: dict[str, list[Pipelined]]) -> Figure:
                 rates = [getattr(one, f"{kind}_ips") for one in cases]
                 axes.plot(batches, rates, color=colour, linestyle=dashes, marker="o", markersize=4,
                           label=f"{name}, {words}")  # fmt: skip
-        decoding = sorted((one.case.batch_size, one.decode_ips) for one in next(iter(groups.values())))
-        axes.plot(*zip(*decoding, strict=True), color="black", linestyle=":", marker=".", label=tr("decoding alone"))
+        first = next(iter(groups))
+        decoding = sorted((one.case.batch_size, one.decode_ips) for one in groups[first])
+        axes.plot(*zip(*decoding, strict=True), color="black", linestyle=":", marker=".",
+                  label=f"{first}, {tr('decoding alone')}")  # fmt: skip
         axes.set(xlabel=tr("Batch size (images)"), ylabel=tr("Images per second"), yscale="log")
         axes.set_xscale("log", base=2)
         mark_counts(axes, {one.case.batch_size for cases in groups.values() for one in cases})

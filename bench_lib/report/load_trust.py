@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bench_lib.report.phrases import load_name
 from bench_lib.results import serving
-from bench_lib.results.serving import P99_REQUESTS, Point, Served, Serving
+from bench_lib.results.serving import P99_COUNT, Point, Served, Serving
 from bench_lib.text.language import mark, number, tr, tr_n
 from bench_lib.text.lists import listed, listed_few
 from bench_lib.text.markup import quoted
@@ -27,7 +27,7 @@ def with_count(ms: float | None, count: int) -> str:
 
 def doubts(point: Point, found: Serving) -> list[str]:
     """Why the rate of this point, which kept the limit, is not certain or not the device's; nothing if it is both."""
-    few = [] if point.sure else [tr(FEW, least=number(P99_REQUESTS, 0), n=number(point.requests, 0))]
+    few = [] if point.sure else [tr(FEW, least=number(P99_COUNT, 0), n=number(point.requests, 0))]
     near = found.near_queue(point.offered_ips)
     return few + [tr(NEAR, carried=number(found.queue_ips, 0))] * near
 
@@ -46,7 +46,7 @@ def count_sentences(found: Serving) -> list[str]:
         searched = tr(
             "Rates with fewer than {enough}{nbsp}requests (from {least}) have no p99: their p90 only shows which rates "
             "are too high.",
-            enough=number(P99_REQUESTS, 0), least=number(min(short), 0),
+            enough=number(P99_COUNT, 0), least=number(min(short), 0),
         )  # fmt: skip
         text = f"{text} {searched}"
     limit = found.grid.p99_ms
@@ -54,7 +54,7 @@ def count_sentences(found: Serving) -> list[str]:
     few = tr(
         "**Not certain:** the p99 of fewer than {least}{nbsp}requests is about the slowest of them, so whether a rate "
         "kept the limit is not decided for {names}.",
-        least=number(P99_REQUESTS, 0), names=listed_few(unsure),
+        least=number(P99_COUNT, 0), names=listed_few(unsure),
     )  # fmt: skip
     return [text, few] if unsure else [text]
 
@@ -139,7 +139,7 @@ def queue_sentences(found: Serving) -> list[str]:
     )
     kept = [(point.offered_ips, quoted(load_name(served.case, found.grid))) for point, served in found.kept]
     if not most.sure:
-        text = f"{text} {tr(FEW, least=number(P99_REQUESTS, 0), n=number(most.requests, 0))}"
+        text = f"{text} {tr(FEW, least=number(P99_COUNT, 0), n=number(most.requests, 0))}"
     more = [name for ips, name in kept if ips == found.queue_ips > most.offered_ips]
     if more:
         yet = tr("Yet {rate}{nbsp}requests/s got through it in time ({name}), so it sustains at least as many.",

@@ -7,11 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from bench_lib.core.case import Case, Images
 from bench_lib.core.reason import Reason
 from bench_lib.core.record import Bytes, Count, Milliseconds
-from bench_lib.results.load_grid import LoadGrid, PerSecond
+from bench_lib.results.load_grid import P99_COUNT, LoadGrid, PerSecond
 from bench_lib.results.result_file import ResultFile, check_complete
 
 HELD_LIMITS = 20
-P99_REQUESTS = 2000  # a p99 of fewer rests on less than 20 requests that were slower: there is none
 SEARCH_REQUESTS = 200  # as many are slower than their p90
 QUEUE_P99_MS = 10.0  # the limit for the queue alone, in front of an engine that does nothing
 WITHIN = 0.02  # the share by which LoadGen's figures and ours may differ
@@ -23,14 +22,14 @@ class ServingGrid(LoadGrid):
     Each engine is built for all `batch_sizes`, and the queue chooses among them. `p99_ms` is the limit that 99 % of
     requests must keep, `max_wait_ms` how long the oldest request may wait for a batch to fill. A rate is held for
     `point_s` seconds; where its p99 decides, for at least `least_requests` requests (`bench serve` refuses fewer than
-    `P99_REQUESTS`). The search ends when the highest rate that keeps the limit and the lowest that breaks it differ by
+    `P99_COUNT`). The search ends when the highest rate that keeps the limit and the lowest that breaks it differ by
     at most the share `closeness`.
     """
 
     p99_ms: float = Field(10.0, gt=0, le=1e6)
     max_wait_ms: float = Field(1.0, ge=0, le=1e6)
     point_s: float = Field(2.0, gt=0, le=1e5)
-    least_requests: int = Field(P99_REQUESTS, ge=100, le=10**8)  # older files hold as few as 100
+    least_requests: int = Field(P99_COUNT, ge=100, le=10**8)  # older files hold as few as 100
     closeness: float = Field(0.05, gt=0, le=1)
 
     @property
@@ -53,7 +52,7 @@ class ServingGrid(LoadGrid):
 class Tally(BaseModel):
     """What one clock counted at one rate: percentiles of latency (ms), and answers a second (`ips`).
 
-    `p99_ms` is None where fewer than `P99_REQUESTS` requests came. Older files have it of fewer, and no `p90_ms`.
+    `p99_ms` is None where fewer than `P99_COUNT` requests came. Older files have it of fewer, and no `p90_ms`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -90,7 +89,7 @@ class Point(BaseModel):
     @property
     def sure(self) -> bool:
         """Whether the requests are enough for a p99; a p99 of fewer, in older files, is about the slowest of them."""
-        return self.requests >= P99_REQUESTS
+        return self.requests >= P99_COUNT
 
     @property
     def batch(self) -> float:

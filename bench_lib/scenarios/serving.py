@@ -16,7 +16,7 @@ from bench_lib.core.reason import Reason, because
 from bench_lib.core.timing import NoOpEngine, batch_times_ms
 from bench_lib.measure import memory, system
 from bench_lib.results.serving import (
-    P99_REQUESTS,
+    P99_COUNT,
     QUEUE_P99_MS,
     SEARCH_REQUESTS,
     Point,
@@ -50,9 +50,9 @@ def measure_serving(grid: ServingGrid, folder: Path) -> Serving:
     its cases, and its measurement of the queue alone. Raise `InputError` if LoadGen is not installed, or if the grid
     asks for too few requests for a p99.
     """
-    if grid.least_requests < P99_REQUESTS:
+    if grid.least_requests < P99_COUNT:
         raise InputError(
-            f"least_requests is {grid.least_requests}; it must be at least {P99_REQUESTS}: the p99 of fewer is about "
+            f"least_requests is {grid.least_requests}; it must be at least {P99_COUNT}: the p99 of fewer is about "
             "the slowest of them"
         )
     try:
@@ -178,12 +178,12 @@ def queue_alone(grid: ServingGrid) -> list[Point]:
     """Measure what the queue itself can do, in front of an engine that does nothing; return a point for each rate.
 
     The rate is doubled until two in a row have a p99 above `QUEUE_P99_MS`. One is not enough: it may come from a pause
-    of the machine. Each rate is held for `QUEUE_S` seconds, and for at least `P99_REQUESTS` requests.
+    of the machine. Each rate is held for `QUEUE_S` seconds, and for at least `P99_COUNT` requests.
     """
     points, idle = [], {max(grid.batch_sizes): NoOpEngine()}
     while len(points) < 2 or best_point(points[-2:], QUEUE_P99_MS):
         rate_ips = QUEUE_IPS * 2 ** len(points)
-        requests = max(P99_REQUESTS, math.ceil(rate_ips * QUEUE_S))
+        requests = max(P99_COUNT, math.ceil(rate_ips * QUEUE_S))
         point, _ = batching.under_load(idle, rate_ips, requests, grid.max_wait_ms / 1e3, QUEUE_P99_MS)
         points.append(point)
     return points

@@ -184,8 +184,8 @@ def serving(*cases, **fields) -> Serving:
 
 def crowd(workers, ips, way="processes", p50_ms=10.0, **fields) -> Crowd:
     """So many workers that infer `ips` images a second together, each as many; each takes 100 MiB of the host."""
-    made = {"each_ips": [ips / workers] * workers, "p50_ms": p50_ms, "p99_ms": 2 * p50_ms, "busy": 0.5,
-            "host_bytes": workers * 100 * MIB}  # fmt: skip
+    made = {"each_ips": [ips / workers] * workers, "p50_ms": p50_ms, "p99_ms": 2 * p50_ms, "calls": 2000,
+            "busy": 0.5, "host_bytes": workers * 100 * MIB}  # fmt: skip
     return Crowd(way=way, workers=workers, cores=1, **made | fields)
 
 

@@ -15,7 +15,7 @@ from bench_lib.core.reason import say
 from bench_lib.engines.pytorch.builder import PyTorchEngine
 from bench_lib.results.result_file import read_result
 from bench_lib.results.serving import (
-    P99_REQUESTS,
+    P99_COUNT,
     Serving,
     ServingGrid,
     best_point,
@@ -34,7 +34,7 @@ def searched(breaks_at, ceiling=1000.0, closeness=0.05, over_ms=11.0, p90_breaks
 
     def measure(rate, least):
         requests = max(least, round(rate))  # as where a rate is held for a second
-        p99_ms = None if requests < P99_REQUESTS else 9.0 if rate <= breaks_at else over_ms
+        p99_ms = None if requests < P99_COUNT else 9.0 if rate <= breaks_at else over_ms
         return point(rate, p99_ms, requests=requests, p90_ms=8.0 if rate <= (p90_breaks_at or breaks_at) else over_ms)
 
     return list(serving.search_rates(measure, ceiling, ServingGrid(**GRID, closeness=closeness)))
@@ -47,8 +47,8 @@ def test_the_limit_is_enclosed_as_closely_as_asked_and_by_rates_with_a_p99(ceili
     points = searched(breaks_at * ceiling, ceiling, p90_breaks_at=breaks_at * ceiling * p90_later)
     kept, above = best_point(points, 10.0), first_broken(points, 10.0)
     assert kept.offered_ips <= breaks_at * ceiling < above.offered_ips <= 1.05 * kept.offered_ips
-    assert kept.requests >= P99_REQUESTS
-    assert sum(one.requests >= P99_REQUESTS for one in points) <= 10 + len(serving.SHARES) * (ceiling > 1000)
+    assert kept.requests >= P99_COUNT
+    assert sum(one.requests >= P99_COUNT for one in points) <= 10 + len(serving.SHARES) * (ceiling > 1000)
 
 
 def test_a_rate_of_few_requests_keeps_no_limit_however_fast_they_were():
@@ -61,7 +61,7 @@ def test_a_rate_of_few_requests_keeps_no_limit_however_fast_they_were():
 
 def test_the_search_does_not_believe_a_p90_and_goes_down_until_a_p99_keeps_the_limit():
     points = searched(150.0, p90_breaks_at=450.0)
-    long = [one.offered_ips for one in points if one.requests >= P99_REQUESTS]
+    long = [one.offered_ips for one in points if one.requests >= P99_COUNT]
     assert long[:4] == [400, 300, 200, 100]
     assert best_point(points, 10.0).offered_ips == pytest.approx(150, rel=0.05)
 
@@ -149,7 +149,7 @@ def test_without_loadgen_the_command_says_what_to_install(tmp_path, monkeypatch)
 def test_the_published_load_is_valid_and_has_a_limit_of_10_ms():
     grid = read_grid(PARAMS / "load" / "serving.yaml", ServingGrid)
     assert grid.p99_ms == 10
-    assert grid.least_requests == ServingGrid(**GRID).least_requests == P99_REQUESTS
+    assert grid.least_requests == ServingGrid(**GRID).least_requests == P99_COUNT
     assert len(grid.groups()) == 6
 
 
@@ -158,7 +158,7 @@ def test_the_published_load_is_valid_and_has_a_limit_of_10_ms():
 )
 def test_one_pause_of_the_machine_does_not_end_the_measurement_of_the_queue(monkeypatch, slow, tried):
     def under_load(_engines, rate, requests, *_):
-        assert requests == max(P99_REQUESTS, rate * serving.QUEUE_S)
+        assert requests == max(P99_COUNT, rate * serving.QUEUE_S)
         return point(rate, 99.0 if rate in slow or rate > 4000 * (1 + len(slow)) else 1.0), ""
 
     monkeypatch.setattr(batching, "under_load", under_load)
@@ -180,7 +180,7 @@ def test_a_real_engine_is_served_and_what_is_measured_is_kept(tmp_path, capsys, 
             "closeness": 1, "limits": limits}  # fmt: skip
     (tmp_path / "load.yaml").write_text(str(text))
     for module in (serving, batching):
-        monkeypatch.setattr(module, "P99_REQUESTS", 100)
+        monkeypatch.setattr(module, "P99_COUNT", 100)
     monkeypatch.setattr(serving, "SHARES", (0.5, 0.9))
     monkeypatch.setattr(serving, "HOPELESS", 1e9)  # however slow this machine is now
     monkeypatch.setattr(serving, "FURTHER", 10)  # no more rates
