@@ -80,14 +80,27 @@ def added_sentence(way: Way, crowds: list[Crowd]) -> str:
     return tr(ADDED[way], sizes=listed(parts)) if parts else ""
 
 
-def ways_sentences(first: list[Crowd], second: list[Crowd]) -> list[str]:
+def twice_sentence(scaled: Scaled) -> str:
+    """How far one process and one thread of one process, which are the same, came out apart; nothing if they agree."""
+    process, thread = (next(iter(scaled.measured(way)), None) for way in WAYS)
+    if scaling.alike(scaled) == scaling.SATURATED or not (process and thread):
+        return ""
+    return tr(
+        "**The same twice.** One process and one thread are the same work, yet came to {one} and "
+        "{other}{nbsp}images/s: differences of this size mean nothing here.",
+        one=number(process.ips), other=number(thread.ips),
+    )  # fmt: skip
+
+
+def ways_sentences(scaled: Scaled) -> list[str]:
     """Whether processes or threads do more, at the largest number that was measured of both."""
+    first, second = (scaled.measured(way) for way in WAYS)
     both = sorted({crowd.workers for crowd in first} & {crowd.workers for crowd in second} - {1})
     if not both:
         return []
     one, other = (next(c for c in crowds if c.workers == both[-1]) for crowds in (first, second))
     fast, slow = (one, other) if one.ips >= other.ips else (other, one)
-    if slow.ips >= scaling.SATURATED * fast.ips:
+    if slow.ips >= scaling.alike(scaled) * fast.ips:
         return [
             tr_n(
                 "**Compared.** {n}{nbsp}process and as many threads do about as much: {one} and "

@@ -2,6 +2,7 @@
 
 import math
 
+from bench_lib.report.crowds import twice_sentence
 from bench_lib.report.load_trust import doubts
 from bench_lib.report.phrases import SIZES, STAGES, load_name, load_title, members_text, memory_text
 from bench_lib.report.report import Report
@@ -85,11 +86,15 @@ def scaling_lines(found: Scaling | None) -> list[str]:
         "({name}, {members}).",
         times=times(gain), name=name, members=members_text(shown),
     )  # fmt: skip
-    if gain < 1 / scaling.SATURATED:
+    if gain < 1 / scaling.alike(scaled):
         shown = crowds[-1]
         text = tr("**Several at once.** On one device they gain next to nothing over one alone; an example is {name}, "
                   "{members}.", name=name, members=members_text(shown))  # fmt: skip
-    return [" ".join(filter(None, [text, longer_sentence(crowds[0], shown), memory_sentence(crowds)]))]
+    return [
+        " ".join(
+            filter(None, [text, longer_sentence(crowds[0], shown), memory_sentence(crowds), twice_sentence(scaled)])
+        )
+    ]
 
 
 def longer_sentence(alone: Crowd, shown: Crowd) -> str:

@@ -96,6 +96,15 @@ class Scaling(ResultFile):
         return max(1, round(ips * self.grid.window_s / scaled.case.batch_size))
 
 
+def alike(scaled: Scaled) -> float:
+    """How well two equal measurements agree: the throughputs of one process and one thread, the smaller over the larger.
+
+    At most `SATURATED`, which also stands for a case that lacks one of the two.
+    """
+    alone = [crowd.ips for crowd in scaled.crowds if crowd.each_ips and crowd.workers == 1]
+    return min(SATURATED, min(alone) / max(alone)) if alone else SATURATED
+
+
 def largest_crowd(crowds: Sequence[Crowd]) -> Crowd:
     """The crowd with the largest throughput; there must be at least one crowd."""
     return max(crowds, key=lambda crowd: crowd.ips)

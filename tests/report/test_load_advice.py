@@ -73,6 +73,14 @@ def test_several_at_once_are_told_by_the_most_that_they_gain_delay_and_take(tmp_
     assert "Батч при этом занимает не дольше, чем у одного." in line
 
 
+def test_a_gain_no_larger_than_two_equal_measurements_differ_is_next_to_nothing(tmp_path):
+    (line,) = told(tmp_path, scaling(crowd(1, 100), crowd(2, 120), crowd(1, 80, "threads")))
+    assert "они почти ничего не прибавляют" in line
+    assert "а намерено 100 и 80,0 изобр./с" in line
+    (line,) = told(tmp_path, scaling(crowd(1, 100), crowd(2, 120), crowd(1, 100, "threads")))
+    assert "в 1,20 раза больше" in line
+
+
 def test_what_several_cost_is_that_of_the_case_that_gains_most_not_of_another(tmp_path):
     gains = [crowd(1, 100), crowd(2, 150, p50_ms=13.0)]
     suffers = [crowd(1, 100), crowd(2, 60, p50_ms=90.0, host_bytes=9000 * MIB)]
@@ -100,8 +108,8 @@ def test_what_ran_alone_is_held_against_the_table(tmp_path):
                 table=table)[-1]  # fmt: skip
     assert line == (
         "**Нагрузка рядом с таблицей.** То, что в замерах нагрузки работало в одиночку, успевает 50–110 % от того, что "
-        "у той же конфигурации в таблице результатов (вызовы подряд — от FPS, вызовы с ожиданием — от времени на батч); "
-        "дальше всего друг от друга — PyTorch fp32, батч 1: 100 против 200 изобр./с."
+        "у той же конфигурации в таблице результатов (вызовы подряд — от FPS, вызовы с ожиданием — от времени на "
+        "батч); дальше всего друг от друга — PyTorch fp32, батч 1: 100 против 200 изобр./с."
     )
 
 

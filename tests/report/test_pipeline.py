@@ -42,6 +42,8 @@ def test_the_bottleneck_at_each_batch_and_what_is_left_of_the_bare_engine_are_to
 def test_how_near_the_whole_comes_to_its_stages_is_told_and_who_shares_cores(tmp_path):
     cases = pipelined(1, whole=200.0), pipelined(8, whole=400.0)
     assert "достигает 50–100 % этого: здесь декодирование и инференс делят одни и те же ядра." in told(tmp_path, *cases)
+    assert "Больше 100 %" not in told(tmp_path, *cases)
+    assert "Больше 100 % значит, что этап отдельно намерен медленнее" in told(tmp_path, pipelined(8, whole=401.0))
     said = told(tmp_path, *cases, machine=MACHINE | {"gpu": GPU})
     assert "достигает 50–100 % этого." in said
     assert "ядра" not in said

@@ -73,6 +73,18 @@ def test_threads_are_compared_with_processes_at_the_same_number(tmp_path):
         )
 
 
+def test_two_equal_measurements_that_differ_say_how_much_a_difference_means(tmp_path):
+    agree = told(tmp_path, crowd(1, 100), crowd(2, 150), crowd(1, 96, "threads"), crowd(2, 130, "threads"))
+    assert "Одно и то же дважды" not in agree
+    assert "больше успевают процессы: 150 против 130" in agree
+    differ = told(tmp_path, crowd(1, 100), crowd(2, 150), crowd(1, 80, "threads"), crowd(2, 130, "threads"))
+    assert "Один процесс и один поток — одна и та же работа, а намерено 100 и 80,0 изобр./с" in differ
+    assert "почти одинаково: 150 и 130" in differ  # 13 % apart, where the same is 20 % apart
+    assert "больше успевают" not in differ
+    beyond = told(tmp_path, crowd(1, 100), crowd(2, 190), crowd(1, 80, "threads"), crowd(2, 130, "threads"))
+    assert "больше успевают процессы: 190 против 130" in beyond
+
+
 def test_what_failed_is_named_and_the_table_and_figure_hold_the_rest(tmp_path):
     failed = crowd(8, 1, each_ips=[], failed=worded("не хватило <памяти>", "out of memory"))
     said = told(tmp_path, crowd(1, 100), crowd(2, 190), failed)

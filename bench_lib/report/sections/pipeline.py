@@ -153,6 +153,10 @@ def together_sentences(found: Pipeline) -> list[str]:
     else:
         reached = tr("The pipeline reaches {share} of this: here decoding and inference share the same cores.",
                      share=share)  # fmt: skip
+    if max(shares) > 1:
+        above = tr("More than 100% means that a stage on its own was timed slower than it ran together, so its rate "
+                   "alone is uncertain by at least as much.")  # fmt: skip
+        reached = f"{reached} {above}"
     return [f"{text} {reached}"]
 
 

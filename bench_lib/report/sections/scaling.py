@@ -14,6 +14,7 @@ from bench_lib.report.crowds import (
     delay_sentence,
     most_sentence,
     saturation_sentence,
+    twice_sentence,
     ways_sentences,
 )
 from bench_lib.report.phrases import (
@@ -108,9 +109,8 @@ def case_sentences(scaled: Scaled, found: Scaling) -> str:
         if len(crowds) > 1 and crowds[0].workers == 1:
             said = [saturation_sentence(crowds), delay_sentence(crowds, scaled, found), added_sentence(way, crowds)]
         lines.append(" ".join([tr(HEADS[way]), *said]))
-    if len(measured) == 2:
-        lines += ways_sentences(*measured.values())
-    return "\n    - ".join(lines)
+    lines += [*ways_sentences(scaled), twice_sentence(scaled)]
+    return "\n    - ".join(filter(None, lines))
 
 
 def failure_sentences(found: Scaling) -> list[str]:
