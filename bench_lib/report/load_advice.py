@@ -78,7 +78,7 @@ def scaling_lines(found: Scaling | None) -> list[str]:
               if len(crowds := scaled.measured(way)) > 1 and crowds[0].workers == 1]  # fmt: skip
     if not groups:
         return []
-    scaled, crowds = max(groups, key=lambda group: crowd_gain(group[1]))
+    scaled, crowds = max(groups, key=lambda group: crowd_gain(group[1]) * scaling.alike(group[0]))
     name, gain = quoted(load_title(scaled.case, found.grid)), crowd_gain(crowds)
     shown = scaling.largest_crowd(crowds)
     text = tr(
@@ -90,11 +90,8 @@ def scaling_lines(found: Scaling | None) -> list[str]:
         shown = crowds[-1]
         text = tr("**Several at once.** On one device they gain next to nothing over one alone; an example is {name}, "
                   "{members}.", name=name, members=members_text(shown))  # fmt: skip
-    return [
-        " ".join(
-            filter(None, [text, longer_sentence(crowds[0], shown), memory_sentence(crowds), twice_sentence(scaled)])
-        )
-    ]
+    more = longer_sentence(crowds[0], shown), memory_sentence(crowds), twice_sentence(scaled)
+    return [" ".join([text, *filter(None, more)])]
 
 
 def longer_sentence(alone: Crowd, shown: Crowd) -> str:

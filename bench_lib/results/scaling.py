@@ -97,7 +97,7 @@ class Scaling(ResultFile):
 
 
 def alike(scaled: Scaled) -> float:
-    """How well two equal measurements agree: the throughputs of one process and one thread, the smaller over the larger.
+    """How well two equal measurements agree: the throughput of one process over that of one thread, or the inverse.
 
     At most `SATURATED`, which also stands for a case that lacks one of the two.
     """

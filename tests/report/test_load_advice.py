@@ -79,6 +79,10 @@ def test_a_gain_no_larger_than_two_equal_measurements_differ_is_next_to_nothing(
     assert "а намерено 100 и 80,0 изобр./с" in line
     (line,) = told(tmp_path, scaling(crowd(1, 100), crowd(2, 120), crowd(1, 100, "threads")))
     assert "в 1,20 раза больше" in line
+    unsure = scaling(crowd(1, 100), crowd(2, 120), crowd(1, 80, "threads"))
+    other = scaling(crowd(1, 100), crowd(2, 115), engine="onnx_runtime").cases
+    (line,) = told(tmp_path, unsure.model_copy(update={"cases": [*unsure.cases, *other]}))
+    assert "в 1,15 раза больше изображений в секунду (ONNX Runtime fp32" in line
 
 
 def test_what_several_cost_is_that_of_the_case_that_gains_most_not_of_another(tmp_path):
