@@ -1,8 +1,10 @@
 """The search over rates, exact on made curves; what serving.json says; one short real run on a tiny image."""
 
+import math
 import os
 import sys
 
+import numpy as np
 import pytest
 import torch
 from helpers.made import LOAD, point
@@ -19,6 +21,7 @@ from bench_lib.results.serving import (
     Serving,
     ServingGrid,
     best_point,
+    best_throughput,
     first_broken,
     knee_point,
     unhurried,
@@ -248,6 +251,50 @@ def test_requests_wait_only_for_batches_whose_time_suits_the_limit(monkeypatch):
 def test_a_batch_suits_a_limit_that_is_twice_its_time_or_more():
     assert unhurried({1: 5.0, 4: 5.01, 16: 1.0}, 10.0) == [1, 16]
     assert unhurried({1: 5.01}, 10.0) == []
+
+
+def simulated(call_ms, rate, requests, seed):
+    """A point of a queue whose batches always take `call_ms`, by batch size, and the seconds that its requests take."""
+    came = 1e3 * np.cumsum(np.random.default_rng(seed).exponential(1 / rate, requests))
+    free_ms, first, latency_ms, calls = 0.0, 0, [], 0
+    while first < requests:
+        last = first + max(call_ms)
+        until = max(free_ms, came[first] + 1.0)  # as long as the oldest waits, or the device is busy
+        batch = came[first:last][came[first:last] <= until]
+        go = max(free_ms, batch[-1]) if len(batch) == max(call_ms) else until
+        free_ms = go + call_ms[min(size for size in call_ms if size >= len(batch))]
+        latency_ms.extend(free_ms - batch)
+        first, calls = first + len(batch), calls + 1
+    p50, p90, p99 = np.quantile(latency_ms, [0.5, 0.9, 0.99], method="higher")
+    return point(rate, p99 if requests >= P99_COUNT else None, p50, requests=requests, calls=calls, p90_ms=p90)
+
+
+def search_simulated(call_ms, limit_ms):
+    """The points of a search before a simulated queue, and how many minutes it would last."""
+    grid, points = ServingGrid(**GRID, p99_ms=limit_ms, point_s=1), []
+
+    def measure(rate, least):
+        points.append(simulated(call_ms, rate, max(least, math.ceil(rate * grid.held_s)), len(points)))
+        return points[-1]
+
+    list(serving.search_rates(measure, best_throughput(call_ms), grid))
+    return points, sum(one.requests / one.offered_ips for one in points) / 60
+
+
+def test_a_cap_that_suits_the_limit_lets_a_higher_rate_keep_it():
+    call_ms = {1: 1.28, 4: 1.45, 16: 2.89, 64: 7.83}
+    capped = {size: call_ms[size] for size in unhurried(call_ms, 10.0)}
+    assert list(capped) == [1, 4, 16]
+    (all_sizes, _), (best, minutes) = search_simulated(call_ms, 10.0), search_simulated(capped, 10.0)
+    assert best_point(best, 10.0).offered_ips > 1.5 * best_point(all_sizes, 10.0).offered_ips
+    assert minutes < 0.5
+
+
+@pytest.mark.parametrize(("ms", "limit_ms", "least", "most"), [(32, 200, 9, 14), (32, 100, 20, 25), (46, 100, 60, 90)])
+def test_a_search_on_a_slow_device_lasts_as_long_as_the_page_says(ms, limit_ms, least, most):
+    points, minutes = search_simulated({1: float(ms)}, float(limit_ms))
+    assert best_point(points, limit_ms).requests >= P99_COUNT
+    assert least <= minutes <= most
 
 
 def crash(*_):
