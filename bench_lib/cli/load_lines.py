@@ -19,7 +19,9 @@ def serving_lines(found: Serving) -> list[str]:
         elif kept is None:
             least = least_p99(served.points)
             words = (
-                f"the least p99 was {least.loadgen.p99_ms:.3g} ms (N = {least.requests})" if least else "no p90 either"
+                f"the least p99 was {least.loadgen.p99_ms:.3g} ms (N = {least.requests})"
+                if least
+                else "every p90 is above it"
             )
             lines.append(f"{start}no rate keeps p99 under {limit:g} ms; {words}")
         else:

@@ -5,6 +5,7 @@ from bs4 import BeautifulSoup
 from helpers.made import LOAD, point, record, report, served, serving, worded
 
 from bench_lib.cli import main
+from bench_lib.cli.load_lines import serving_lines
 from bench_lib.report.sections.serving import serving_figure, serving_table, serving_text
 from bench_lib.results.result_file import write_result
 from bench_lib.results.serving import ServingGrid
@@ -111,6 +112,18 @@ def test_a_rate_near_what_the_queue_carries_is_not_said_to_be_the_device_s(tmp_p
     said = told(tmp_path, served([point(1001, 5.0)]))  # the queue alone carries 2000
     assert "Это больше половины того, что заведомо пропускает наша очередь (2 000 запр./с)" in said
     assert "заведомо" not in told(tmp_path, served([point(1000, 5.0)]))
+
+
+def test_the_terminal_shows_n_beside_each_p99_and_who_may_be_limited_by_the_queue():
+    short = served([point(100, None, requests=200, p90_ms=12.0)], "openvino")
+    lines = serving_lines(serving(served(CURVE), served([point(100, 12.0)], "onnx_runtime"), short))
+    assert lines[0].split()[-5:] == ["p99", "ms", "N", "batch", "ceiling"]
+    assert lines[1].split()[1:] == ["600", "3", "9.5", "2000", "2.5", "1000"]
+    assert lines[2].endswith("no rate keeps p99 under 10 ms; the least p99 was 12 ms (N = 2000)")
+    assert lines[3].endswith("no rate keeps p99 under 10 ms; every p90 is above it")
+    assert not any("queue" in line for line in lines)
+    (near,) = [line for line in serving_lines(serving(served([point(1001, 9.0)]))) if "queue" in line]
+    assert near.startswith("The queue rather than the device may limit resnet18-pytorch-fp32-32px-b4")
 
 
 def test_who_keeps_the_limit_at_no_rate_or_was_not_measured_is_named(tmp_path):
