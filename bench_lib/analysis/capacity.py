@@ -21,14 +21,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
-from bench_lib.analysis.case_row import MIB
-from bench_lib.analysis.case_table import CaseTable, records_by_case
-from bench_lib.core.case import Case
+from bench_lib.analysis.case_table import CaseTable
+from bench_lib.analysis.devices import Device, known_devices, served_devices
 from bench_lib.core.errors import InputError
-from bench_lib.core.intervals import median
-from bench_lib.core.record import Record
 from bench_lib.results import serving
 from bench_lib.results.result_file import read_result
 from bench_lib.results.serving import Served, Serving
@@ -38,42 +33,31 @@ STEPS = 1000  # the loads of a device are tried in this many steps
 
 
 @dataclass(frozen=True)
-class Device:
-    """One device at one engine, precision, image size and batch, as measured.
-
-    `busy_w` is its power (W) during calls back to back, `idle_w` its power before anything ran; an unknown one is NaN.
-    `samples` is the number of latencies behind `p99_ms`; `asked` are the engine, variant and precision asked for.
-    """
-
-    name: str
-    image_size: int
-    batch: int
-    fps: float
-    p99_ms: float
-    memory_mib: float
-    busy_w: float = math.nan
-    idle_w: float = math.nan
-    samples: int = 0
-    asked: tuple[str, str, str] = ("", "", "")
-
-
-@dataclass(frozen=True)
 class Option:
     """A number of identical devices that serve the rate, each one's share of it, and the p99 of an answer's time.
 
     `kept_ips` is the rate at which one was measured to keep the limit; NaN where the rule computed the percentile.
+    `samples` is the number of requests behind the measured percentile or, for the rule, of calls behind that of
+    inference. `near_queue` tells that the queue may have limited `kept_ips` (`Serving.near_queue`).
     """
 
     device: Device
     devices: int
     each_ips: float
     p99_ms: float
+    samples: int
     kept_ips: float = math.nan
+    near_queue: bool = False
 
     @property
     def measured(self) -> bool:
         """Whether the percentile was measured under load."""
         return not math.isnan(self.kept_ips)
+
+    @property
+    def sure(self) -> bool:
+        """Whether enough requests or calls are behind the percentile; that of fewer is about the slowest of them."""
+        return self.samples >= serving.P99_COUNT
 
     @property
     def busy(self) -> float:
@@ -84,10 +68,12 @@ class Option:
     def watts(self) -> float:
         """Power of all devices: between idle and busy in proportion to the load (Fan, Weber and Barroso, 2007).
 
-        If the power of an idle device is unknown, it counts as 0 and the result is the power of computing alone.
+        The load is the share of the throughput at which the busy power was measured. If the power of an idle device is
+        unknown, it counts as 0 and the result is the power of computing alone.
         """
-        idle = 0.0 if math.isnan(self.device.idle_w) else self.device.idle_w
-        return self.devices * (idle + (self.device.busy_w - idle) * self.busy)
+        idle, load = self.device.idle_w, min(1.0, self.each_ips / self.device.busy_fps)
+        idle = 0.0 if math.isnan(idle) else idle
+        return self.devices * (idle + (self.device.busy_w - idle) * load)
 
 
 def fill_ms(batch: int, ips: float) -> float:
@@ -125,16 +111,17 @@ def by_rule(device: Device, rate_ips: float, p99_ms: float) -> Option | None:
     count = math.ceil(rate_ips / most)
     each = rate_ips / count
     answer = answer_ms(device, each)  # fewer requests each fill a batch more slowly
-    return Option(device, count, each, answer) if answer <= p99_ms else None
+    return Option(device, count, each, answer, device.samples) if answer <= p99_ms else None
 
 
-def by_curve(served: Served, device: Device, rate_ips: float, p99_ms: float) -> Option | None:
-    """The fewest devices, by the curve measured with `bench serve`; None if none of its rates kept the limit."""
+def by_curve(served: Served, device: Device, rate_ips: float, p99_ms: float, found: Serving) -> Option | None:
+    """The fewest devices, by a curve of `found` (of `bench serve`); None if none of its rates kept the limit."""
     kept = serving.best_point(served.points, p99_ms)
     if kept is None:
         return None
     count = math.ceil(rate_ips / kept.offered_ips)
-    return Option(device, count, rate_ips / count, kept.loadgen.p99_ms, kept.offered_ips)
+    near = found.near_queue(kept.offered_ips)
+    return Option(device, count, rate_ips / count, kept.loadgen.p99_ms, kept.requests, kept.offered_ips, near)
 
 
 @dataclass(frozen=True)
@@ -162,7 +149,7 @@ def plan_devices(folder: str | Path, rate_ips: float, p99_ms: float, image_size:
     known = known_devices(report, image_size)
     served = read_result(Serving, folder)
     measured = served_devices(served, known) if served else []
-    options = [by_curve(curve, device, rate_ips, p99_ms) for curve, device in measured]
+    options = [by_curve(curve, device, rate_ips, p99_ms, served) for curve, device in measured]
     replaced = {(device.name, device.image_size) for _, device in measured}
     options += [by_rule(d, rate_ips, p99_ms) for d in known if (d.name, d.image_size) not in replaced]
     found = [option for option in options if option]
@@ -176,74 +163,20 @@ def plan_order(option: Option) -> tuple[float, float, float]:
     return option.devices, math.inf if math.isnan(option.watts) else option.watts, option.p99_ms
 
 
-def known_devices(report: CaseTable, image_size: int | None) -> list[Device]:
-    """The measured cases of one image size; raise `InputError` if there are none, or several sizes and none named."""
-    cases = report.measured
-    if cases.empty:
-        raise InputError("no case of this run was measured, so there is nothing to plan with; see its report for why")
-    sizes = sorted(map(int, cases.image_size.unique()))
-    if image_size is None and len(sizes) > 1:
-        raise InputError(f"the run holds images of {comma_list(sizes)} pixels a side; choose one with --image-size")
-    if image_size is not None and image_size not in sizes:
-        raise InputError(f"--image-size is {image_size}; this run measured {comma_list(sizes)}")
-    chosen = cases[cases.image_size == (image_size or sizes[0])]
-    records = records_by_case([record for record in report.records if record.status == "ok"])
-    return [device_of(row, records[row.case]) for _, row in chosen.iterrows()]
-
-
-def comma_list(values: Sequence[int]) -> str:
-    """Numbers in a sentence, with commas between them."""
-    return ", ".join(map(str, values))
-
-
-def device_of(row: pd.Series, records: Sequence[Record]) -> Device:
-    """A device from a row of `CaseTable.cases` and the measured records of the same case."""
-    idle = [r.gpu_idle["power_w"] for r in records if r.gpu_idle and r.gpu_idle.get("power_w") is not None]
-    busy = [r.energy.joules / r.energy.seconds for r in records if r.energy]
-    samples = sum(len(record.timing.latency_ms) for record in records)
-    return Device(
-        name=row["name"], image_size=int(row.image_size), batch=int(row.batch_size), fps=float(row.fps),
-        p99_ms=float(row.p99_ms), memory_mib=float(row.memory_mib), samples=samples,
-        busy_w=median(busy) if busy else math.nan, idle_w=min(idle, default=math.nan),
-        asked=(row.engine, row.variant, row.precision),
-    )  # fmt: skip
-
-
-def served_devices(found: Serving, known: Sequence[Device]) -> list[tuple[Served, Device]]:
-    """What `bench serve` measured, each case with the known device of its engine, precision and image size.
-
-    Cases without such a device are left out. Power is that of the known device with the largest batch that is at most
-    the queue's mean batch; throughput and memory are those that `bench serve` measured.
-    """
-    pairs = []
-    for served in found.cases:
-        same = sorted((d for d in known if served.points and d.image_size == served.case.image_size
-                       and device_is_of(d, served.case)), key=lambda d: d.batch)  # fmt: skip
-        if same:
-            mean = max(point.batch for point in served.points)
-            like = next((d for d in reversed(same) if d.batch <= mean), same[0])
-            memory = like.memory_mib if served.device_bytes is None else served.device_bytes / MIB
-            pairs.append((served, Device(**vars(like) | {
-                "batch": served.case.batch_size, "fps": served.ceiling_ips, "memory_mib": memory})))  # fmt: skip
-    return pairs
-
-
-def device_is_of(device: Device, case: Case) -> bool:
-    """Whether a device is of the case's engine, variant and precision asked for, whatever it really computed in."""
-    return device.asked == (case.engine, case.variant, case.precision)
-
-
-def why_impossible(known, measured, rate_ips: float, p99_ms: float) -> str:
+def why_impossible(
+    known: Sequence[Device], measured: Sequence[tuple[Served, Device]], rate_ips: float, p99_ms: float
+) -> str:
     """A sentence on why no number of devices keeps the limit, with the shortest answer that any device gives."""
-    answers = [(min(p.loadgen.p99_ms for p in served.points), device, "measured under load")
-               for served, device in measured]  # fmt: skip
+    answers = []
+    for served, device in measured:
+        if least := serving.least_p99(served.points):
+            answers.append((least.loadgen.p99_ms, device, f"measured under load, p99 of {least.requests} requests"))
     for device in known:
         loads = [rate_ips / count for count in range(1, STEPS) if rate_ips / count < device.fps] or [device.fps / 2]
-        answers.append((min(answer_ms(device, ips) for ips in loads), device, "by the rule"))
-    least, device, how = min(answers, key=lambda answer: answer[0])
-    alone = min(known, key=lambda device: device.p99_ms)
+        words = f"by the rule, of which inference takes {device.p99_ms:.3g} ms, p99 of {device.samples} calls"
+        answers.append((min(answer_ms(device, ips) for ips in loads), device, words))
+    least_ms, device, how = min(answers, key=lambda answer: answer[0])
     return (
-        f"no number of devices keeps p99 under {p99_ms:g} ms at {rate_ips:g} images/s: the least is {least:.3g} ms "
-        f"{how} ({device.name}, batch {device.batch}), of which inference alone takes at least {alone.p99_ms:.3g} ms "
-        f"({alone.name}, batch {alone.batch}); allow more"
+        f"no number of devices keeps p99 under {p99_ms:g} ms at {rate_ips:g} images/s: the least is {least_ms:.3g} ms "
+        f"({device.name}, batch {device.batch}; {how}); allow more"
     )

@@ -10,9 +10,9 @@ from bench_lib.analysis.capacity import (
     fill_ms,
     largest_rate,
     plan_devices,
-    served_devices,
     wait_ms,
 )
+from bench_lib.analysis.devices import served_devices
 from bench_lib.analysis.marks import marks_of
 from bench_lib.cli.parser import add_command, add_path
 from bench_lib.cli.terminal import per_second
@@ -20,7 +20,7 @@ from bench_lib.core.errors import InputError
 from bench_lib.report.marks import MEANINGS, UNKNOWN
 from bench_lib.results.result_file import read_result
 from bench_lib.results.scaling import Scaling
-from bench_lib.results.serving import Serving, best_point
+from bench_lib.results.serving import P99_COUNT, Serving, best_point
 
 MOST_OPTIONS = 12  # lines
 
@@ -66,13 +66,36 @@ def plan_lines(found: Plan, price_per_hour: float | None = None) -> list[str]:
     costs = "" if price_per_hour is None else f"{'per hour':>10}{'per million':>12}"
     lines = [
         f"{found.rate_ips:g} images/s, p99 at most {found.p99_ms:g} ms, on devices such as {place}",
-        f"{'devices':>7}  {'engine and precision':34}{'batch':>6}{'img/s each':>11}{'busy':>6}{'p99 ms':>8}"
+        f"{'devices':>7}  {'engine and precision':34}{'batch':>6}{'img/s each':>11}{'busy':>6}{'p99 ms':>8}{'N':>7}"
         f"{'MiB each':>9}{'W in all':>9}{costs}  p99 is",
     ]
     lines += [option_line(option, found.rate_ips, price_per_hour) for option in found.options[:MOST_OPTIONS]]
     if len(found.options) > MOST_OPTIONS:
         lines.append(f"… and {len(found.options) - MOST_OPTIONS} more")
-    return [*lines, *mark_lines(found), *reach_lines(found), *rule_lines(found), *company_lines(found)]
+    return [
+        *lines,
+        *mark_lines(found),
+        *reach_lines(found),
+        *doubt_lines(found),
+        *rule_lines(found),
+        *company_lines(found),
+    ]
+
+
+def doubt_lines(found: Plan) -> list[str]:
+    """Lines on the options that are not certain: by too few requests or calls, or perhaps limited by the queue."""
+    shown, lines = found.options[:MOST_OPTIONS], []
+    if few := [option.samples for option in shown if not option.sure]:
+        lines.append(
+            f"Not certain where N, the requests or calls behind a p99, is below {P99_COUNT} (here from {min(few)}): "
+            "the p99 of so few is about the slowest of them."
+        )
+    if near := sorted({option.device.name for option in shown if option.near_queue}):
+        lines.append(
+            f"Perhaps limited by our queue rather than by the device: {', '.join(near)}, above half of what the queue "
+            "is known to carry; fewer devices may do."
+        )
+    return lines
 
 
 def option_line(option: Option, rate_ips: float, price_per_hour: float | None) -> str:
@@ -83,7 +106,7 @@ def option_line(option: Option, rate_ips: float, price_per_hour: float | None) -
         costs = f"{price:10.4g}{1e6 * price / (3600 * rate_ips):12.4g}"
     return (
         f"{option.devices:7}  {device.name:34}{device.batch:6}{per_second(option.each_ips):>11}{option.busy:6.0%}"
-        f"{option.p99_ms:8.3g}{device.memory_mib:9.0f}{watts_text(option.watts):>9}{costs}"
+        f"{option.p99_ms:8.3g}{option.samples:7}{device.memory_mib:9.0f}{watts_text(option.watts):>9}{costs}"
         f"  {'measured' if option.measured else 'computed'}"
     )
 
@@ -110,8 +133,8 @@ def rule_lines(found: Plan) -> list[str]:
         allowed = max(largest_rate(like, found.p99_ms) or 0.0 for like in found.known if like.name == device.name)
         if kept and allowed:
             lines.append(
-                f"Checked: {device.name} kept the limit at {per_second(kept.offered_ips)} images/s under load; the "
-                f"rule allows it {per_second(allowed)}, {allowed / kept.offered_ips:.2f} of that."
+                f"Checked: {device.name} kept the limit at {per_second(kept.offered_ips)} images/s under load (N = "
+                f"{kept.requests}); the rule allows it {per_second(allowed)}, {allowed / kept.offered_ips:.2f} of that."
             )
     return lines
 
@@ -133,9 +156,10 @@ def company_lines(found: Plan) -> list[str]:
         if one and two and len(like):
             fps, name = float(like.iloc[0].fps), f"{like.iloc[0]['name']}, batch {scaled.case.batch_size}"
             lines.append(
-                f"Checked: two processes at once on one device answer {per_second(two.ips)} images/s ({name}), "
-                f"{two.ips / one.ips:.2f} of the {per_second(one.ips)} of one alone, and {two.ips / fps:.2f} of the "
-                f"{per_second(fps)} that the plan counts for it."
+                f"Checked: two processes at once on one device, each waiting for every batch, answer "
+                f"{per_second(two.ips)} images/s ({name}), {two.ips / one.ips:.2f} of the {per_second(one.ips)} of one "
+                f"alone, and {two.ips / fps:.2f} of the {per_second(fps)}, calls back to back, that the plan counts "
+                "for it."
             )
     return lines or ["Not checked against two processes at once: `bench scale` measured none of this run's cases."]
 
@@ -152,8 +176,8 @@ def reach_lines(found: Plan) -> list[str]:
     if first.measured:
         lines.append(
             f"Measured under load: one device behind a queue (batches up to {device.batch}) answered "
-            f"{per_second(first.kept_ips)} images/s with a p99 of {first.p99_ms:.3g} ms; here each gets "
-            f"{per_second(first.each_ips)}."
+            f"{per_second(first.kept_ips)} images/s with a p99 of {first.p99_ms:.3g} ms (N = {first.samples}); here "
+            f"each gets {per_second(first.each_ips)}."
         )
     else:
         lines.append(

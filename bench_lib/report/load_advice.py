@@ -2,11 +2,13 @@
 
 import math
 
+from bench_lib.report.crowds import twice_sentence
+from bench_lib.report.load_trust import doubts
 from bench_lib.report.phrases import SIZES, STAGES, load_name, load_title, members_text, memory_text
 from bench_lib.report.report import Report
 from bench_lib.results import scaling
 from bench_lib.results.pipeline import Pipeline
-from bench_lib.results.scaling import Crowd, Scaled, Scaling
+from bench_lib.results.scaling import Crowd, Scaling
 from bench_lib.results.serving import Serving
 from bench_lib.text.language import number, tr
 from bench_lib.text.markup import quoted
@@ -27,21 +29,23 @@ def load_lines(report: Report) -> list[str]:
 def beside_table_lines(report: Report, company: Scaling | None, files: Pipeline | None) -> list[str]:
     """How far the throughput of cases that ran alone under load differs from theirs in the table of results.
 
-    Nothing if no case is in both.
+    Calls back to back are held against FPS, calls that were waited for against latency. Nothing if no case is in both.
     """
-    fps = dict(zip(report.measured.case, report.measured.fps, strict=True))
-    ran = [(one.case, files.grid, one.infer_ips) for one in (files.measured if files else [])]
-    ran += [(scaled.case, company.grid, crowd.ips) for scaled in (company.cases if company else [])
+    table = report.measured.set_index("case")
+    fps, waited = table.fps, 1e3 * table.batch_size / table.latency_ms
+    ran = [(one.case, files.grid, one.infer_ips, fps) for one in (files.measured if files else [])]
+    ran += [(scaled.case, company.grid, crowd.ips, waited) for scaled in (company.cases if company else [])
             for crowd in scaled.measured("processes") if crowd.workers == 1]  # fmt: skip
-    alone = [(load_title(case, grid), ips, fps[case.id]) for case, grid, ips in ran if case.id in fps]
+    alone = [(load_title(case, grid), ips, there[case.id]) for case, grid, ips, there in ran if case.id in there]
     if not alone:
         return []
     shares = [100 * here / there for _, here, there in alone]
     name, here, there = max(alone, key=lambda one: abs(math.log(one[1] / one[2])))
     return [
         tr(
-            "**Load beside the table.** What ran alone in the measurements of load did {shares} of the FPS that the "
-            "table of results has for it; the furthest apart is {name}: {here} against {there}{nbsp}images/s.",
+            "**Load beside the table.** What ran alone in the measurements of load did {shares} of what the table of "
+            "results has for the same configuration (back to back by its FPS, call by call by its time per batch); the "
+            "furthest apart is {name}: {here} against {there}{nbsp}images/s.",
             shares=per_cent(span(min(shares), max(shares), digits=0)), name=quoted(name), here=number(here),
             there=number(there),
         )
@@ -53,15 +57,19 @@ def served_lines(found: Serving | None) -> list[str]:
     if not found or not found.kept:
         return []
     point, most = max(found.kept, key=lambda pair: pair[0].offered_ips)
-    return [
-        tr(
-            "**Under load.** One device sustains up to {rate}{nbsp}requests/s with p99 within {limit}{nbsp}ms "
-            "({name}). How many devices another rate needs, `bench plan RUN --rate … --p99-ms {limit}` tells, where "
-            "RUN is this report's folder.",
-            rate=number(point.offered_ips), limit=plain(found.grid.p99_ms),
-            name=quoted(load_name(most.case, found.grid)),
-        )
-    ]  # fmt: skip
+    limit = plain(found.grid.p99_ms)
+    text = tr(
+        "**Under load.** The highest rate that one device answered with p99 within {limit}{nbsp}ms is "
+        "{rate}{nbsp}requests/s ({name}, N{nbsp}={nbsp}{n}).",
+        rate=number(point.offered_ips), limit=limit, name=quoted(load_name(most.case, found.grid)),
+        n=number(point.requests, 0),
+    )  # fmt: skip
+    more = tr(
+        "How many devices another rate needs, `bench plan RUN --rate … --p99-ms {limit}` tells, where RUN is this "
+        "report's folder.",
+        limit=limit,
+    )
+    return [" ".join([text, *doubts(point, found), more])]
 
 
 def scaling_lines(found: Scaling | None) -> list[str]:
@@ -70,18 +78,27 @@ def scaling_lines(found: Scaling | None) -> list[str]:
               if len(crowds := scaled.measured(way)) > 1 and crowds[0].workers == 1]  # fmt: skip
     if not groups:
         return []
-    scaled, crowds = max(groups, key=lambda group: crowd_gain(group[1]))
-    longer = times(max(crowd.p50_ms / crowds[0].p50_ms for _, crowds in groups for crowd in crowds[1:]))
+    scaled, crowds = max(groups, key=lambda group: crowd_gain(group[1]) * scaling.alike(group[0]))
+    name, gain = quoted(load_title(scaled.case, found.grid)), crowd_gain(crowds)
+    shown = scaling.largest_crowd(crowds)
     text = tr(
-        "**Several at once.** On one device they do at most {times} as many images/s as one alone ({name}, {members}), "
-        "and a batch takes up to {longer} as long.",
-        times=times(crowd_gain(crowds)), name=quoted(load_title(scaled.case, found.grid)),
-        members=members_text(scaling.largest_crowd(crowds)), longer=longer,
+        "**Several at once.** The most that several on one device gain over one alone: {times} as many images/s "
+        "({name}, {members}).",
+        times=times(gain), name=name, members=members_text(shown),
     )  # fmt: skip
-    if crowd_gain(crowds) < 1 / scaling.SATURATED:
-        text = tr("**Several at once.** On one device they gain next to nothing over one alone, and a batch takes up "
-                  "to {longer} as long.", longer=longer)  # fmt: skip
-    return [f"{text} {memory_sentence(groups)}".rstrip()]
+    if gain < 1 / scaling.alike(scaled):
+        shown = crowds[-1]
+        text = tr("**Several at once.** On one device they gain next to nothing over one alone; an example is {name}, "
+                  "{members}.", name=name, members=members_text(shown))  # fmt: skip
+    more = longer_sentence(crowds[0], shown), memory_sentence(crowds), twice_sentence(scaled)
+    return [" ".join([text, *filter(None, more)])]
+
+
+def longer_sentence(alone: Crowd, shown: Crowd) -> str:
+    """How much longer a batch takes in this crowd than with one worker of the same case."""
+    if shown.p50_ms <= alone.p50_ms:
+        return tr("There, a batch takes no longer than with one.")
+    return tr("There, a batch takes {longer} as long as with one.", longer=times(shown.p50_ms / alone.p50_ms))
 
 
 def crowd_gain(crowds: list[Crowd]) -> float:
@@ -89,12 +106,11 @@ def crowd_gain(crowds: list[Crowd]) -> float:
     return scaling.largest_crowd(crowds).ips / crowds[0].ips
 
 
-def memory_sentence(groups: list[tuple[Scaled, list[Crowd]]]) -> str:
-    """The most memory that each one more takes: the GPU's, or the host's where there is no GPU."""
+def memory_sentence(crowds: list[Crowd]) -> str:
+    """The memory that each one more takes: the GPU's, or the host's where there is no GPU."""
     for field in SIZES:
-        sizes = [size for _, crowds in groups if (size := scaling.added_bytes(crowds, field)) is not None]
-        if sizes:
-            return tr("Each one more takes up to {size}.", size=memory_text(max(sizes), field))
+        if (size := scaling.added_bytes(crowds, field)) is not None:
+            return tr("Each one more takes another {size} there.", size=memory_text(size, field))
     return ""
 
 
@@ -106,9 +122,11 @@ def pipeline_lines(found: Pipeline | None) -> list[str]:
     best = max(measured, key=lambda one: one.whole_ips)
     return [
         tr(
-            "**With preparation.** From JPEG files on, at most {rate}{nbsp}images/s are answered ({name}): {share} of "
-            "what the engine answers without preparation. The slowest stage is {stage}.",
+            "**With preparation.** From JPEG files on, at most {rate}{nbsp}images/s are answered ({name}, "
+            "N{nbsp}≈{nbsp}{n} batches): {share} of what the same configuration answers without preparation. The "
+            "slowest stage is {stage}.",
             rate=number(best.whole_ips), name=quoted(load_title(best.case, found.grid)),
+            n=number(found.batches(best), 0),
             share=percent(best.whole_ips / best.infer_ips), stage=tr(STAGES[best.bottleneck]),
         )
     ]  # fmt: skip

@@ -50,11 +50,12 @@ def draw_served(found: Serving, shown: Sequence[Served]) -> Figure:
     return figure
 
 
-def draw_curve(axes: plt.Axes, served: Served, value: Callable[[Point], float], style: dict, label: str) -> None:
-    """A line over the rates, with a star at the knee."""
-    axes.plot([point.offered_ips for point in served.points], list(map(value, served.points)), label=label, **style)
-    knee = serving.knee_point(served.points)
-    axes.plot(knee.offered_ips, value(knee), marker="*", markersize=11, color=style["color"])
+def draw_curve(axes: plt.Axes, served: Served, value: Callable[[Point], float | None], style: dict, label: str) -> None:
+    """A line over the rates that have this value, with a star at the knee."""
+    shown = [point for point in served.points if value(point) is not None]
+    axes.plot([point.offered_ips for point in shown], list(map(value, shown)), label=label, **style)
+    if (knee := serving.knee_point(served.points)) in shown:
+        axes.plot(knee.offered_ips, value(knee), marker="*", markersize=11, color=style["color"])
 
 
 def short_number(value: float) -> str:
@@ -95,7 +96,7 @@ def mark_counts(axes: plt.Axes, counts: set[int]) -> None:
 def draw_stages(groups: dict[str, list[Pipelined]]) -> Figure:
     """Images a second over the batch: the whole as a solid line, the bare engine dashed, decoding alone dotted.
 
-    `groups` are the cases of each line, by its name; decoding, which is the same for all, is drawn from the first.
+    `groups` are the cases of each line, by its name; decoding, which is about the same for all, is that of the first.
     """
     with plt.rc_context(plots.STYLE):
         figure, axes = plt.subplots(figsize=(9, 3.9), layout="constrained")
@@ -105,8 +106,10 @@ def draw_stages(groups: dict[str, list[Pipelined]]) -> Figure:
                 rates = [getattr(one, f"{kind}_ips") for one in cases]
                 axes.plot(batches, rates, color=colour, linestyle=dashes, marker="o", markersize=4,
                           label=f"{name}, {words}")  # fmt: skip
-        decoding = sorted((one.case.batch_size, one.decode_ips) for one in next(iter(groups.values())))
-        axes.plot(*zip(*decoding, strict=True), color="black", linestyle=":", marker=".", label=tr("decoding alone"))
+        first = next(iter(groups))
+        decoding = sorted((one.case.batch_size, one.decode_ips) for one in groups[first])
+        axes.plot(*zip(*decoding, strict=True), color="black", linestyle=":", marker=".",
+                  label=f"{first}, {tr('decoding alone')}")  # fmt: skip
         axes.set(xlabel=tr("Batch size (images)"), ylabel=tr("Images per second"), yscale="log")
         axes.set_xscale("log", base=2)
         mark_counts(axes, {one.case.batch_size for cases in groups.values() for one in cases})

@@ -76,3 +76,7 @@ class Pipeline(ResultFile):
     def measured(self) -> list[Pipelined]:
         """The cases with figures."""
         return [case for case in self.cases if not case.failed]
+
+    def batches(self, one: Pipelined) -> int:
+        """About how many batches the whole pipeline handled while it was timed, from its rate and the window."""
+        return max(1, round(one.whole_ips * self.grid.window_s / one.case.batch_size))

@@ -37,10 +37,11 @@ class ScalingGrid(LoadGrid):
 class Crowd(BaseModel):
     """The figures of `workers` workers that ran one case at once, as processes or as threads of one process.
 
-    `each_ips` are the images a second of each worker; `p50_ms` and `p99_ms` are latencies over the calls of all
-    workers. `busy` is the GPU's utilisation (NVML) or, on a CPU, the share of all cores' time. `device_bytes` is the
-    memory that the workers added on the GPU, `host_bytes` the host memory that their processes do not share with any
-    other process (unique set size). `cores` is how many cores each worker may use on a CPU.
+    `each_ips` are the images a second of each worker; `p50_ms` and `p99_ms` are latencies over the `calls` of all
+    workers, of which older files lack the number. With fewer than `P99_COUNT` calls only older files have a p99. `busy`
+    is the GPU's utilisation (NVML) or, on a CPU, the share of all cores' time. `device_bytes` is the memory that the
+    workers added on the GPU, `host_bytes` the host memory that their processes do not share with any other process
+    (unique set size). `cores` is how many cores each worker may use on a CPU.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,6 +51,7 @@ class Crowd(BaseModel):
     each_ips: list[PerSecond] = []
     p50_ms: Milliseconds | None = None
     p99_ms: Milliseconds | None = None
+    calls: Count | None = None
     busy: float | None = Field(None, ge=0, le=2)
     device_bytes: Bytes | None = None
     host_bytes: Bytes | None = None
@@ -57,7 +59,7 @@ class Crowd(BaseModel):
 
     @model_validator(mode="after")
     def _whole(self) -> "Crowd":
-        check_complete(self, "each_ips", "p50_ms", "p99_ms")
+        check_complete(self, "each_ips", "p50_ms")
         return self
 
     @property
@@ -84,6 +86,23 @@ class Scaling(ResultFile):
     file, command = "scaling.json", "bench scale params/load/scaling.yaml"
     grid: ScalingGrid
     cases: list[Scaled]
+
+    def calls(self, scaled: Scaled, crowd: Crowd) -> int:
+        """The calls behind a crowd's percentiles; in older files about as many, from its rate and the window."""
+        return crowd.calls or self.calls_at(scaled, crowd.ips)
+
+    def calls_at(self, scaled: Scaled, ips: float) -> int:
+        """About how many calls a window of the case holds at so many images a second, at least 1."""
+        return max(1, round(ips * self.grid.window_s / scaled.case.batch_size))
+
+
+def alike(scaled: Scaled) -> float:
+    """How well two equal measurements agree: the throughput of one process over that of one thread, or the inverse.
+
+    At most `SATURATED`, which also stands for a case that lacks one of the two.
+    """
+    alone = [crowd.ips for crowd in scaled.crowds if crowd.each_ips and crowd.workers == 1]
+    return min(SATURATED, min(alone) / max(alone)) if alone else SATURATED
 
 
 def largest_crowd(crowds: Sequence[Crowd]) -> Crowd:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from bench_lib.core.engine import Engine
 from bench_lib.core.timing import Clock
-from bench_lib.results.serving import Point, Tally
+from bench_lib.results.serving import P99_COUNT, Point, Tally
 from bench_lib.scenarios import loadgen
 
 END = None  # in the queue: no request comes after it
@@ -131,14 +131,14 @@ def server_settings(rate_ips: float, requests: int, p99_ms: float) -> dict[str, 
 
 
 def loadgen_tally(results: Mapping[str, float]) -> Tally:
-    """What LoadGen counted, from its results by key."""
-    return Tally(p50_ms=results["result_50.00_percentile_latency_ns"] / 1e6,
-                 p99_ms=results["result_99.00_percentile_latency_ns"] / 1e6,
-                 ips=results["result_completed_samples_per_sec"])  # fmt: skip
+    """What LoadGen counted, from its results by key; without a p99 if there were fewer than `P99_COUNT` requests."""
+    p50, p90, p99 = (results[f"result_{share}.00_percentile_latency_ns"] / 1e6 for share in (50, 90, 99))
+    enough, ips = results["result_query_count"] >= P99_COUNT, results["result_completed_samples_per_sec"]
+    return Tally(p50_ms=p50, p90_ms=p90, p99_ms=p99 if enough else None, ips=ips)
 
 
 def tally(done: list[tuple[list[Request], float]], due_s: Sequence[float]) -> Tally:
-    """Our own count of what was served, to compare with LoadGen's: median and 99th percentile of latency, and rate.
+    """Our own count of what was served, to compare with LoadGen's (`loadgen_tally`).
 
     `done` is what `serve` returned, `due_s` when each request was due, in seconds after LoadGen began. Latency counts
     from when a request was due, however late it was sent. LoadGen does not report when it began; the time is inferred
@@ -150,5 +150,6 @@ def tally(done: list[tuple[list[Request], float]], due_s: Sequence[float]) -> Ta
     began_s = min(came - due for came, due in zip(came_s, due_s, strict=True))
     latency_ms = sorted(1e3 * (end - began_s - due) for end, due in zip(end_s, due_s, strict=True))
     count = len(latency_ms)
-    return Tally(p50_ms=latency_ms[int(0.5 * count)], p99_ms=latency_ms[int(0.99 * count)],
-                 ips=(count - 1) / (end_s[-1] - began_s))  # fmt: skip
+    p50, p90, p99 = (latency_ms[int(share * count)] for share in (0.5, 0.9, 0.99))
+    enough = count >= P99_COUNT
+    return Tally(p50_ms=p50, p90_ms=p90, p99_ms=p99 if enough else None, ips=(count - 1) / (end_s[-1] - began_s))

@@ -21,6 +21,7 @@ from bench_lib.core.reason import Reason, because
 from bench_lib.core.timing import call_ms, warm_up
 from bench_lib.measure import memory, system
 from bench_lib.measure.measure_case import failure_reason
+from bench_lib.results.load_grid import P99_COUNT
 from bench_lib.results.scaling import Crowd, Scaled, Scaling, ScalingGrid, Way
 from bench_lib.scenarios.resume import measure_left
 from bench_lib.scenarios.worker import build_for_thread, check_answers
@@ -131,14 +132,16 @@ def crowd_figures(works: list[WorkerTimes], batch_size: int, shares: list[float]
     """
     latencies = [ms for work in works for ms in work.latency_ms]
     seconds = [s for work in works for s in work.seconds]
-    tail = intervals.percentiles([ms for one in latencies for ms in one])
+    calls = [ms for one in latencies for ms in one]
+    tail = intervals.percentiles(calls)
+    p99_ms = tail.p99 if len(calls) >= P99_COUNT else None
     if shares is None:
         busy = sum(work.cpu_s for work in works) / max(seconds) / cores
     else:
         later = shares[len(shares) // 2 :]
         busy = sum(later) / len(later) if later else None
     each = [batch_size * len(ms) / s for ms, s in zip(latencies, seconds, strict=True)]
-    return {"each_ips": each, "p50_ms": tail.p50, "p99_ms": tail.p99, "busy": busy}
+    return {"each_ips": each, "p50_ms": tail.p50, "p99_ms": p99_ms, "calls": len(calls), "busy": busy}
 
 
 def tell_workers(links: list[Connection], word: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from helpers.made import GPU, LOAD, crowd, point, record, report, retimed, scaling, served, serving, worded
 
 from bench_lib.analysis import capacity
-from bench_lib.analysis.capacity import Device
+from bench_lib.analysis.devices import Device, served_devices
 from bench_lib.cli import main
 from bench_lib.core.record import Energy
 from bench_lib.results.result_file import write_result
@@ -78,18 +78,40 @@ def test_a_large_batch_does_not_serve_a_low_rate():
 
 def test_a_measured_curve_gives_the_devices_that_its_best_rate_under_the_limit_needs():
     curve = served([point(100, 4.0), point(600, 9.5), point(900, 40.0)])
-    option = capacity.by_curve(curve, device(), 1201.0, 10.0)
+    found = serving(curve)
+    option = capacity.by_curve(curve, device(), 1201.0, 10.0, found)
     assert (option.devices, option.each_ips, option.p99_ms, option.kept_ips) == (3, 1201 / 3, 9.5, 600)
-    assert option.measured
-    assert capacity.by_curve(curve, device(), 1201.0, 50.0).devices == 2
-    assert capacity.by_curve(curve, device(), 1201.0, 3.0) is None
+    assert (option.measured, option.samples, option.sure, option.near_queue) == (True, 2000, True, False)
+    assert capacity.by_curve(curve, device(), 1201.0, 50.0, found).devices == 2
+    assert capacity.by_curve(curve, device(), 1201.0, 3.0, found) is None
+    few = served([point(100, 4.0), point(1200, 9.5, requests=1999)])
+    option = capacity.by_curve(few, device(), 1201.0, 10.0, serving(few))
+    assert (option.samples, option.sure, option.near_queue) == (1999, False, True)  # the queue alone carries 2000
 
 
 def test_power_lies_between_idle_and_busy_in_proportion_to_the_load():
-    half = capacity.Option(device(busy_w=300.0, idle_w=100.0), 4, 500.0, 9.0)
+    half = capacity.Option(device(busy_w=300.0, busy_fps=1000.0, idle_w=100.0), 4, 500.0, 9.0, 2000)
     assert half.watts == pytest.approx(4 * (100 + 0.5 * (300 - 100)))
-    assert capacity.Option(device(busy_w=300.0), 4, 500.0, 9.0).watts == pytest.approx(4 * 0.5 * 300)
-    assert math.isnan(capacity.Option(device(), 4, 500.0, 9.0).watts)
+    idle = capacity.Option(device(busy_w=300.0, busy_fps=1000.0), 4, 500.0, 9.0, 2000)
+    assert idle.watts == pytest.approx(4 * 0.5 * 300)
+    assert math.isnan(capacity.Option(device(), 4, 500.0, 9.0, 2000).watts)
+
+
+def test_power_is_that_of_the_batches_that_the_queue_makes_at_their_own_throughput(tmp_path):
+    def measured(batch, fps, joules):
+        energy = Energy(joules=joules, images=1, seconds=1, source="NVML")
+        return record(size=32, batch=batch, ms=5, fps=fps, energy=energy)
+
+    written(tmp_path, measured(1, 400, 100.0), measured(4, 1000, 300.0))
+    known = capacity.plan_devices(tmp_path, 100, 100).known
+    found = serving(served([point(200, 9.0, calls=1000), point(900, 90.0, calls=500)]))  # batches of 2 in time, then 4
+    ((curve, like),) = served_devices(found, known)
+    assert (like.busy_w, like.busy_fps, like.fps) == (100.0, 400, 1000)
+    option = capacity.by_curve(curve, like, 200.0, 10.0, found)
+    assert option.watts == pytest.approx(100 * 200 / 400)  # not 200 of the 1000 of larger batches
+    capped = serving(served([point(200, 9.0)], call_ms={1: 2.0, 4: 6.0}, queued=[1]))
+    ((_, like),) = served_devices(capped, known)
+    assert (like.batch, like.fps) == (1, 500)
 
 
 def written(folder, *records, gpu=None):
@@ -124,7 +146,7 @@ def test_the_plan_names_devices_engine_batch_memory_power_and_cost(tmp_path, cap
     watts = count * (100 + 200 * 2000 / count / 1000)
     assert first[:3] == [str(count), "PyTorch", "fp32"]
     assert first[3:5] == ["1", f"{2000 / count:.4g}"]
-    assert [float(cell) for cell in first[7:11]] == [500, pytest.approx(watts, 1e-3), 2.5 * count,
+    assert [float(cell) for cell in first[7:12]] == [4, 500, pytest.approx(watts, 1e-3), 2.5 * count,
                                                      pytest.approx(1e6 * 2.5 * count / 3600 / 2000, 1e-3)]  # fmt: skip
     assert second[1:3] == ["ONNX", "Runtime"]
     assert f"Measured was one device; {count} are {count} times it" in said
@@ -147,9 +169,32 @@ def test_a_curve_of_bench_serve_replaces_the_rule_for_its_engine(tmp_path, capsy
     assert found["PyTorch fp32"].device.fps == 1000  # of the queue: its ceiling
     code, said, _ = planned(capsys, tmp_path, "--rate", 5000, "--p99-ms", 9.9)
     assert code == 0
-    assert "answered 600 images/s with a p99 of 9.5 ms; here each gets 555.6" in said
+    assert "answered 600 images/s with a p99 of 9.5 ms (N = 2000); here each gets 555.6" in said
     allowed = capacity.largest_rate(device(), 9.9)
-    assert f"PyTorch fp32 kept the limit at 600 images/s under load; the rule allows it {allowed:.4g}" in said
+    assert (
+        f"PyTorch fp32 kept the limit at 600 images/s under load (N = 2000); the rule allows it {allowed:.4g}" in said
+    )
+
+
+def test_an_option_of_few_requests_or_near_the_queue_s_rate_is_not_certain(tmp_path, capsys):
+    written(tmp_path, record(size=32, ms=5, fps=1000))
+    arguments = (tmp_path, "--rate", 5000, "--p99-ms", 9.9)
+    write_result(serving(served([point(600, 9.5)])), tmp_path)
+    said = planned(capsys, *arguments)[1]
+    assert "Not certain" not in said
+    assert "Perhaps limited" not in said
+    write_result(serving(served([point(1200, 9.5, requests=1200)])), tmp_path)
+    said = planned(capsys, *arguments)[1]
+    assert "Not certain where N, the requests or calls behind a p99, is below 2000 (here from 1200)" in said
+    assert "Perhaps limited by our queue rather than by the device: PyTorch fp32, above half" in said
+
+
+def test_why_nothing_keeps_the_limit_names_the_parts_of_one_device(tmp_path, capsys):
+    written(tmp_path, record(ms=5), record(batch=33, ms=4, fps=1000))
+    said = planned(capsys, tmp_path, "--rate", 100, "--p99-ms", 3)[2]
+    assert (
+        "the least is 5 ms (PyTorch fp32, batch 1; by the rule, of which inference takes 5 ms, p99 of 4 calls)" in said
+    )
 
 
 @pytest.mark.parametrize(
@@ -195,8 +240,8 @@ def test_the_plan_checks_itself_against_two_processes_at_once(tmp_path, capsys):
     write_result(scaling(crowd(1, 600), crowd(2, 930)), tmp_path)
     said = planned(capsys, *arguments)[1]
     assert (
-        "two processes at once on one device answer 930 images/s (PyTorch fp32, batch 1), 1.55 of the 600 of one "
-        "alone, and 0.93 of the 1000 that the plan counts for it."
+        "two processes at once on one device, each waiting for every batch, answer 930 images/s (PyTorch fp32, batch "
+        "1), 1.55 of the 600 of one alone, and 0.93 of the 1000, calls back to back, that the plan counts for it."
     ) in said
     write_result(scaling(crowd(1, 600), crowd(2, 930), engine="onnx_runtime"), tmp_path)
     assert "measured none of this run's cases" in planned(capsys, *arguments)[1]

@@ -268,7 +268,7 @@ def test_an_engine_is_fed_from_files(engine, tmp_path):
 
 def test_an_engine_is_served_on_the_gpu():
     pytest.importorskip("mlperf_loadgen")
-    grid = ServingGrid(**LOAD | {"batch_sizes": [1, 8]}, point_s=0.2, least_requests=100)
+    grid = ServingGrid(**LOAD | {"batch_sizes": [1, 8]}, point_s=0.2)
     for options in ({}, {"cuda_graph": True}):
         cases = [case.model_copy(update={"options": options}) for case in grid.groups()[0]]
         found, log = serving.serve_case(cases, grid)

@@ -168,10 +168,10 @@ def selfcheck(**fields) -> SelfCheck:
     return SelfCheck(**made | fields)
 
 
-def point(rate, p99_ms, p50_ms=2.0, ips=None, ours=1.0, requests=1000, calls=500):
-    """A point whose own count is `ours` times LoadGen's."""
-    theirs = Tally(p50_ms=p50_ms, p99_ms=p99_ms, ips=ips or rate)
-    mine = Tally(p50_ms=p50_ms, p99_ms=p99_ms * ours, ips=ips or rate)
+def point(rate, p99_ms, p50_ms=2.0, ips=None, ours=1.0, requests=2000, calls=1000, p90_ms=None):
+    """A point whose own p50 is `ours` times LoadGen's."""
+    theirs = Tally(p50_ms=p50_ms, p90_ms=p90_ms, p99_ms=p99_ms, ips=ips or rate)
+    mine = theirs.model_copy(update={"p50_ms": p50_ms * ours})
     return Point(offered_ips=rate, requests=requests, calls=calls, loadgen=theirs, ours=mine)
 
 
@@ -194,8 +194,8 @@ def serving(*cases, **fields) -> Serving:
 
 def crowd(workers, ips, way="processes", p50_ms=10.0, **fields) -> Crowd:
     """So many workers that infer `ips` images a second together, each as many; each takes 100 MiB of the host."""
-    made = {"each_ips": [ips / workers] * workers, "p50_ms": p50_ms, "p99_ms": 2 * p50_ms, "busy": 0.5,
-            "host_bytes": workers * 100 * MIB}  # fmt: skip
+    made = {"each_ips": [ips / workers] * workers, "p50_ms": p50_ms, "p99_ms": 2 * p50_ms, "calls": 2000,
+            "busy": 0.5, "host_bytes": workers * 100 * MIB}  # fmt: skip
     return Crowd(way=way, workers=workers, cores=1, **made | fields)
 
 

@@ -207,7 +207,10 @@ def test_a_row_that_waits_for_the_host_is_marked():
 
 def test_percentiles_of_latency_and_the_period_of_a_stream_are_shown():
     data = report(timed(record(ms=1.0, fps=500), latency_ms=[float(ms) for ms in range(1, 102)]))
+    assert "**p99** посчитан здесь по вызовам одного процесса, их 101" in text(time_parts.time_parts_text(data))
     assert (row(data, "PyTorch fp32").p90_ms, row(data, "PyTorch fp32").p99_ms) == (91, 100)
+    enough = report(timed(record(), latency_ms=[1.0] * 2000))
+    assert "p99** посчитан" not in text(time_parts.time_parts_text(enough))
     html = text(time_parts.time_parts_table(data))
     assert "Период в потоке (мс)" in html
     assert ">2,00<" in html

@@ -31,7 +31,8 @@ def test_without_a_measurement_one_line_says_how_to_make_it(tmp_path):
 def test_the_bottleneck_at_each_batch_and_what_is_left_of_the_bare_engine_are_told(tmp_path):
     said = told(tmp_path, pipelined(1, infer=300.0, whole=250.0), pipelined(8), pipelined(64, whole=395.0))
     assert "Медленнее всего: декодирование и подготовка — при батче 8 и 64; инференс — при батче 1." in said
-    assert "не больше 395 изобр./с (батч 64): это 40 % от того" in said
+    assert "не больше 395 изобр./с (батч 64, N ≈ 12): это 40 % от того" in said
+    assert "прошло через весь конвейер, самое меньшее 12: один батч там меняет результат на 8,3 %." in said
     assert "таких процессов нужно около 10, если каждый добавит столько же" in said
     bare = told(tmp_path, pipelined(1, infer=300.0, whole=250.0))
     assert "процессов нужно" not in bare
@@ -41,6 +42,8 @@ def test_the_bottleneck_at_each_batch_and_what_is_left_of_the_bare_engine_are_to
 def test_how_near_the_whole_comes_to_its_stages_is_told_and_who_shares_cores(tmp_path):
     cases = pipelined(1, whole=200.0), pipelined(8, whole=400.0)
     assert "достигает 50–100 % этого: здесь декодирование и инференс делят одни и те же ядра." in told(tmp_path, *cases)
+    assert "Больше 100 %" not in told(tmp_path, *cases)
+    assert "Больше 100 % значит, что этап отдельно намерен медленнее" in told(tmp_path, pipelined(8, whole=401.0))
     said = told(tmp_path, *cases, machine=MACHINE | {"gpu": GPU})
     assert "достигает 50–100 % этого." in said
     assert "ядра" not in said
@@ -62,8 +65,8 @@ def test_what_failed_is_named_and_the_table_and_figure_hold_the_rest(tmp_path):
     rows = [[td.get_text().replace(NBSP, " ") for td in tr.select("td")] for tr in html.select("tbody tr")]
     slowest = "декодирование и подготовка"
     assert rows == [
-        ["PyTorch fp32", "1", "400", "10 000", "1 000", "390", "39 %", slowest],
-        ["PyTorch fp32", "8", "400", "10 000", "1 000", "390", "39 %", slowest],
+        ["PyTorch fp32", "1", "400", "10 000", "1 000", "390", "780", "39 %", slowest],
+        ["PyTorch fp32", "8", "400", "10 000", "1 000", "390", "98", "39 %", slowest],
     ]
     shown = BeautifulSoup(pipeline.pipeline_figure(report(record(), folder=tmp_path)).data, "html.parser")
     assert "PyTorch fp32: 390 при батче 1, 390 при 8" in shown.img["alt"]

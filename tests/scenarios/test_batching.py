@@ -85,13 +85,22 @@ def test_every_request_is_completed_though_the_engine_fails_and_its_error_is_rai
 def test_our_percentiles_are_the_values_that_loadgen_takes_and_the_rate_is_of_the_intervals():
     done = [([Request(number, 5.0)], 5.0 + 0.001 * (number + 1)) for number in range(200)]
     found = batching.tally(done, [0.0] * 200)
-    assert (found.p50_ms, found.p99_ms) == (pytest.approx(101.0), pytest.approx(199.0))
+    assert (found.p50_ms, found.p90_ms, found.p99_ms) == (pytest.approx(101.0), pytest.approx(181.0), None)
     assert found.ips == pytest.approx(199 / 0.200)
 
 
+@pytest.mark.parametrize(("requests", "p99_ms"), [(1999, None), (2000, pytest.approx(1981.0))])
+def test_fewer_than_2000_requests_have_no_p99(requests, p99_ms):
+    done = [([Request(number, 5.0)], 5.0 + 0.001 * (number + 1)) for number in range(requests)]
+    assert batching.tally(done, [0.0] * requests).p99_ms == p99_ms
+    results = {f"result_{share}.00_percentile_latency_ns": 1981e6 for share in (50, 90, 99)}
+    results |= {"result_query_count": requests, "result_completed_samples_per_sec": 1.0}
+    assert batching.loadgen_tally(results).p99_ms == p99_ms
+
+
 def test_a_request_that_was_sent_late_has_waited_from_when_it_was_due():
-    due_s = [0.01 * number for number in range(100)]
-    done = [([Request(number, 7 + due + 0.5 * (number == 50))], 7 + due + 0.002 + 0.5 * (number == 50))
+    due_s = [0.01 * number for number in range(2000)]
+    done = [([Request(number, 7 + due + 0.5 * (number % 100 == 50))], 7 + due + 0.002 + 0.5 * (number % 100 == 50))
             for number, due in enumerate(due_s)]  # fmt: skip
     found = batching.tally(done, due_s)
     assert (found.p50_ms, found.p99_ms) == (pytest.approx(2.0), pytest.approx(502.0))
@@ -110,17 +119,19 @@ def test_requests_are_due_when_loadgen_sends_them(monkeypatch):
 @NEEDS_LOADGEN
 def test_loadgen_and_we_count_alike_and_its_own_log_says_the_same():
     engines = {1: Sleeper(wait_s=0.002), 8: Sleeper(wait_s=0.004)}
-    point, summary = batching.under_load(engines, 500.0, 500, 0.001, 5000.0)
+    point, summary = batching.under_load(engines, 1000.0, 2000, 0.001, 5000.0)
     lines = dict(line.split(" : ") for line in summary.splitlines() if " : " in line)
     lines = {name.strip(): value.strip() for name, value in lines.items()}
     assert lines["Scenario"] == "Server"
     assert lines["Result is"] == "VALID"
-    assert float(lines["Scheduled samples per second"]) == pytest.approx(500, rel=1e-3)  # whatever intervals were drawn
+    assert float(lines["Scheduled samples per second"]) == pytest.approx(
+        1000, rel=1e-3
+    )  # whatever intervals were drawn
     assert point.loadgen.p99_ms == pytest.approx(int(lines["99.00 percentile latency (ns)"]) / 1e6)
     assert point.ours.p99_ms == pytest.approx(int(lines["99.00 percentile latency (ns)"]) / 1e6, rel=0.02)
     assert point.apart < serving.WITHIN
-    assert point.requests == 500
-    assert 500 / 8 <= point.calls <= 500
+    assert point.requests == 2000
+    assert 2000 / 8 <= point.calls <= 2000
     assert point.loadgen.p50_ms >= 2
 
 
@@ -134,7 +145,8 @@ def test_engines_run_in_the_thread_that_built_them():
 @NEEDS_LOADGEN
 def test_an_overload_queues_up_and_an_engine_that_fails_ends_the_test():
     point, summary = batching.under_load({1: Sleeper(wait_s=0.004)}, 1000.0, 300, 0.0, 10.0)
-    assert point.loadgen.p99_ms > 300
+    assert point.loadgen.p90_ms > 300
+    assert point.loadgen.p99_ms is None
     assert point.loadgen.ips < 260
     assert "Result is : INVALID" in summary
     with pytest.raises(MemoryError, match="full"):

@@ -43,7 +43,7 @@ def pipeline_text(report: Report) -> Markdown:
     found = report.result(Pipeline)
     if found is None:
         return not_measured(tr("The path from JPEG files to answers was not measured"), Pipeline.command)
-    lines = [bottleneck_sentences(name, cases) for name, cases in by_name(found).items()]
+    lines = [bottleneck_sentences(name, cases, found) for name, cases in by_name(found).items()]
     how = f"{method_sentence(found)} {image_sizes_sentence(found.grid)}"
     return bullets(
         [how, *few(lines), *together_sentences(found), *failure_sentences(found), *unfinished_sentences(found)]
@@ -90,7 +90,13 @@ def stages_sentence(workers: int, found: Pipeline) -> str:
         "back-to-back calls.",
         window=plain(found.grid.window_s),
     )
-    return f"{each} {how}"
+    fewest = min(map(found.batches, found.measured))
+    counted = tr(
+        "N is about how many batches the whole pipeline handled meanwhile, at least {fewest}: there, one batch more or "
+        "less is {share} of the rate.",
+        fewest=number(fewest, 0), share=percent(1 / fewest),
+    )  # fmt: skip
+    return f"{each} {how} {counted}"
 
 
 def by_name(found: Pipeline) -> dict[str, list[Pipelined]]:
@@ -101,7 +107,7 @@ def by_name(found: Pipeline) -> dict[str, list[Pipelined]]:
     return groups
 
 
-def bottleneck_sentences(name: str, cases: list[Pipelined]) -> str:
+def bottleneck_sentences(name: str, cases: list[Pipelined], found: Pipeline) -> str:
     """The slowest stage at each batch, the best throughput of the whole, and what decoding would need to keep up."""
     slowest = {stage: [str(one.case.batch_size) for one in cases if one.bottleneck == stage] for stage in STAGES}
     parts = [
@@ -111,11 +117,13 @@ def bottleneck_sentences(name: str, cases: list[Pipelined]) -> str:
     best = max(cases, key=lambda one: one.whole_ips)
     text = tr(
         "**{name}.** Slowest stage: {stages}. The whole pipeline reaches at most {whole}{nbsp}images/s (batch "
-        "{batch}): {share} of the {infer} that the engine reaches at the same batch without preparation.",
+        "{batch}, N{nbsp}≈{nbsp}{n}): {share} of the {infer} that the engine reaches at the same batch without "
+        "preparation.",
         name=quoted(name),
         stages="; ".join(parts),
         whole=number(best.whole_ips),
         batch=best.case.batch_size,
+        n=number(found.batches(best), 0),
         share=percent(best.whole_ips / best.infer_ips),
         infer=number(best.infer_ips),
     )
@@ -145,6 +153,10 @@ def together_sentences(found: Pipeline) -> list[str]:
     else:
         reached = tr("The pipeline reaches {share} of this: here decoding and inference share the same cores.",
                      share=share)  # fmt: skip
+    if max(shares) > 1:
+        above = tr("More than 100% means that a stage on its own was timed slower than it ran together, so its rate "
+                   "alone is uncertain by at least as much.")  # fmt: skip
+        reached = f"{reached} {above}"
     return [f"{text} {reached}"]
 
 
@@ -170,7 +182,8 @@ def pipeline_table(report: Report) -> Styler | HTML:
     rows = [
         {
             "case": name, "batch_size": one.case.batch_size, "decode_ips": one.decode_ips, "copy_ips": one.copy_ips,
-            "infer_ips": one.infer_ips, "whole_ips": one.whole_ips, "share": percent(one.whole_ips / one.infer_ips),
+            "infer_ips": one.infer_ips, "whole_ips": one.whole_ips, "count": found.batches(one),
+            "share": percent(one.whole_ips / one.infer_ips),
             "slowest": tr(STAGES[one.bottleneck]),
         }
         for name, cases in (by_name(found) if found else {}).items() for one in cases
@@ -178,7 +191,7 @@ def pipeline_table(report: Report) -> Styler | HTML:
     headings = {
         "case": tr("Configuration"), "batch_size": tr("Batch"), "decode_ips": tr("Decoding (images/s)"),
         "copy_ips": tr("Copying (images/s)"), "infer_ips": tr("Inference (images/s)"),
-        "whole_ips": tr("Whole pipeline (images/s)"), "share": tr("Share of inference"),
+        "whole_ips": tr("Whole pipeline (images/s)"), "count": tr("N (batches)"), "share": tr("Share of inference"),
         "slowest": tr("Slowest stage"),
     }  # fmt: skip
     return styled(pd.DataFrame(rows), headings, tr(CAPTION)) if rows else HTML("")

@@ -7,33 +7,35 @@ from pandas.io.formats.style import Styler
 from bench_lib.analysis.case_row import MIB
 from bench_lib.core.reason import say
 from bench_lib.report import load_plots, plots
+from bench_lib.report.crowds import (
+    HEADS,
+    WAYS,
+    added_sentence,
+    delay_sentence,
+    most_sentence,
+    saturation_sentence,
+    twice_sentence,
+    ways_sentences,
+)
 from bench_lib.report.phrases import (
-    SIZES,
     bullets,
     few,
     heading,
     image_sizes_sentence,
     load_title,
     members_text,
-    memory_text,
     not_measured,
     unfinished,
 )
 from bench_lib.report.report import Report
 from bench_lib.report.tables import styled
-from bench_lib.results import scaling
-from bench_lib.results.scaling import Crowd, Scaled, Scaling, Way
-from bench_lib.text.language import mark, number, tr, tr_n
+from bench_lib.results.load_grid import P99_COUNT
+from bench_lib.results.scaling import Crowd, Scaled, Scaling
+from bench_lib.text.language import mark, number, tr
 from bench_lib.text.lists import listed, listed_few
 from bench_lib.text.markup import quoted
-from bench_lib.text.numbers import percent, plain, times
+from bench_lib.text.numbers import percent, plain
 
-WAYS = {"processes": mark("processes"), "threads": mark("threads")}
-HEADS = {"processes": mark("**Processes.**"), "threads": mark("**Threads.**")}
-ADDED = {
-    "processes": mark("Each added process takes another {sizes}."),
-    "threads": mark("Each added thread takes another {sizes}."),
-}
 CAPTION = mark("Several at once on one device: images per second and median time per batch")
 
 
@@ -54,8 +56,9 @@ def scaling_text(report: Report) -> Markdown:
         return not_measured(tr("Several processes or threads at once were not measured"), Scaling.command)
     cases = [scaled for scaled in found.cases if any(crowd.each_ips for crowd in scaled.crowds)]
     how = f"{method_sentence(found)} {image_sizes_sentence(found.grid)}"
-    told = few([case_sentences(scaled, load_title(scaled.case, found.grid)) for scaled in cases])
-    return bullets([how, *told, *failure_sentences(found), *unfinished_sentences(found)])
+    told = few([case_sentences(scaled, found) for scaled in cases])
+    rest = [*count_sentences(found), *failure_sentences(found), *unfinished_sentences(found)]
+    return bullets([how, *told, *rest])
 
 
 def method_sentence(found: Scaling) -> str:
@@ -77,106 +80,37 @@ def method_sentence(found: Scaling) -> str:
     )  # fmt: skip
 
 
-def case_sentences(scaled: Scaled, name: str) -> str:
+def count_sentences(found: Scaling) -> list[str]:
+    """What N is, and what follows where it is too small for a p99; nothing where nothing was measured."""
+    counted = [(found.calls(scaled, crowd), crowd.p99_ms) for scaled in found.cases for crowd in scaled.crowds
+               if crowd.each_ips]  # fmt: skip
+    if not counted:
+        return []
+    least, enough = min(calls for calls, _ in counted), number(P99_COUNT, 0)
+    text = tr("**N** is the number of calls that a figure rests on, of all workers together: from {least}.",
+              least=number(least, 0))  # fmt: skip
+    if any(p99_ms is None for _, p99_ms in counted):
+        text = f"{text} {tr('There is no p99 of fewer than {enough}.', enough=enough)}"
+    if any(calls < P99_COUNT and p99_ms is not None for calls, p99_ms in counted):
+        few_calls = tr(
+            "**Not certain:** a p99 of fewer than {enough} calls is about the slowest of them.", enough=enough
+        )
+        text = f"{text} {few_calls}"
+    return [text]
+
+
+def case_sentences(scaled: Scaled, found: Scaling) -> str:
     """One case, as a list inside the list: the most that it does, then processes, threads, and the two compared."""
     measured = {way: crowds for way in WAYS if (crowds := scaled.measured(way))}
+    name = load_title(scaled.case, found.grid)
     lines = [f"**{quoted(name)}.** {most_sentence([one for crowds in measured.values() for one in crowds])}"]
     for way, crowds in measured.items():
         said = [tr("There is nothing to compare with: only one number of workers was measured.")]
         if len(crowds) > 1 and crowds[0].workers == 1:
-            said = [saturation_sentence(crowds), delay_sentence(crowds), added_sentence(way, crowds)]
+            said = [saturation_sentence(crowds), delay_sentence(crowds, scaled, found), added_sentence(way, crowds)]
         lines.append(" ".join([tr(HEADS[way]), *said]))
-    if len(measured) == 2:
-        lines += ways_sentences(*measured.values())
-    return "\n    - ".join(lines)
-
-
-def most_sentence(crowds: list[Crowd]) -> str:
-    """Which crowd has the largest throughput, and how many times that of one worker of its kind it is."""
-    best = scaling.largest_crowd(crowds)
-    alone = next((crowd for crowd in crowds if crowd.way == best.way and crowd.workers == 1), best)
-    told = {"ips": number(best.ips), "members": members_text(best)}
-    if best is alone:
-        return tr("Largest throughput: {ips}{nbsp}images/s with {members}.", **told)
-    return tr("Largest throughput: {ips}{nbsp}images/s with {members}, {times} as many as with one.",
-              times=times(best.ips / alone.ips), **told)  # fmt: skip
-
-
-def saturation_sentence(crowds: list[Crowd]) -> str:
-    """What one alone reaches, and how many at once fill the device."""
-    full, alone = scaling.saturation_crowd(crowds), crowds[0]
-    one = tr("One alone: {ips}{nbsp}images/s.", ips=number(alone.ips))
-    if alone.busy is not None:
-        one = tr("One alone: {ips}{nbsp}images/s at a utilisation of {busy}.",
-                 ips=number(alone.ips), busy=percent(alone.busy))  # fmt: skip
-    if full is alone:
-        share = scaling.largest_crowd(crowds[1:]).ips / alone.ips
-        words = mark("More of them add next to nothing: at most {share} of that.")
-        if share < scaling.SATURATED:
-            words = mark("More of them get less done: at most {share} of that.")
-        return f"{one} {tr(words, share=percent(share))}"
-    more = tr(
-        "Saturation (at least {share} of the largest throughput) is reached with {workers}: {ips}{nbsp}images/s, "
-        "{times} as many as with one.",
-        share=percent(scaling.SATURATED), workers=full.workers, ips=number(full.ips), times=times(full.ips / alone.ips),
-    )  # fmt: skip
-    return f"{one} {more}"
-
-
-def delay_sentence(crowds: list[Crowd]) -> str:
-    """How much longer a batch takes in the largest crowd, and how far its slowest member is behind the fastest."""
-    alone, last = crowds[0], crowds[-1]
-    ratio, uneven = last.p50_ms / alone.p50_ms, 1 - min(last.each_ips) / max(last.each_ips)
-    figures = {
-        "workers": last.workers, "p50": number(last.p50_ms), "p99": number(last.p99_ms), "uneven": percent(uneven),
-    }  # fmt: skip
-    if ratio > 1:
-        return tr(
-            "With {workers} at once, a batch takes {times} as long as with one: p50 {p50}{nbsp}ms, p99 {p99}{nbsp}ms; "
-            "the slowest is {uneven} behind the fastest.",
-            times=times(ratio), **figures,
-        )  # fmt: skip
-    return tr(
-        "With {workers} at once, a batch takes no longer than with one: p50 {p50}{nbsp}ms, p99 {p99}{nbsp}ms; the "
-        "slowest is {uneven} behind the fastest.",
-        **figures,
-    )
-
-
-def added_sentence(way: Way, crowds: list[Crowd]) -> str:
-    """What each worker after the first takes in memory."""
-    parts = [memory_text(size, field) for field in SIZES
-             if (size := scaling.added_bytes(crowds, field)) is not None]  # fmt: skip
-    return tr(ADDED[way], sizes=listed(parts)) if parts else ""
-
-
-def ways_sentences(first: list[Crowd], second: list[Crowd]) -> list[str]:
-    """Whether processes or threads do more, at the largest number that was measured of both."""
-    both = sorted({crowd.workers for crowd in first} & {crowd.workers for crowd in second} - {1})
-    if not both:
-        return []
-    one, other = (next(c for c in crowds if c.workers == both[-1]) for crowds in (first, second))
-    fast, slow = (one, other) if one.ips >= other.ips else (other, one)
-    if slow.ips >= scaling.SATURATED * fast.ips:
-        return [
-            tr_n(
-                "**Compared.** {n}{nbsp}process and as many threads do about as much: {one} and "
-                "{other}{nbsp}images/s.",
-                "**Compared.** {n}{nbsp}processes and as many threads do about as much: {one} and "
-                "{other}{nbsp}images/s.",
-                both[-1], one=number(one.ips), other=number(other.ips),
-            )
-        ]  # fmt: skip
-    return [
-        tr_n(
-            "**Compared.** Of {n}{nbsp}process and as many threads, {ways} get more done: {fast} against "
-            "{slow}{nbsp}images/s, {times} as many.",
-            "**Compared.** Of {n}{nbsp}processes and as many threads, {ways} get more done: {fast} against "
-            "{slow}{nbsp}images/s, {times} as many.",
-            both[-1], ways=tr(WAYS[fast.way]), fast=number(fast.ips), slow=number(slow.ips),
-            times=times(fast.ips / slow.ips),
-        )
-    ]  # fmt: skip
+    lines += [*ways_sentences(scaled), twice_sentence(scaled)]
+    return "\n    - ".join(filter(None, lines))
 
 
 def failure_sentences(found: Scaling) -> list[str]:
@@ -204,7 +138,8 @@ def scaling_table(report: Report) -> Styler | HTML:
     rows = [
         {
             "case": load_title(scaled.case, found.grid), "way": tr(WAYS[way]), "workers": str(crowd.workers),
-            "ips": crowd.ips, "p50_ms": crowd.p50_ms, "p99_ms": crowd.p99_ms,
+            "ips": crowd.ips, "p50_ms": crowd.p50_ms,
+            "p99_ms": float("nan") if crowd.p99_ms is None else crowd.p99_ms, "count": found.calls(scaled, crowd),
             "busy": "—" if crowd.busy is None else percent(crowd.busy),
             "device_mib": float("nan") if crowd.device_bytes is None else crowd.device_bytes / MIB,
             "host_mib": float("nan") if crowd.host_bytes is None else crowd.host_bytes / MIB,
@@ -216,7 +151,7 @@ def scaling_table(report: Report) -> Styler | HTML:
         return HTML("")
     headings = {
         "case": tr("Configuration"), "way": tr("Run as"), "workers": tr("At once"), "ips": tr("Images/s"),
-        "p50_ms": tr("p50 (ms)"), "p99_ms": tr("p99 (ms)"), "busy": tr("Utilisation"),
+        "p50_ms": tr("p50 (ms)"), "p99_ms": tr("p99 (ms)"), "count": tr("N (calls)"), "busy": tr("Utilisation"),
         "device_mib": tr("GPU memory (MiB)"), "host_mib": tr("Host memory (MiB)"),
     }  # fmt: skip
     shown = pd.DataFrame(rows).dropna(axis="columns", how="all")

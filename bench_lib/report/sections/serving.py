@@ -8,16 +8,16 @@ from bench_lib.analysis.case_row import MIB
 from bench_lib.analysis.case_table import MOST_NAMES
 from bench_lib.core.case import engine_and_precision
 from bench_lib.core.reason import say
-from bench_lib.report import load_plots, plots
+from bench_lib.report import load_plots, load_trust, plots
 from bench_lib.report.phrases import bullets, heading, image_sizes_sentence, load_name, not_measured, unfinished
 from bench_lib.report.report import Report
 from bench_lib.report.tables import styled
 from bench_lib.results import serving
 from bench_lib.results.serving import Point, Served, Serving
-from bench_lib.text.language import mark, number, tr, tr_n
+from bench_lib.text.language import mark, number, tr
 from bench_lib.text.lists import listed, listed_few
 from bench_lib.text.markup import quoted
-from bench_lib.text.numbers import per_cent, percent, plain
+from bench_lib.text.numbers import percent, plain
 
 CAPTION = mark("Under load: response time and share of requests served, over the request rate")
 
@@ -39,8 +39,10 @@ def serving_text(report: Report) -> Markdown:
             *outcome_sentences(found),
             *absent_sentences(found),
             *unfinished_sentences(found),
-            *agreement_sentences(found),
-            *queue_sentences(found),
+            *load_trust.count_sentences(found),
+            *load_trust.batch_sentences(found),
+            *load_trust.agreement_sentences(found),
+            *load_trust.queue_sentences(found),
         ]
     )
 
@@ -70,13 +72,13 @@ def outcome_sentences(found: Serving) -> list[str]:
         return [f"{head} {tr('No configuration met it.')}"]
     point, most = max(kept, key=lambda pair: pair[0].offered_ips)
     said = tr(
-        "The highest rate, {rate}{nbsp}requests/s, is sustained by {name}: p50 {p50}{nbsp}ms, p99 {p99}{nbsp}ms, with "
-        "{batch}{nbsp}images per batch on average. This is {share} of what gets through without a limit, in "
-        "back-to-back calls at the best batch size.",
+        "The highest rate at which this held is {rate}{nbsp}requests/s ({name}): p50 {p50}{nbsp}ms, p99 {p99}, "
+        "{batch}{nbsp}images per batch on average. This is {share} of what the same configuration answers without a "
+        "limit, in back-to-back calls at its best batch size.",
         rate=number(point.offered_ips),
         name=quoted(load_name(most.case, found.grid)),
         p50=number(point.loadgen.p50_ms),
-        p99=number(point.loadgen.p99_ms),
+        p99=load_trust.with_count(point.loadgen.p99_ms, point.requests),
         batch=number(point.batch, 1),
         share=percent(point.offered_ips / most.ceiling_ips),
     )
@@ -85,7 +87,7 @@ def outcome_sentences(found: Serving) -> list[str]:
         "response time is largest (Kleinrock's power): beyond it, response time grows faster than the number of "
         "responses."
     )
-    return [f"{head} {said} {turn}"]
+    return [" ".join([head, said, *load_trust.doubts(point, found), turn])]
 
 
 def absent_sentences(found: Serving) -> list[str]:
@@ -93,12 +95,8 @@ def absent_sentences(found: Serving) -> list[str]:
     limit, lines = found.grid.p99_ms, []
     slow = [served for served in found.cases if served.points and not serving.best_point(served.points, limit)]
     if slow:
-        least_ms = [min(point.loadgen.p99_ms for point in served.points) for served in slow]
-        least = [
-            tr("{name} (lowest p99: {p99}{nbsp}ms)", name=quoted(load_name(served.case, found.grid)), p99=number(ms))
-            for served, ms in zip(slow, least_ms, strict=True)
-        ]
-        lines.append(tr("Over the limit at every rate tried: {names}.", names=listed_few(least)))
+        names = [f"{quoted(load_name(served.case, found.grid))} ({least_text(served)})" for served in slow]
+        lines.append(tr("Over the limit at every rate tried: {names}.", names=listed_few(names)))
     failed = [
         f"{quoted(load_name(served.case, found.grid))} — {quoted(say(served.failed))}"
         for served in found.cases if served.failed
@@ -108,66 +106,19 @@ def absent_sentences(found: Serving) -> list[str]:
     return lines
 
 
+def least_text(served: Served) -> str:
+    """The lowest p99 of a case in words; its lowest p90 if no rate has a p99."""
+    if least := serving.least_p99(served.points):
+        return tr("lowest p99: {p99}", p99=load_trust.with_count(least.loadgen.p99_ms, least.requests))
+    least = min(served.points, key=lambda point: point.loadgen.p90_ms)
+    return tr("lowest p90: {p90}", p90=load_trust.with_count(least.loadgen.p90_ms, least.requests))
+
+
 def unfinished_sentences(found: Serving) -> list[str]:
     """Which cases an interrupted measurement has left out."""
     there = {served.case.id for served in found.cases}
     asked = [cases[-1] for cases in found.grid.groups()]
     return unfinished([engine_and_precision(case) for case in asked if case.id not in there], found.command)
-
-
-def agreement_sentences(found: Serving) -> list[str]:
-    """How far LoadGen's count and our queue's own count differ."""
-    apart = [point.apart for served in found.cases for point in served.points]
-    if not apart:
-        return []
-    outside = sum(share > serving.WITHIN for share in apart)
-    verdict = tr("within it at every rate")
-    if outside:
-        verdict = tr_n(
-            "outside it at {outside} of {n}{nbsp}rate", "outside it at {outside} of {n}{nbsp}rates",
-            len(apart), outside=outside,
-        )  # fmt: skip
-    return [
-        tr(
-            "**Cross-check.** Both LoadGen and our queue timed the same requests, each by its own clock: p50, p99 and "
-            "the number of responses per second differ by at most {most} (the goal is {goal}; {verdict}). A request "
-            "that LoadGen sent late has been waiting since it was due. The table and the figure show LoadGen's count; "
-            "its summaries are in `serving-loadgen.txt` beside the report.",
-            most=percent(max(*apart, 1e-4)),
-            goal=per_cent(plain(100 * serving.WITHIN)),
-            verdict=verdict,
-        )
-    ]
-
-
-def queue_sentences(found: Serving) -> list[str]:
-    """What the queue itself adds and sustains, and which cases it may have limited."""
-    most = serving.best_point(found.queue, serving.QUEUE_P99_MS)
-    if most is None:
-        return []
-    first = found.queue[0]
-    text = tr(
-        "**The queue itself**, including the wait for a batch to fill (with a call that does nothing): at "
-        "{first}{nbsp}requests/s, p50 is {p50}{nbsp}ms and p99 {p99}{nbsp}ms; it sustains {most}{nbsp}requests/s with "
-        "p99 within {limit}{nbsp}ms.",
-        first=number(first.offered_ips, 0),
-        p50=number(first.loadgen.p50_ms),
-        p99=number(first.loadgen.p99_ms),
-        most=number(most.offered_ips, 0),
-        limit=plain(serving.QUEUE_P99_MS),
-    )
-    kept = [(point.offered_ips, quoted(load_name(served.case, found.grid))) for point, served in found.kept]
-    carried, through = max([(most.offered_ips, ""), *kept])
-    if through:
-        more = tr("Yet {rate}{nbsp}requests/s got through it in time ({name}), so it sustains at least as many.",
-                  rate=number(carried, 0), name=through)  # fmt: skip
-        text = f"{text} {more}"
-    near = [label for ips, label in kept if ips > carried / 2]
-    if near:
-        close = tr("Above half of what it sustains, and so possibly limited by the queue rather than by the device: "
-                   "{names}.", names=listed_few(near))  # fmt: skip
-        text = f"{text} {close}"
-    return [text]
 
 
 def serving_table(report: Report) -> Styler | HTML:
@@ -183,6 +134,7 @@ def serving_table(report: Report) -> Styler | HTML:
             "kept_ips": kept.offered_ips if kept else nan,
             "p50_ms": kept.loadgen.p50_ms if kept else nan,
             "p99_ms": kept.loadgen.p99_ms if kept else nan,
+            "count": kept.requests if kept else nan,
             "mean_batch": kept.batch if kept else nan,
             "ceiling_ips": served.ceiling_ips,
             "knee_ips": knee.offered_ips,
@@ -191,7 +143,8 @@ def serving_table(report: Report) -> Styler | HTML:
         })  # fmt: skip
     headings = {
         "case": tr("Configuration"), "kept_ips": tr("Within limit (requests/s)"), "p50_ms": tr("p50 (ms)"),
-        "p99_ms": tr("p99 (ms)"), "mean_batch": tr("Mean batch"), "ceiling_ips": tr("Without limit (requests/s)"),
+        "p99_ms": tr("p99 (ms)"), "count": tr("N of p99"), "mean_batch": tr("Mean batch"),
+        "ceiling_ips": tr("Without limit (requests/s)"),
         "knee_ips": tr("Knee (requests/s)"), "knee_p50_ms": tr("p50 at knee (ms)"), "memory_mib": tr("Memory (MiB)"),
     }  # fmt: skip
     shown = pd.DataFrame(rows).dropna(axis="columns", how="all")
@@ -223,6 +176,10 @@ def line_ends(served: Served, found: Serving) -> str:
 
 
 def point_words(point: Point) -> str:
-    """A point's p99 and rate in words."""
-    p99, rate = number(point.loadgen.p99_ms), number(point.offered_ips)
-    return tr("p99 of {p99}{nbsp}ms at {rate}{nbsp}requests/s", p99=p99, rate=rate)
+    """A point's rate and p99 in words; its p90 if it has no p99."""
+    counted, rate = point.loadgen, number(point.offered_ips)
+    if counted.p99_ms is None:
+        p90 = load_trust.with_count(counted.p90_ms, point.requests)
+        return tr("p90 of {p90} at {rate}{nbsp}requests/s", p90=p90, rate=rate)
+    p99 = load_trust.with_count(counted.p99_ms, point.requests)
+    return tr("p99 of {p99} at {rate}{nbsp}requests/s", p99=p99, rate=rate)

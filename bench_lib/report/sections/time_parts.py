@@ -12,10 +12,11 @@ from bench_lib.report.marks import marked_title
 from bench_lib.report.phrases import bullets, few, heading
 from bench_lib.report.report import Report
 from bench_lib.report.tables import headers, styled
+from bench_lib.results.load_grid import P99_COUNT
 from bench_lib.text.language import NBSP, mark, number, tr, tr_n
 from bench_lib.text.lists import listed_few
 from bench_lib.text.markup import quoted
-from bench_lib.text.numbers import percent
+from bench_lib.text.numbers import percent, span
 
 PARTS = {
     "label": mark("Optimisation"),
@@ -57,6 +58,7 @@ def time_parts_text(report: Report) -> Markdown:
             "p50, p90 and p99. **Back-to-back period** is the time per batch when one call follows another: the "
             "batch size divided by FPS."
         ),
+        *count_sentences(report),
     ]
     if cases.device_ms.notna().any():
         lines.append(
@@ -68,6 +70,20 @@ def time_parts_text(report: Report) -> Markdown:
         )
         lines += launch_sentences(cases)
     return bullets(lines + energy_sentences(report) + preparation_sentences(report))
+
+
+def count_sentences(report: Report) -> list[str]:
+    """How many calls a p99 rests on, where that is too few; nothing where every process has enough."""
+    counts = [len(record.timing.latency_ms) for record in report.records if record.status == "ok"]
+    if not counts or min(counts) >= P99_COUNT:
+        return []
+    return [
+        tr(
+            "**p99** rests on {counts} calls of a process here; of fewer than {enough}, it is about the slowest of "
+            "them.",
+            counts=span(min(counts), max(counts), digits=0), enough=number(P99_COUNT, 0),
+        )
+    ]  # fmt: skip
 
 
 def launch_sentences(cases: pd.DataFrame) -> list[str]:
