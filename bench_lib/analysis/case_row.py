@@ -7,7 +7,7 @@ from bench_lib.analysis import anomalies, roofline
 from bench_lib.core import intervals
 from bench_lib.core.case import AUTO, engine_label
 from bench_lib.core.reason import say
-from bench_lib.core.record import Memory, RealData, Record, Timing
+from bench_lib.core.record import Accuracy, Memory, RealData, Record, Timing
 from bench_lib.text.language import mark, tr
 
 MIB = 2**20
@@ -16,7 +16,7 @@ LAUNCH_BOUND = 0.8  # enqueue time as a share of latency: from here on the GPU w
 NUMBERS = (
     "latency_ms", "latency_low", "latency_high", "per_image_ms", "fps", "fps_low", "fps_high", "p90_ms", "p99_ms",
     "spread", "enqueue_ms", "device_ms", "joules", "memory_mib", "import_s", "build_s", "first_ms", "settle_s",
-    "error", "top1", "roofline", "decode_ms", "preprocess_ms", "copy_ms",
+    "error", "top1", "answered_classes", "roofline", "decode_ms", "preprocess_ms", "copy_ms",
 )  # fmt: skip
 ABSENT = dict.fromkeys(NUMBERS, float("nan")) | {
     "latency_values": [], "fps_values": [], "bound": "", "launch_bound": False, "noisy": False, "trouble": [],
@@ -87,8 +87,7 @@ def measured_figures(records: Sequence[Record], extra_sd: float) -> dict[str, An
         "build_s": intervals.median([record.build_s for record in records]),
         "first_ms": intervals.median([timing.warmup_ms[0] for timing in timings]),
         "settle_s": intervals.median([sum(timing.warmup_ms) / 1e3 for timing in timings]),
-        "error": max(record.accuracy.max_relative_error for record in records),
-        "top1": min(record.accuracy.top1_agreement for record in records),
+        **answer_figures([record.accuracy for record in records]),
         "noisy": any("time" in (timing.latency_stopped_by, timing.throughput_stopped_by) for timing in timings),
         "trouble": list(dict.fromkeys(kind for samples in latencies for kind in anomalies.find_anomalies(samples))),
     }  # fmt: skip
@@ -103,6 +102,14 @@ def measured_figures(records: Sequence[Record], extra_sd: float) -> dict[str, An
     if top:
         found |= {"roofline": top.ms * fps.value / (1e3 * case.batch_size), "bound": top.bound}
     return found
+
+
+def answer_figures(answers: Sequence[Accuracy]) -> dict[str, float]:
+    """The largest error and the least agreement of the processes; none if the old check compared any of them."""
+    if any(one.is_of_old_check for one in answers):
+        return {}
+    return {"error": max(one.error for one in answers), "top1": min(one.top1_agreement for one in answers),
+            "answered_classes": min(one.answered_classes for one in answers)}  # fmt: skip
 
 
 def launch_figures(timings: Sequence[Timing], latency_ms: float) -> dict[str, Any]:
