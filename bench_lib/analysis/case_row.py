@@ -8,7 +8,7 @@ from bench_lib.analysis.spread import OWN, Spread
 from bench_lib.core import intervals
 from bench_lib.core.case import AUTO, engine_label, variant_of
 from bench_lib.core.reason import because, say
-from bench_lib.core.record import Memory, RealData, Record, Timing
+from bench_lib.core.record import Accuracy, Memory, RealData, Record, Timing
 from bench_lib.results.verdicts import host_paced
 from bench_lib.text.language import tr
 
@@ -18,7 +18,7 @@ LAUNCH_BOUND = 0.8  # enqueue time as a share of latency: from here on the GPU w
 NUMBERS = (
     "latency_ms", "latency_low", "latency_high", "per_image_ms", "fps", "fps_low", "fps_high", "p90_ms", "p99_ms",
     "spread", "enqueue_ms", "device_ms", "joules", "memory_mib", "import_s", "build_s", "first_ms", "settle_s",
-    "error", "top1", "roofline", "decode_ms", "preprocess_ms", "copy_ms",
+    "error", "top1", "answered_classes", "roofline", "decode_ms", "preprocess_ms", "copy_ms",
 )  # fmt: skip
 ABSENT = dict.fromkeys(NUMBERS, float("nan")) | {
     "latency_values": [], "fps_values": [], "bound": "", "launch_bound": False, "settled": False, "noisy": False,
@@ -106,8 +106,7 @@ def measured_figures(records: Sequence[Record], extra_sd: float) -> dict[str, An
         "build_s": intervals.median([record.build_s for record in records]),
         "first_ms": intervals.median([timing.warmup_ms[0] for timing in timings]),
         "settle_s": intervals.median([sum(timing.warmup_ms) / 1e3 for timing in timings]),
-        "error": max(record.accuracy.max_relative_error for record in records),
-        "top1": min(record.accuracy.top1_agreement for record in records),
+        **answer_figures([record.accuracy for record in records]),
     } | sample_flags(timings)  # fmt: skip
     if records[0].machine.get("gpu", "unknown") is None:
         found["apart"] = figures_disagree(latency_values, fps_values, case.batch_size, len(records))
@@ -147,6 +146,14 @@ def figures_disagree(
     if processes > 1:
         pair = [one / other for one, other in zip(*pair, strict=True)], [1.0] * processes
     return intervals.verdict(*pair) in ("faster", "slower")
+
+
+def answer_figures(answers: Sequence[Accuracy]) -> dict[str, float]:
+    """The largest error and the least agreement of the processes; none if the old check compared any of them."""
+    if any(one.is_of_old_check for one in answers):
+        return {}
+    return {"error": max(one.error for one in answers), "top1": min(one.top1_agreement for one in answers),
+            "answered_classes": min(one.answered_classes for one in answers)}  # fmt: skip
 
 
 def launch_figures(timings: Sequence[Timing], latency_ms: float) -> dict[str, Any]:

@@ -84,10 +84,11 @@ COLUMNS = {
     "build_s": Column("number", "s", "time from the model in memory to what can run: conversion, compilation, loading"),
     "first_ms": Column("number", "ms", "time of the first call after the build"),
     "settle_s": Column("number", "s", "time of the warm-up, until calls were stable"),
-    "error": Column("number", "ratio", "largest relative difference of the output from the PyTorch reference's; the "
-                    "largest of the processes"),
+    "error": Column("number", "ratio", "error of the output, relative to how the reference's answers differ between "
+                    "images; the largest of the processes; empty for records of an earlier check"),
     "top1": Column("number", "ratio", "share of images whose first class is the reference's; the least of the "
                    "processes"),
+    "answered_classes": Column("number", "classes", "number of different first classes in the reference's answers"),
     "roofline": Column("number", "ratio", "fps over the most that the GPU's documented peaks allow, see "
                        "bench_lib/analysis/roofline.py"),
     "decode_ms": Column("number", "ms", "time to decode an image of a folder; empty for synthetic images"),

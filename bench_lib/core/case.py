@@ -162,7 +162,7 @@ class Limits(StrictModel):
     max_s: float | None = Field(None, gt=0, le=LONGEST_S)
     max_noise: float = Field(0.005, ge=0, le=1)
     case_timeout_s: float = Field(900.0, gt=0, le=LONGEST_S)
-    auto_max_error: float = Field(0.01, gt=0, le=1)
+    auto_max_error: float = Field(0.1, gt=0, le=1)
 
     @property
     def longest_s(self) -> float:

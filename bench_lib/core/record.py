@@ -17,8 +17,8 @@ from bench_lib.core.machine import GpuState, Machine, Ran
 from bench_lib.core.reason import Reason
 from bench_lib.core.record_v1 import upgraded_record
 
-SCHEMA_VERSION = 2
-READ_VERSIONS = "1 and 2"
+SCHEMA_VERSION = 3
+READ_VERSIONS = "1, 2 and 3"
 Milliseconds = Annotated[float, Field(ge=1e-6, le=1e10)]  # a nanosecond to four months
 Seconds = Annotated[float, Field(ge=0, le=1e7)]
 StoppedBy = Literal["noise", "time"]  # the figure was settled, or the time was up
@@ -92,14 +92,36 @@ class Memory(_Noun):
         return self
 
 
-class Accuracy(_Noun):
-    """How far the output is from the PyTorch reference, see `bench_lib.measure.accuracy`."""
+Fault = Literal["not_finite", "same_answers", "constant_output", "few_digits"]
 
-    max_relative_error: float | None  # None: the output is not finite
-    top1_agreement: float
+
+class Accuracy(_Noun):
+    """How far the output is from the reference on so many `images`, see `bench_lib.measure.accuracy`.
+
+    `error` and `tolerance` are relative to how the reference's answers differ between images, and `rounding` is the
+    error that rounding to bf16 makes in this network. `answered_classes` is the number of different first classes in
+    the reference's answers, and `top1_agreement` the share of images for which the output has the same one. `fault` is
+    what is wrong whatever the error is.
+
+    Versions 1 and 2 of the record compared with the largest value instead, which a constant output could pass. Of
+    those, `images` is None, and `max_relative_error` is what they found.
+    """
+
+    error: float | None = None  # None: the output is not finite, or the reference answers the same to all images
     tolerance: float
+    rounding: float | None = None
+    images: Count | None = None
+    answered_classes: Count | None = None
+    top1_agreement: float
+    fault: Fault | None = None
     reference: str
     actual_precision: Precision
+    max_relative_error: float | None = None
+
+    @property
+    def is_of_old_check(self) -> bool:
+        """Whether the outputs were compared by the check of versions 1 and 2."""
+        return self.images is None
 
 
 class RealData(_Noun):
@@ -133,7 +155,7 @@ class Trial(_Noun):
 
     precision: Precision
     latency_ms: Milliseconds | None = None  # None: it does not run on this machine
-    max_relative_error: float | None = None
+    error: float | None = None
     reason: Reason | None = None
 
 
@@ -145,7 +167,7 @@ class Record(_Noun):
     nothing else of it. `ended_at` and `host` are empty in records written before they were recorded.
     """
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     case: Case
     limits: Limits
     seed: int
@@ -174,7 +196,7 @@ class Record(_Noun):
     @model_validator(mode="after")
     def _whole(self) -> "Record":
         figures = (self.build_s, self.timing, self.memory, self.accuracy)
-        if self.status == "ok" and (None in figures or not math.isfinite(self.accuracy.max_relative_error or 0)):
+        if self.status == "ok" and (None in figures or not math.isfinite(self.accuracy.error or 0)):
             raise ValueError("status is ok, but build_s, timing, memory or accuracy is absent")
         return self
 
@@ -187,7 +209,7 @@ def write_record(record: Record, path: Path) -> None:
 
 
 def read_record(path: Path) -> Record:
-    """Read a record of version 1 or 2; raise `InputError` if it is incomplete, no record, or of another version."""
+    """Read a record of any version so far; raise `InputError` if it is incomplete, no record, or of another version."""
     text = read_text(path, "delete it and run the sweep again")
     try:
         record = Record.model_validate_json(upgraded_record(text))
@@ -203,14 +225,14 @@ def _not_a_record(text: str, error: ValidationError) -> str:
     with contextlib.suppress(ValueError, RecursionError):
         data = json.loads(text)
         version = data.get("schema_version") if isinstance(data, dict) else None
-        if version not in (1, SCHEMA_VERSION):
+        if version not in (1, 2, SCHEMA_VERSION):
             return f"{other_version(version)}; use the version that wrote it"
     return refusal(error, "record", "delete it and run the sweep again")
 
 
-def other_version(version: Any) -> str:
-    """A sentence without its end: which version a file has, and which versions this code reads."""
-    return f"schema_version is {reprlib.repr(version)}, this code reads {READ_VERSIONS}"
+def other_version(version: Any, known: str = READ_VERSIONS) -> str:
+    """A sentence without its end: which version a file has, and which versions (`known`) this code reads."""
+    return f"schema_version is {reprlib.repr(version)}, this code reads {known}"
 
 
 def now() -> str:

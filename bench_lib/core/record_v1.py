@@ -1,7 +1,8 @@
-"""Upgrades files of version 1 to version 2 before they are validated. No other module knows version 1.
+"""Upgrades files of older versions before they are validated. No other module knows what they were like.
 
-In version 1 a reason was two texts: `reason` in Russian, `detail` in English or in the runtime's own words. What fits
-neither version is returned unchanged, so that validation refuses it.
+In version 1 a reason was two texts: `reason` in Russian, `detail` in English or in the runtime's own words. Records of
+version 2 differ from version 3 in the name of one field. What fits no version is returned unchanged, so that validation
+refuses it.
 """
 
 import functools
@@ -19,24 +20,43 @@ WORDS = Path(__file__).with_suffix(".yaml")
 
 
 def upgraded_record(text: str) -> str:
-    """The JSON text of a record, upgraded if it is of version 1; any other text is returned unchanged."""
-    return upgraded(text, upgrade_record)
+    """The JSON text of a record, upgraded if it is of version 1 or 2; any other text is returned unchanged."""
+    return upgraded(text, {1: lambda data: rename_errors(upgrade_record(data)), 2: rename_errors}, 3)
 
 
 def upgraded_result(text: str) -> str:
     """The JSON text of a result file, upgraded if it is of version 1; any other text is returned unchanged."""
-    return upgraded(text, upgrade_absent)
+    return upgraded(text, {1: upgrade_absent}, 2)
 
 
-def upgraded(text: str, upgrade: Callable[[dict[str, Any]], dict[str, Any]]) -> str:
-    """The JSON `text` with `upgrade` applied to its object if that is of version 1; otherwise the text unchanged."""
+def upgraded(text: str, upgrades: dict[int, Callable[[dict[str, Any]], dict[str, Any]]], newest: int) -> str:
+    """The JSON `text` upgraded to the `newest` version, by the function for the version of its object.
+
+    The text is returned unchanged if there is no such function.
+    """
     try:
         data = from_json(text)  # Pydantic's own reader and writer; json's take seven times as long
-        if not isinstance(data, dict) or data.get("schema_version") != 1:
+        version = data.get("schema_version") if isinstance(data, dict) else None
+        if not isinstance(version, int) or version not in upgrades:
             return text
-        return to_json(upgrade(data) | {"schema_version": 2}).decode()
+        return to_json(upgrades[version](data) | {"schema_version": newest}).decode()
     except (ValueError, RecursionError):
         return text
+
+
+def rename_errors(data: dict[str, Any]) -> dict[str, Any]:
+    """A record of version 2 with the errors of its trials under the name that they have in version 3."""
+    trials = data.get("trials")
+    if not isinstance(trials, list):
+        return data
+    return data | {"trials": [rename_error(trial) for trial in trials]}
+
+
+def rename_error(trial: Any) -> Any:
+    """A trial with its `max_relative_error` under the name `error`; what holds none is returned unchanged."""
+    if not isinstance(trial, dict) or "max_relative_error" not in trial:
+        return trial
+    return {("error" if name == "max_relative_error" else name): value for name, value in trial.items()}
 
 
 def upgrade_record(data: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import multiprocessing
 import re
 import time
 import traceback
-from datetime import UTC, datetime
 from typing import Any
 
 from bench_lib.core.import_time import SECONDS  # isort: skip  # before torch, whose import it times
@@ -15,11 +14,11 @@ from bench_lib.core.case import Case, Limits
 from bench_lib.core.engine import Engine, Unavailable, build_engine, compute_device, load_builder
 from bench_lib.core.intervals import median
 from bench_lib.core.reason import Reason, because
-from bench_lib.core.record import Accuracy, Energy, Memory, Record, Timing
+from bench_lib.core.record import Accuracy, Energy, Memory, Record, Timing, now
 from bench_lib.core.timing import Clock, time_engine
 from bench_lib.measure import accuracy, energy, memory, system
 from bench_lib.measure.flops import count_work
-from bench_lib.workload.images import RealImages, batches, copy_times_ms, read_images, synthetic_images
+from bench_lib.workload.images import RealImages, batches, copy_times_ms, images_to_check, read_images, synthetic_images
 from bench_lib.workload.network import Network, load_network
 
 OUT_OF_MEMORY = re.compile(
@@ -31,11 +30,12 @@ def measure_case(case: Case, limits: Limits, seed: int = 0, clock: Clock = time.
     """Build, warm up, time and check the case on this machine; a failure is put in the record and never raised."""
     base = attempted(case, limits, seed)
     try:
-        return Record(**base, **measured_fields(case, limits, seed, clock))
+        fields = measured_fields(case, limits, seed, clock)
     except Unavailable as error:
-        return Record(**base, status="skipped", reason=error.reason)
+        fields = {"status": "skipped", "reason": error.reason}
     except Exception as error:  # a runtime may raise any exception; the record keeps it, and the sweep goes on
-        return Record(**base, status="failed", reason=failure_reason(error), detail=traceback.format_exc())
+        fields = {"status": "failed", "reason": failure_reason(error), "detail": traceback.format_exc()}
+    return Record(**base, **fields, ended_at=now())
 
 
 def attempted(case: Case, limits: Limits, seed: int) -> dict[str, Any]:
@@ -44,7 +44,8 @@ def attempted(case: Case, limits: Limits, seed: int) -> dict[str, Any]:
         "case": case,
         "limits": limits,
         "seed": seed,
-        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "started_at": now(),
+        "host": system.host(),
         "machine": system.describe(),
         "process": "forked" if multiprocessing.parent_process() else "plain",
     }
@@ -62,10 +63,11 @@ def measured_fields(case: Case, limits: Limits, seed: int, clock: Clock) -> dict
         memory_steps["device_context_bytes"] = memory.device_bytes()
     real = read_images(case, device, clock) if case.data else None
     images = batches(real.pixels, case.batch_size)[0] if real else synthetic_images(case, seed, device)
-    model = load_network(case.model, seed, case.weights)
+    model = load_network(case.model, seed, case.weights, case.image_size)
     engine, fields = build_and_time(case, limits, model, images, real, memory_steps, clock)
     # From here on, the memory in use is no longer that of the case alone.
-    compared = compare_with_reference(engine, case, model, images, real, device)
+    checked = real.pixels.roll(1, dims=0) if real else images_to_check(case, seed)  # not the batch that was timed
+    compared = compare_with_reference(engine, case, model, checked)
     fields |= {
         "import_s": {name: SECONDS[name] for name in runtime.IMPORTS if name in SECONDS},
         "accuracy": compared,
@@ -93,6 +95,7 @@ def build_and_time(
     of `Memory` that were read before.
     """
     on_gpu = compute_device().type == "cuda"
+    memory.return_freed_memory()  # of adapting random weights
     host_before_build = memory.host_bytes()
     memory.reset_host_peak()
     start = clock()
@@ -115,17 +118,11 @@ def build_and_time(
     }  # fmt: skip
 
 
-def compare_with_reference(
-    engine: Engine, case: Case, model: Network, images: torch.Tensor, real: RealImages | None, device: torch.device
-) -> Accuracy:
-    """Compare the engine's output with the reference: for all real images, or for the one synthetic batch."""
-    if real:
-        output = accuracy.answers(engine, real.pixels, case.batch_size)
-        expected, name = accuracy.reference(model, real.pixels, device, case.batch_size)
-    else:
-        output = engine.output()
-        expected, name = accuracy.reference(model, images, device)
-    return accuracy.compare(output, expected, name, case.precision, engine.ran.get("kernels"))
+def compare_with_reference(engine: Engine, case: Case, model: Network, images: torch.Tensor) -> Accuracy:
+    """Compare the engine's answers to the images (`[images, 3, height, width]`) with the reference's."""
+    output = accuracy.answers(engine, images, case.batch_size)
+    against = accuracy.reference(model, images, compute_device(), case.batch_size)
+    return accuracy.compare(output, against, case.precision, engine.ran.get("kernels"))
 
 
 def outcome(compared: Accuracy) -> dict[str, Any]:
@@ -153,11 +150,10 @@ def busy_state(engine: Engine, timing: Timing) -> dict[str, Any] | None:
 
 
 def inaccuracy(compared: Accuracy) -> Reason:
-    """How far an output is from the reference."""
-    if compared.max_relative_error is None:
-        return because("not_finite")
-    return because("inexact", error=compared.max_relative_error, allowed=compared.tolerance,
-                   agreement=compared.top1_agreement)  # fmt: skip
+    """What is wrong with an output: its fault or, where it has none, how far it is from the reference."""
+    if compared.fault:
+        return because(compared.fault)
+    return because("too_inexact", error=compared.error, allowed=compared.tolerance, agreement=compared.top1_agreement)
 
 
 def failure_reason(error: Exception) -> Reason:

@@ -1,5 +1,8 @@
 """Memory in bytes: resident memory of this process on the host, and memory in use on the GPU by all processes."""
 
+import contextlib
+import ctypes
+import gc
 import re
 from pathlib import Path
 
@@ -11,6 +14,13 @@ from bench_lib.measure.system import nvml
 def host_bytes() -> int:
     """The resident memory of this process at this moment."""
     return psutil.Process().memory_info().rss
+
+
+def return_freed_memory() -> None:
+    """Give memory that was freed back to the system, so that what follows does not reuse it unseen; needs glibc."""
+    gc.collect()
+    with contextlib.suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def reset_host_peak() -> None:

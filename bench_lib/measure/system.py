@@ -1,6 +1,7 @@
 """The machine that a case ran on: processor, memory, GPU, driver and versions, all as the system reports them."""
 
 import contextlib
+import hashlib
 import os
 import platform
 import subprocess
@@ -68,6 +69,16 @@ def ask_git(folder: Path, *words: str) -> str:
     return subprocess.run(
         ["git", "-C", folder, *words], capture_output=True, text=True, check=True, timeout=10
     ).stdout.strip()
+
+
+def host() -> str:
+    """A text that is the same for all processes on this host until it restarts, and tells nothing else about it.
+
+    It is part of a digest of the boot id that Linux draws at random; elsewhere, of the host's name.
+    """
+    boot_id = Path("/proc/sys/kernel/random/boot_id")
+    mark = boot_id.read_text() if boot_id.exists() else platform.node()
+    return hashlib.sha256(mark.encode()).hexdigest()[:12]
 
 
 def versions() -> dict[str, str]:

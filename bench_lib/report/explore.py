@@ -33,7 +33,7 @@ AXES = {name: COLUMNS[name] for name in ("latency_ms", "per_image_ms", "fps", "s
     "import_s": mark("Import (s)"),
     "build_s": mark("Build (s)"),
     "first_ms": mark("First call (ms)"),
-    "error": mark("Largest relative error"),
+    "error": mark("Error of the output"),
     "roofline": mark("Share of ceiling"),
 }
 FILTERS = {

@@ -15,7 +15,7 @@ from bench_lib.results.scaling import Crowd
 from bench_lib.text.language import mark, number, tr, tr_n
 from bench_lib.text.lists import listed, listed_few, spread_out
 from bench_lib.text.markup import quoted
-from bench_lib.text.numbers import between, per_cent, percent, plain
+from bench_lib.text.numbers import between, per_cent, plain
 
 MOST_SENTENCES = 12
 
@@ -45,13 +45,6 @@ def unfinished(names: Sequence[str], command: str) -> list[str]:
         return []
     told = listed_few(list(map(quoted, names)))
     return [tr("Interrupted before: {names}; `{command} --output RUN` goes on.", names=told, command=command)]
-
-
-def top1_sentence(top1: float) -> str:
-    """A sentence on the share `top1` of images whose first class is the same as the reference's."""
-    if top1 == 1:
-        return tr("the first class agrees for all images")
-    return tr("the first class agrees for {share} of images", share=percent(top1))
 
 
 def few(values: list, sentence: Callable[..., str] = str) -> list[str]:

@@ -115,7 +115,7 @@ def record_card(record: Record) -> Styler:
             tr("% of ceiling"): "" if pd.isna(figures["roofline"]) else percent(figures["roofline"]),
             tr("Build (s)"): number(figures["build_s"]),
             **image_rows(record, figures),
-            tr("Largest relative error"): scientific(figures["error"]),
+            tr("Error of the output"): "" if pd.isna(figures["error"]) else scientific(figures["error"]),
         }
     rows = {name: value for name, value in rows.items() if value}
     table = pd.DataFrame({"figure": list(rows), "value": list(rows.values())})

@@ -14,6 +14,8 @@ from bench_lib.core.machine import Machine
 from bench_lib.core.record import other_version
 from bench_lib.core.record_v1 import upgraded_result
 
+READ_VERSIONS = "1 and 2"
+
 
 class ResultFile(BaseModel):
     """One of these files: its name in a run's folder is `file`, and `command` is the command that writes it.
@@ -62,5 +64,5 @@ def read_result(kind: type[Kind], folder: str | Path) -> Kind | None:
     except ValidationError as error:
         first = error.errors()[0]
         if first["loc"] == ("schema_version",) and first["type"] == "literal_error":
-            raise InputError(f"{path}: {other_version(first['input'])}; {remedy}") from None
+            raise InputError(f"{path}: {other_version(first['input'], READ_VERSIONS)}; {remedy}") from None
         raise InputError(f"{path}: {refusal(error, 'check', remedy)}") from None

@@ -124,7 +124,7 @@ def build_engines(cases: list[Case], seed: int) -> dict[int, Engine]:
     On a CPU it leaves one core free, because LoadGen sends requests from a thread of its own.
     """
     device = prepare_thread(cases[0], max(1, torch.get_num_threads() - 1))
-    model = load_network(cases[0].model, seed, cases[0].weights)
+    model = load_network(cases[0].model, seed, cases[0].weights, cases[0].image_size)
     return {case.batch_size: build_engine(case, model, synthetic_images(case, seed, device)) for case in cases}
 
 

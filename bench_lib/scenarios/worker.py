@@ -12,8 +12,8 @@ from bench_lib.core.case import Case
 from bench_lib.core.engine import Engine, build_engine, compute_device, load_builder
 from bench_lib.core.reason import ReasonedError, because
 from bench_lib.measure import accuracy
-from bench_lib.measure.measure_case import failure_reason, inaccuracy
-from bench_lib.workload.images import synthetic_images
+from bench_lib.measure.measure_case import compare_with_reference, failure_reason, inaccuracy
+from bench_lib.workload.images import images_to_check, synthetic_images
 from bench_lib.workload.network import load_network
 
 
@@ -63,18 +63,17 @@ def prepare_thread(case: Case, cores: int | None = None) -> torch.device:
 def build_for_thread(case: Case, seed: int, cores: int | None = None) -> Engine:
     """The case's engine with synthetic images, built by this thread after `prepare_thread`."""
     device = prepare_thread(case, cores)
-    return build_engine(case, load_network(case.model, seed, case.weights), synthetic_images(case, seed, device))
+    model = load_network(case.model, seed, case.weights, case.image_size)
+    return build_engine(case, model, synthetic_images(case, seed, device))
 
 
 def check_answers(engine: Engine, case: Case, seed: int) -> None:
-    """Let the engine infer the case's synthetic images again, and compare with the reference.
+    """Let the engine infer synthetic images, and compare with the reference.
 
     Raise `Inexact` if the error is larger than the case's precision allows.
     """
-    device = compute_device()
-    model, images = load_network(case.model, seed, case.weights), synthetic_images(case, seed, device)
-    output = accuracy.answers(engine, images, case.batch_size)
-    compared = accuracy.compare(output, *accuracy.reference(model, images, device), case.precision)
+    model = load_network(case.model, seed, case.weights, case.image_size)
+    compared = compare_with_reference(engine, case, model, images_to_check(case, seed))
     if not accuracy.is_acceptable(compared):
         reason = inaccuracy(compared)
         raise Inexact(reason.name, **reason.fields)

@@ -38,7 +38,7 @@ def fastest_trial(trials: list[Trial]) -> Trial | None:
     eligible = [trial for trial in trials if not trial.reason]
     least_ms = min((trial.latency_ms for trial in eligible), default=0)
     level = [trial for trial in eligible if trial.latency_ms <= by_chance() * least_ms]
-    return min(level, key=lambda trial: trial.max_relative_error, default=None)
+    return min(level, key=lambda trial: trial.error, default=None)
 
 
 def passed_over_trial(trial: Trial, taken: Trial | None) -> Trial:
@@ -51,14 +51,13 @@ def judge_trial(record: Record, precision: Precision, max_error: float) -> Trial
     """The trial that a record shows: no `reason` if it computed in `precision` with an error of at most `max_error`."""
     if record.status != "ok":
         return Trial(precision=precision, reason=record.reason)
-    actual, error = record.accuracy.actual_precision, record.accuracy.max_relative_error
+    actual, error = record.accuracy.actual_precision, record.accuracy.error
     reason = None
     if actual != precision:
         reason = because("computed_otherwise", precision=actual.upper())
     elif error > max_error:
         reason = because("error_above_allowed", error=error, allowed=max_error)
-    return Trial(precision=precision, latency_ms=median(record.timing.latency_ms), max_relative_error=error,
-                 reason=reason)  # fmt: skip
+    return Trial(precision=precision, latency_ms=median(record.timing.latency_ms), error=error, reason=reason)
 
 
 def try_precision(case: Case, precision: Precision, limits: Limits, seed: int) -> Trial:

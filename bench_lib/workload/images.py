@@ -3,6 +3,7 @@
 The times of decoding, preprocessing and copying to the GPU are measured apart from inference.
 """
 
+import itertools
 import math
 import os
 import time
@@ -13,6 +14,7 @@ from typing import Any
 
 import psutil
 import torch
+from torch.nn import functional
 
 from bench_lib.core.case import Case
 from bench_lib.core.engine import data_type
@@ -23,8 +25,11 @@ from bench_lib.core.timing import Clock
 from bench_lib.text.lists import spread_out
 from bench_lib.workload.onnx_file import CHANNELS
 
+LEAST = 16  # the fewest images on which outputs are compared, because an error is relative to how answers differ
 CHECKED = 64  # the least number of images on which outputs are compared, if the folder has that many; whole batches
 COPIES = 20  # timed copies of a batch to the GPU
+SCALES = (1, 2, 4, 8, 16)  # into how many squares a side is divided, for the parts of a synthetic image
+PURPOSES = ("timing", "check", "weights", "calibration")  # synthetic images for different ones are different
 RESIZED = 256 / 224  # the shorter side of the resized image, relative to the side of the square cut from its middle
 
 
@@ -65,11 +70,16 @@ def image_paths(folder: str) -> Iterator[Path]:
 
 
 def check_folder(folder: str) -> None:
-    """Raise `InputError` unless the folder exists and has an image in it or in a subfolder."""
+    """Raise `InputError` unless the folder exists and has `LEAST` images or more in it and its subfolders."""
     if not os.path.isdir(folder):  # unlike Path.is_dir, it raises nothing for any text
         raise InputError(f"data {folder!r}: there is no such folder; give one with images in it")
-    if next(image_paths(folder), None) is None:
-        raise InputError(f"data {folder!r}: no image in it; put JPEG or PNG files there, or give another folder")
+    count = sum(1 for _ in itertools.islice(image_paths(folder), LEAST))
+    if count < LEAST:
+        held = {0: "no image", 1: "one image"}.get(count, f"{count} images")
+        raise InputError(
+            f"data {folder!r}: {held} in it; at least {LEAST} are needed to check what an engine answers, so put JPEG "
+            "or PNG files there, or give another folder"
+        )
 
 
 def read_images(case: Case, device: torch.device, clock: Clock = time.perf_counter) -> RealImages:
@@ -135,15 +145,38 @@ class InputTooLarge(ReasonedError):
 
 
 def synthetic_images(case: Case, seed: int, device: torch.device) -> torch.Tensor:
-    """Synthetic images ~ N(0, 1), float32, `[batch_size, 3, image_size, image_size]`; equal seeds give equal images.
+    """The synthetic batch that a case is timed on, as `draw_images` makes it; equal seeds give equal images.
 
-    They are on the host: an engine puts its own copy on the device, and no other copy may count as its memory. Raise
+    It is on the host: an engine puts its own copy on the device, and no other copy may count as its memory. Raise
     `InputTooLarge` if the images alone do not fit in the free memory of the host or, if `device` is a GPU, of the GPU.
     """
     check_fits(case.batch_size, case, device)
-    shape = (case.batch_size, CHANNELS, case.image_size, case.image_size)
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(shape, generator=generator)
+    return draw_images(case.batch_size, case.image_size, seed, "timing")
+
+
+def images_to_check(case: Case, seed: int) -> torch.Tensor:
+    """The synthetic images on which a case's outputs are compared: at least `LEAST`, in whole batches.
+
+    None of them is in the batch that is timed, so that an engine which answers what it answered before is found.
+    """
+    count = case.batch_size * math.ceil(LEAST / case.batch_size)
+    return draw_images(count, case.image_size, seed, "check")
+
+
+def draw_images(count: int, image_size: int, seed: int, purpose: str) -> torch.Tensor:
+    """Synthetic images, float32, `[count, 3, image_size, image_size]`; every pixel is ~ N(0, 1).
+
+    An image is a sum of random squares of several sizes, from the whole image down to one pixel, so that images differ
+    in brightness, colour and structure as photographs do. Images of independent pixels would all look alike to a
+    network. `purpose` is one of `PURPOSES`.
+    """
+    generator = torch.Generator().manual_seed((seed * len(PURPOSES) + PURPOSES.index(purpose)) % 2**63)
+    sides = [side for side in SCALES if side < image_size] + [image_size]
+    images = torch.zeros(count, CHANNELS, image_size, image_size)
+    for side in sides:
+        squares = torch.randn(count, CHANNELS, side, side, generator=generator)
+        images += functional.interpolate(squares, size=(image_size, image_size), mode="nearest")
+    return images / len(sides) ** 0.5
 
 
 def batches(images: torch.Tensor, batch_size: int) -> list[torch.Tensor]:

@@ -13,9 +13,13 @@ from bench_lib.core.case import model_kind
 from bench_lib.core.errors import InputError, error_text
 from bench_lib.core.grid import Grid
 from bench_lib.workload import onnx_file
+from bench_lib.workload.images import draw_images
 from bench_lib.workload.onnx_file import CHANNELS, OnnxFile
+from bench_lib.workload.random_weights import adapt_weights
 
 Network = nn.Module | OnnxFile
+ADAPTED_TO = 16  # images that random weights are adapted to; small images are more, up to `MOST`, as each tells less
+LARGEST, MOST = 224, 256  # pixels of a side of these images, and their number
 
 
 def check_model(name: str, weights: str = "") -> None:
@@ -71,11 +75,12 @@ def try_network(grid: Grid) -> None:
         raise InputError(f"model {grid.model!r} answers {shape} to one image; a classifier answers [1, classes]")
 
 
-def load_network(name: str, seed: int, weights: str = "") -> Network:
+def load_network(name: str, seed: int, weights: str = "", image_size: int = LARGEST) -> Network:
     """The network in fp32 on the CPU, in evaluation mode, with the weights of the file `weights`.
 
-    Without such a file the weights are random, drawn from `seed`: speed does not depend on their values, so none are
-    downloaded. Raise `InputError` if there is no such network, or if the weights are not those of the network.
+    Without such a file, the weights of torchvision's networks are random, drawn from `seed`, and adapted to synthetic
+    images of `image_size` pixels (see `bench_lib.workload.random_weights`). None are downloaded. Raise `InputError` if
+    there is no such network, or if the weights are not those of the network.
     """
     check_model(name, weights)
     if model_kind(name) == "onnx":
@@ -88,7 +93,15 @@ def load_network(name: str, seed: int, weights: str = "") -> Network:
             model.load_state_dict(state)
         except RuntimeError as error:
             raise InputError(f"weights {weights!r} are not those of {name}: {error_text(error)}") from None
+    elif model_kind(name) == "torchvision":
+        adapt_weights(model, images_to_adapt_to(image_size, seed))
     return model.eval()
+
+
+def images_to_adapt_to(image_size: int, seed: int) -> torch.Tensor:
+    """Synthetic images, `[count, 3, side, side]`, with a side of `image_size` pixels but at most `LARGEST`."""
+    side = min(image_size, LARGEST)
+    return draw_images(min(MOST, ADAPTED_TO * (LARGEST // side) ** 2), side, seed, "weights")
 
 
 def network_from_torchvision(name: str, state: dict[str, torch.Tensor]) -> nn.Module:

@@ -113,3 +113,15 @@ def onnx_reference(network: OnnxFile, images: torch.Tensor) -> torch.Tensor:
     model = model_of_shape(network, images.shape).SerializeToString()
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     return torch.from_numpy(session.run(None, {network.input.name: images.numpy()})[0])
+
+
+def rounded_to_bf16(network: OnnxFile) -> OnnxFile:
+    """The network with each of its float32 weights rounded to bf16; they stay float32."""
+    from onnx import numpy_helper
+
+    proto = copy.deepcopy(network.proto)
+    for tensor in proto.graph.initializer:
+        if tensor.data_type == tensor.FLOAT:
+            weights = torch.from_numpy(numpy_helper.to_array(tensor).copy()).bfloat16().float()
+            tensor.CopyFrom(numpy_helper.from_array(weights.numpy(), tensor.name))
+    return OnnxFile(proto)

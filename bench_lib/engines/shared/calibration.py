@@ -5,23 +5,21 @@ from collections.abc import Iterator
 
 import torch
 
-from bench_lib.workload.images import batches
+from bench_lib.workload.images import batches, draw_images
 
 IMAGES = 32  # the least number of synthetic images; it is rounded up to whole batches
-SEED = 2**32 - 1  # PyTorch's largest distinct seed, so hardly the seed of the images that are measured
 
 
 def calibration_batches(shape: torch.Size, given: torch.Tensor | None = None) -> Iterator[torch.Tensor]:
     """Batches of `shape`, `[batch_size, 3, height, width]`.
 
-    They hold the `given` images (`[count, 3, height, width]`) or, if those are None, synthetic images ~ N(0, 1).
+    They hold the `given` images (`[count, 3, height, width]`) or, if those are None, those of `draw_images`.
     """
     if given is not None:
         yield from batches(given, shape[0])
         return
-    generator = torch.Generator().manual_seed(SEED)
-    for _ in range(math.ceil(IMAGES / shape[0])):
-        yield torch.randn(shape, generator=generator)
+    for number in range(math.ceil(IMAGES / shape[0])):
+        yield draw_images(shape[0], shape[-1], number, "calibration")
 
 
 def calibration_count(shape: torch.Size, given: torch.Tensor | None = None) -> int:

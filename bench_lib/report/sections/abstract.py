@@ -20,13 +20,13 @@ from bench_lib.analysis.case_table import (
 )
 from bench_lib.analysis.marks import marks_of
 from bench_lib.core.intervals import RATIO_LEVEL
+from bench_lib.report.exactness import exactness_words
 from bench_lib.report.marks import marked_title, marks_among, marks_text
 from bench_lib.report.phrases import (
     case_title,
     device_name,
     heading,
     leadership,
-    top1_sentence,
     whole_percent,
 )
 from bench_lib.report.report import Report
@@ -34,7 +34,7 @@ from bench_lib.report.spread_words import assumed_words, spread_sentences
 from bench_lib.text.language import mark, number, tr, tr_n
 from bench_lib.text.lists import listed, listed_few
 from bench_lib.text.markup import quoted
-from bench_lib.text.numbers import percent, scientific, span, times
+from bench_lib.text.numbers import percent, span, times
 
 LONGEST_REASON = 90  # characters
 
@@ -155,8 +155,8 @@ def price_sentence(row: pd.Series) -> str:
     else:
         start = tr("start (imports and build) {time}{nbsp}s", time=number(row.build_s + row.import_s))
     return tr(
-        "{name}, batch {batch}: error {error}, {matches}; memory {memory}{nbsp}MiB; {start}.",
-        name=row["name"], batch=row.batch_size, error=scientific(row.error), matches=top1_sentence(row.top1),
+        "{name}, batch {batch}: {exactness}; memory {memory}{nbsp}MiB; {start}.",
+        name=row["name"], batch=row.batch_size, exactness=exactness_words(row),
         memory=number(row.memory_mib, 0), start=start,
     )  # fmt: skip
 

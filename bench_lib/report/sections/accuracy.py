@@ -6,12 +6,13 @@ from bench_lib.analysis import findings, roofline
 from bench_lib.analysis.case_table import by_approach, main_names
 from bench_lib.core.case import AUTO
 from bench_lib.core.grid import Grid
-from bench_lib.core.record import Record
-from bench_lib.report.phrases import bullets, has_random_weights, heading, nothing_text, records_with_images
+from bench_lib.core.record import Accuracy, Record
+from bench_lib.report.exactness import exactness_words, worst
+from bench_lib.report.phrases import bullets, has_random_weights, heading, nothing_text
 from bench_lib.report.report import Report
 from bench_lib.text.language import mark, tr, tr_n
 from bench_lib.text.lists import listed
-from bench_lib.text.numbers import percent, scientific, span
+from bench_lib.text.numbers import span
 
 
 def show(report: Report) -> None:
@@ -19,13 +20,39 @@ def show(report: Report) -> None:
     display(heading("### Accuracy of the computation"), accuracy_text(report))
 
 
-def compared_sentences(report: Report) -> list[str]:
-    """On how many real images outputs were compared; nothing where the images were synthetic."""
-    used = [one.used for one in records_with_images(report.records)]
-    if not used:
-        return []
-    each = span(min(used), max(used), digits=0)
-    return [tr("Outputs were compared on real images, {count} per configuration.", count=each)]
+def checked_sentences(report: Report) -> list[str]:
+    """What outputs were compared on, and what an error is relative to; or that the check could not have failed."""
+    checked = [record.accuracy for record in report.records if record.accuracy]
+    known = [one for one in checked if not one.is_of_old_check]
+    lines = []
+    if len(known) < len(checked):
+        lines.append(
+            tr(
+                "**These outputs are not known to be right** ({count} of {total} records): they were compared by an "
+                "earlier check, which an output that does not depend on the image passes. Measure them again.",
+                count=len(checked) - len(known), total=len(checked),
+            )
+        )  # fmt: skip
+    if known:
+        lines.append(
+            tr(
+                "**How outputs were compared.** On {images} per configuration. An error is the root mean square of the "
+                "differences from the reference, relative to how the reference's answers to different images differ: "
+                "an output that does not depend on the image has an error of 1 or more. It may be at most "
+                "{allowed}, depending on the precision and on how this network magnifies rounding.",
+                images=images_words(report, known),
+                allowed=span(min(one.tolerance for one in known), max(one.tolerance for one in known)),
+            )
+        )
+    return lines
+
+
+def images_words(report: Report, checked: list[Accuracy]) -> str:
+    """How many images, and of which kind, the outputs of a case were compared on."""
+    count = span(min(one.images for one in checked), max(one.images for one in checked), digits=0)
+    if report.grid.data:
+        return tr("{count} real images", count=count)
+    return tr("{count} synthetic images that were not timed", count=count)
 
 
 def quantization_sentences(report: Report) -> list[str]:
@@ -73,10 +100,11 @@ def accuracy_text(report: Report) -> Markdown:
     cases = report.measured
     if cases.empty:
         return nothing_text()
-    lines = []
+    lines = checked_sentences(report)
     for approach, rows in by_approach(main_names(cases)):
-        lines.append(exactness_sentence(approach.name, rows.error.max(), rows.top1.min()))
-    lines += compared_sentences(report) + quantization_sentences(report)
+        if rows.error.notna().any():
+            lines.append(tr("**{name}:** {exactness}.", name=approach.name, exactness=exactness_words(worst(rows))))
+    lines += quantization_sentences(report)
     relabelled = cases[(cases.actual_precision != cases.precision) & (cases.precision != AUTO)]
     columns = ["engine", "variant", "label", "precision", "actual_precision"]
     for (_, _, label, asked, actual), rows in relabelled.groupby(columns, sort=False):
@@ -94,22 +122,6 @@ def accuracy_text(report: Report) -> Markdown:
             len(inexact), names=listed(sorted(set(inexact.name))),
         ))  # fmt: skip
     return bullets(lines)
-
-
-def exactness_sentence(name: str, error: float, top1: float) -> str:
-    """The largest error of an engine and precision, and the least share of images with the reference's first class."""
-    figures = {"name": name, "error": scientific(error)}
-    if top1 == 1:
-        return tr(
-            "**{name}:** the largest relative error is {error}; the first class agrees with the reference for all "
-            "images.",
-            **figures,
-        )
-    return tr(
-        "**{name}:** the largest relative error is {error}; the first class agrees with the reference for at least "
-        "{share} of the images.",
-        **figures, share=percent(top1),
-    )  # fmt: skip
 
 
 def is_inexact(record: Record) -> bool:

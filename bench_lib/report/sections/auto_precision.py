@@ -50,7 +50,7 @@ def choice_sentence(record: Record) -> str:
     return tr(
         "**{where}:** {precision} — {time}{nbsp}ms, error {error}. The others: {others}.",
         where=where, precision=best.precision, time=number(best.latency_ms),
-        error=scientific(best.max_relative_error), others=others,
+        error=scientific(best.error), others=others,
     )  # fmt: skip
 
 

@@ -10,8 +10,9 @@ from bench_lib.analysis.case_table import compare_rows, is_baseline, weakest_sou
 from bench_lib.analysis.findings import AXES
 from bench_lib.analysis.tuning import Pair, default_and_best, has_variants
 from bench_lib.core.case import engine_label, options_text
+from bench_lib.report.exactness import exactness_words
 from bench_lib.report.marks import mark_sign, marked_name, marked_title, sign_meaning
-from bench_lib.report.phrases import bullets, few, heading, top1_sentence
+from bench_lib.report.phrases import bullets, few, heading
 from bench_lib.report.report import Report
 from bench_lib.report.spread_words import assumed_words, mark_notes
 from bench_lib.report.tables import COLUMNS, speedup_text, styled, verdict_texts
@@ -19,7 +20,7 @@ from bench_lib.report.waterfall import waterfall_figure
 from bench_lib.text.language import mark, number, tr, tr_n
 from bench_lib.text.lists import listed_few
 from bench_lib.text.markup import quoted
-from bench_lib.text.numbers import percent, scientific, times
+from bench_lib.text.numbers import percent, times
 
 DEFAULTS_ONLY = mark(
     "In this run each runtime is measured with one set of options only, so there is nothing to compare; "
@@ -61,8 +62,7 @@ def place_sentences(rows: pd.DataFrame) -> str:
     sentences = [f"{text}."]
     if best.variant and len(usual):
         sentences.append(gain_sentence(best, usual.loc[usual.latency_ms.idxmin()]))
-    error = tr("The error is {error}; {matches}.", error=scientific(best.error), matches=top1_sentence(best.top1))
-    return " ".join([*sentences, error])
+    return " ".join([*sentences, tr("Its output: {exactness}.", exactness=exactness_words(best))])
 
 
 def fastest_sentence(best: Any) -> str:
