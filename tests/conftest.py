@@ -1,6 +1,7 @@
 """One real run for all tests that read a report: every engine, two sizes, two batches, through papermill."""
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,6 +20,9 @@ image_sizes: [32, 64]
 batch_sizes: [1, 3]
 limits: {warmup_min_s: 0.01, warmup_max_s: 0.5, min_count: 3, min_s: 0.02}
 """
+
+# Started in the background, as under nohup, a process ignores Ctrl-C, and so would all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Kernels and papermill's own client start child processes; the tests' warnings-as-errors are not for them.
 os.environ.pop("PYTHONWARNINGS", None)

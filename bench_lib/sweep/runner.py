@@ -1,11 +1,7 @@
 """Measure many cases: papermill runs `measure.ipynb` for each, in a fresh process."""
 
-import contextlib
-import multiprocessing
-import os
 import random
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -18,33 +14,46 @@ from bench_lib.core.reason import Reason, because
 from bench_lib.core.record import Record, now, write_record
 from bench_lib.measure import system
 from bench_lib.results.run_folder import Run
-from bench_lib.sweep import fork_server
+from bench_lib.sweep import fork_server, workers
 from bench_lib.sweep.execute import NOTEBOOKS, execute_notebook
 
 
 def measure_grid(grid: Grid, run: Run, plain: bool = False, retry_failed: bool = False) -> list[Record]:
     """Measure every case of the grid that has no record in the run yet, and return all records in the grid's order.
 
-    Cases are measured in the order of `shuffled_cases`. Each gets a fresh process: forked from one that has imported
-    PyTorch already, or a new interpreter if `plain` is set or forking is not safe. `retry_failed` measures the failed
-    cases again. A case that fails gives a record with its reason. After an interrupt the records stay, and the same
-    call goes on from there. Raise `InputError` if the folder holds a run of another grid or machine, or if another
-    sweep is writing to it.
+    Cases are measured in the order of `shuffled_cases`, several at once with several GPUs (see
+    `bench_lib.sweep.workers`). Each gets a fresh process: forked from one that has imported PyTorch already, or a new
+    interpreter if `plain` is set or forking is not safe. `retry_failed` measures the failed cases again. A case that
+    fails gives a record with its reason. After an interrupt the records stay, and the same call goes on from there.
+    Raise `InputError` if the folder holds a run of another grid or machine, or if another sweep is writing to it.
     """
     run.start(grid, system.describe())
     with run.lock():
         if retry_failed:
             run.set_aside_failed()
         measure = partial(read_or_measure, grid=grid, run=run, fork=not plain and check_fork())
-        with worker_map() as parallel:
-            cases = shuffled_cases(grid)
+        cases = shuffled_cases(grid)
+        with workers.worker_map() as parallel:
             show_progress(cases, parallel(measure, cases))
+        again = workers.set_aside_disturbed(run, cases)
+        with workers.one_gpu():
+            show_progress(again, map(measure, again))
     return run.records()
 
 
 def read_or_measure(case: Case, grid: Grid, run: Run, fork: bool) -> Record:
-    """The case's record: read if the run has one, otherwise measured now."""
-    return run.measured(case) or run_notebook(case, grid, run, fork)
+    """The case's record: read if the run has one, otherwise measured now.
+
+    Where the case's first repeat was skipped, this one is skipped for the same reason, without a process.
+    """
+    if record := run.measured(case):
+        return record
+    first = run.measured(case.first) if case.repeat > 1 else None
+    if first is None or first.status != "skipped":
+        return run_notebook(case, grid, run, fork)
+    skipped = first.model_copy(update={"case": case, "started_at": now(), "ended_at": now()})
+    write_record(skipped, run.record_path(case))
+    return skipped
 
 
 def show_progress(cases: list[Case], records: Iterable[Record]) -> None:
@@ -55,26 +64,6 @@ def show_progress(cases: list[Case], records: Iterable[Record]) -> None:
             progress.set_description_str(case.id)
             failures += next(coming).status == "failed"
             progress.set_postfix(failed=failures)
-
-
-@contextlib.contextmanager
-def worker_map() -> Iterator[Callable[..., Iterable[Record]]]:
-    """A function like `map` that measures in this process or, with several GPUs, in one process for each GPU."""
-    uuids = system.gpus()
-    if len(uuids) < 2:
-        yield map
-        return
-    context = multiprocessing.get_context("spawn")
-    free = context.SimpleQueue()
-    for uuid in uuids:
-        free.put(uuid)
-    with ProcessPoolExecutor(len(uuids), context, initializer=take_gpu, initargs=(free,)) as pool:
-        yield pool.map
-
-
-def take_gpu(free: Any) -> None:
-    """In a worker process: take one GPU from the queue `free`; this process and its children see no other."""
-    os.environ["CUDA_VISIBLE_DEVICES"] = free.get()
 
 
 def shuffled_cases(grid: Grid) -> list[Case]:

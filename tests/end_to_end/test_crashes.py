@@ -21,12 +21,13 @@ from bench_lib.sweep.execute import NOTEBOOKS
 from bench_lib.sweep.runner import shuffled_cases
 
 ROOT = Path(__file__).parents[2]
+PATIENCE_S = 300  # for what comes at once unless the machine is very busy
 GRID = """
 engines: [pytorch]
 precisions: [fp32]
 image_sizes: [32]
 batch_sizes: [1, 2, 3]
-limits: {warmup_min_s: 0.01, warmup_max_s: 0.5, min_count: 2, min_s: 0.02, case_timeout_s: 15}
+limits: {warmup_min_s: 0.01, warmup_max_s: 0.5, min_count: 2, min_s: 0.02}
 """
 
 
@@ -52,6 +53,17 @@ def statuses(folder):
 
 
 KILL = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+HANG = "import time; time.sleep(10_000)"
+
+
+def wait_briefly_for_batch_2(monkeypatch):
+    """Let batch 2 alone have a short time limit: on a busy machine, one for all might end a case that only is slow."""
+    execute = runner.execute_notebook
+
+    def execute_briefly(notebook, output, parameters, timeout_s, **options):
+        return execute(notebook, output, parameters, 3 if parameters["batch_size"] == 2 else timeout_s, **options)
+
+    monkeypatch.setattr(runner, "execute_notebook", execute_briefly)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +72,7 @@ KILL = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
         pytest.param(KILL, "аварийно завершился", [], id="killed"),
         pytest.param(KILL, "аварийно завершился", ["--plain"], id="killed-plain"),
         pytest.param("import ctypes; ctypes.string_at(0)", "аварийно завершился", [], id="segfault"),
-        pytest.param("import time; time.sleep(1000)", "не закончилось за 15 с", [], id="hangs"),
+        pytest.param(HANG, "не закончилось за 900 с", [], id="hangs"),
         pytest.param("raise RuntimeError('boom')", "прервано ошибкой", [], id="raises"),
     ],
 )
@@ -68,6 +80,8 @@ def test_a_case_that_dies_hangs_or_raises_is_a_row_and_the_others_are_measured(
     tmp_path, monkeypatch, grid, code, reason, options
 ):
     break_batch_2(tmp_path, monkeypatch, code)
+    if code == HANG:
+        wait_briefly_for_batch_2(monkeypatch)
     assert main.main(["sweep", str(grid), "--output", str(tmp_path / "run"), *options]) == 0
     assert statuses(tmp_path / "run") == {1: "ok", 2: "failed", 3: "ok"}
     assert reason in say(Run(tmp_path / "run").records()[1].reason)
@@ -90,7 +104,7 @@ def started(grid, folder):
     """A sweep in a process of its own, once its first record is written."""
     command = [sys.executable, "-m", "bench_lib.cli.main", "sweep", str(grid), "--output", str(folder)]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while not list(folder.glob("records/*.json")) and time.monotonic() < deadline:
         time.sleep(0.02)
     return process
@@ -102,11 +116,11 @@ def test_a_sweep_that_is_killed_or_interrupted_leaves_no_process_and_goes_on(tmp
     process = started(grid, folder)
     family = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(number)
-    told = process.communicate(timeout=30)[1]
+    told = process.communicate(timeout=PATIENCE_S)[1]
     if number == signal.SIGINT:
         assert process.returncode == 130
         assert f"to go on: bench sweep {grid} --output {folder}" in told
-    assert psutil.wait_procs(family, timeout=20)[1] == []
+    assert psutil.wait_procs(family, timeout=PATIENCE_S)[1] == []
     kept = {path: path.read_bytes() for path in folder.glob("records/*.json")}
     assert 0 < len(kept) < 3
     assert main.main(["sweep", str(grid), "--output", str(folder)]) == 0
@@ -114,11 +128,21 @@ def test_a_sweep_that_is_killed_or_interrupted_leaves_no_process_and_goes_on(tmp
     assert {path: path.read_bytes() for path in kept} == kept
 
 
+def test_ctrl_c_ends_a_sweep_although_the_tests_were_started_in_the_background(tmp_path):
+    """Run the test of Ctrl-C itself in a process that ignores SIGINT, as a shell starts one in the background."""
+    test = f"{Path(__file__)}::test_a_sweep_that_is_killed_or_interrupted_leaves_no_process_and_goes_on"
+    command = [sys.executable, "-m", "pytest", "-q", "-k", "Ctrl-C", "--basetemp", str(tmp_path / "inner"), test]
+    told = subprocess.run(
+        ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command], cwd=ROOT, capture_output=True, text=True
+    )  # fmt: skip
+    assert told.returncode == 0, told.stdout
+
+
 def test_a_second_sweep_into_the_same_folder_is_refused_and_the_first_goes_on(tmp_path, grid, capsys):
     process = started(grid, tmp_path / "run")
     assert main.main(["sweep", str(grid), "--output", str(tmp_path / "run")]) == 2
     assert "another sweep is measuring into it" in capsys.readouterr().err
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
     assert statuses(tmp_path / "run") == {1: "ok", 2: "ok", 3: "ok"}
 

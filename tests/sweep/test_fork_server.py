@@ -9,7 +9,8 @@ from bench_lib.core.grid import Grid
 from bench_lib.measure import system
 from bench_lib.results.run_folder import Run
 from bench_lib.sweep import fork_server
-from bench_lib.sweep.runner import measure_grid, worker_map
+from bench_lib.sweep.runner import measure_grid
+from bench_lib.sweep.workers import worker_map
 
 SHORT = Limits(warmup_min_s=0.01, warmup_max_s=0.5, min_count=2, min_s=0.02)
 GRID = Grid(engines=["pytorch"], precisions=["fp32"], image_sizes=[32], batch_sizes=[1, 2, 3], limits=SHORT)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from helpers.made import MACHINE, record
+from helpers.made import MACHINE, record, skipped
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from bench_lib.core.grid import Grid
@@ -78,3 +78,19 @@ def test_a_record_counts_even_if_the_process_died_after_writing_it(run, monkeypa
 
     monkeypatch.setattr(runner, "execute_notebook", execute)
     assert [r.status for r in measure_grid(GRID, run)] == ["ok"] * 3
+
+
+def test_later_repeats_of_a_skipped_case_are_skipped_without_a_process(run, monkeypatch):
+    asked = []
+
+    def execute(_notebook, _output, parameters, _timeout, **_options):
+        asked.append((parameters["batch_size"], parameters["repeat"]))
+        first = skipped("pytorch", batch=2) if parameters["batch_size"] == 2 else record(batch=parameters["batch_size"])
+        case = first.case.model_copy(update={"repeat": parameters["repeat"]})
+        write_record(first.model_copy(update={"case": case}), Path(parameters["record_path"]))
+
+    monkeypatch.setattr(runner, "execute_notebook", execute)
+    records = measure_grid(GRID.model_copy(update={"repeats": 2}), run)
+    assert [one.status for one in records] == ["ok", "skipped", "ok"] * 2
+    assert records[4].reason == records[1].reason
+    assert asked == [(1, 1), (2, 1), (3, 1), (1, 2), (3, 2)]
