@@ -60,10 +60,10 @@ MESSAGES = {
         "the network itself answers the same to all images, so no output can be checked; give it trained weights"
     ),
     "constant_output": mark("the output is the same for all images"),
-    "few_digits": mark("the output holds no more digits than 8 bits do"),
+    "few_digits": mark("the output has no more digits than fp8 holds"),
     "too_inexact": mark(
-        "the output is inexact: its error is {error:percent} of how answers differ between images, {allowed:percent} "
-        "is allowed; the first class agrees for {agreement:.0%}"
+        "the output is inexact: its error is {error:percent} of the spread between images, {allowed:percent} is "
+        "allowed; the first class agrees for {agreement:.0%}"
     ),
     "inexact": mark(
         "the output is inexact: the largest relative error is {error:.1e}, {allowed:.1e} is allowed; the first class "
