@@ -149,7 +149,7 @@ def test_a_run_without_records_is_told_so(run):
 
 def test_records_are_plain_json_with_their_version(tmp_path):
     write_record(record(), tmp_path / "a.json")
-    assert json.loads((tmp_path / "a.json").read_text())["schema_version"] == 2
+    assert json.loads((tmp_path / "a.json").read_text())["schema_version"] == 3
 
 
 def test_a_record_without_a_single_warm_up_call_is_refused(tmp_path):

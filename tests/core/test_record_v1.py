@@ -165,7 +165,7 @@ def test_trials_say_what_they_said(tmp_path, limits):
 
 
 def test_sentences_that_are_known_get_their_names(tmp_path):
-    found = old_record(tmp_path, energy_absent="драйвер GPU не сообщает энергию (no)", trials=[TRIALS[3]])
+    found = old_record(tmp_path, energy_absent="драйвер GPU не сообщает энергию (no)", trials=[TRIALS[3]], limits={})
     assert found.energy_absent == because("driver_tells_no_energy", error="no")
     assert found.trials[0].reason == because("error_above_allowed", error=0.2, allowed=0.01)
     assert old_record(tmp_path, energy_absent="драйвер GPU не отвечает на запросы NVML").energy_absent == because(

@@ -75,14 +75,18 @@ class Honest(NoOpEngine):
 
     def __init__(self, clock, model, images, run_s=0.1, wait_s=0.0):
         super().__init__(clock, run_s, wait_s)
-        self.model, self.images = model, images
+        self.model, self.images, self.taken = model, images, images
 
     def fill(self, images):
         self.images = images
 
+    def run(self):
+        super().run()
+        self.taken = self.images
+
     def output(self):
         with torch.inference_mode():
-            return self.model(self.images)
+            return self.model(self.taken)
 
 
 class Sleeper:
