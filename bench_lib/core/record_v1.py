@@ -13,10 +13,10 @@ from typing import Any
 import yaml
 from pydantic_core import from_json, to_json
 
-from bench_lib.core.case import Limits
 from bench_lib.core.reason import Reason, because
 
 WORDS = Path(__file__).with_suffix(".yaml")
+AUTO_MAX_ERROR = 0.01  # the default of the limit of this name, in version 1
 
 
 def upgraded_record(text: str) -> str:
@@ -75,7 +75,7 @@ def upgrade_record(data: dict[str, Any]) -> dict[str, Any]:
         found["energy_absent"] = dumped(energy_reason(data.get("energy_absent", "")))
     if isinstance(data.get("trials"), list):
         limits = data.get("limits")
-        allowed = limits.get("auto_max_error", Limits().auto_max_error) if isinstance(limits, dict) else None
+        allowed = limits.get("auto_max_error", AUTO_MAX_ERROR) if isinstance(limits, dict) else None
         found["trials"] = [upgrade_trial(trial, allowed) for trial in data["trials"]]
     return found
 

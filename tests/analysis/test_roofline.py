@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from helpers.made import GPU, MACHINE, FakeClock, NoOpEngine, record, report
+from helpers.made import GPU, MACHINE, FakeClock, Honest, record, report
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -14,7 +14,7 @@ from bench_lib.core import engine as engine_module
 from bench_lib.core.case import Case, Limits
 from bench_lib.core.reason import because, say
 from bench_lib.core.record import Timing, Window, Work, read_record
-from bench_lib.measure import accuracy, system
+from bench_lib.measure import system
 from bench_lib.measure.flops import count_work
 from bench_lib.measure.measure_case import measure_case
 from bench_lib.report.sections import approaches
@@ -23,7 +23,6 @@ from bench_lib.report.sections.accuracy import accuracy_text
 from bench_lib.report.sections.results import columns_text, results_table
 from bench_lib.report.tables import record_card
 from bench_lib.text.language import NBSP
-from bench_lib.workload.images import synthetic_images
 from bench_lib.workload.network import load_network
 
 RESNET18 = Case(engine="pytorch")
@@ -49,7 +48,7 @@ def test_resnet18_takes_the_operations_and_bytes_of_its_layers():
         least += layer // 4 if (side, stride) == (3, 1) else layer
         weights += side**2 * before * after
     assert macs == 1_814_073_344
-    counted = count_work(RESNET18, load_network("resnet18", 0))
+    counted = count_work(RESNET18, load_network("resnet18", 0, image_size=32))
     assert counted == Work(flops=2 * macs, flops_least=2 * least, bytes_least=4 * (weights + 3 * 224**2 + 1000))
 
 
@@ -179,10 +178,11 @@ def test_latency_and_throughput_are_both_held_against_the_limit(monkeypatch, lat
 def measured_on(monkeypatch, gpu, run_s):
     """A record of ResNet-18 at 32 pixels by an engine that takes `run_s` on a machine that says it has `gpu`."""
     clock, case = FakeClock(), Case(engine="pytorch", image_size=32)
-    engine = NoOpEngine(clock, run_s)
-    images = synthetic_images(case, 0, torch.device("cpu"))
-    engine.output = lambda: accuracy.reference(load_network(case.model, 0), images, torch.device("cpu"))[0]
-    module = SimpleNamespace(IMPORTS=(), check_support=lambda _: None, build=lambda *_args, **_options: engine)
+
+    def build(model, images, _precision, **_options):
+        return Honest(clock, model, images, run_s)
+
+    module = SimpleNamespace(IMPORTS=(), check_support=lambda _: None, build=build)
     monkeypatch.setattr(engine_module, "load_builder", lambda _: module)
     monkeypatch.setattr(system, "gpu", lambda: gpu)
     limits = Limits(warmup_min_s=0, warmup_max_s=1e-5, min_count=4, min_s=1e-6)

@@ -56,10 +56,11 @@ def test_a_write_that_dies_leaves_nothing(tmp_path, monkeypatch):
     ("text", "words"),
     [
         ('{"schema_version": 1, "case"', "not complete JSON"),
-        ('{"schema_version": 99}', "schema_version is 99, this code reads 1 and 2"),
+        ('{"schema_version": 99}', "schema_version is 99, this code reads 1, 2 and 3"),
         ("[]", "schema_version is None"),
         ('{"schema_version": 1}', "not a record"),
         ('{"schema_version": 2}', "not a record"),
+        ('{"schema_version": 3}', "not a record"),
     ],
 )
 def test_what_is_not_a_record_is_refused_in_a_sentence(tmp_path, text, words):
@@ -171,7 +172,7 @@ def test_a_run_without_records_is_told_so(run):
 
 def test_records_are_plain_json_with_their_version(tmp_path):
     write_record(record(), tmp_path / "a.json")
-    assert json.loads((tmp_path / "a.json").read_text())["schema_version"] == 2
+    assert json.loads((tmp_path / "a.json").read_text())["schema_version"] == 3
 
 
 def test_a_record_without_a_single_warm_up_call_is_refused(tmp_path):

@@ -165,7 +165,7 @@ def test_trials_say_what_they_said(tmp_path, limits):
 
 
 def test_sentences_that_are_known_get_their_names(tmp_path):
-    found = old_record(tmp_path, energy_absent="драйвер GPU не сообщает энергию (no)", trials=[TRIALS[3]])
+    found = old_record(tmp_path, energy_absent="драйвер GPU не сообщает энергию (no)", trials=[TRIALS[3]], limits={})
     assert found.energy_absent == because("driver_tells_no_energy", error="no")
     assert found.trials[0].reason == because("error_above_allowed", error=0.2, allowed=0.01)
     assert old_record(tmp_path, energy_absent="драйвер GPU не отвечает на запросы NVML").energy_absent == because(
@@ -220,3 +220,21 @@ def test_a_record_with_reasons_reads_back_equal(tmp_path):
     )  # fmt: skip
     write_record(made, tmp_path / "a.json")
     assert read_record(tmp_path / "a.json") == made
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_older_check_of_answers_is_kept_and_known_as_such(tmp_path, version):
+    data = json.loads(record().model_dump_json())
+    data["schema_version"] = version
+    kept = {"max_relative_error": 1e-3, "top1_agreement": 1.0, "tolerance": 1e-2}
+    data["accuracy"] = kept | {"reference": "PyTorch fp32", "actual_precision": "fp32"}
+    data["trials"] = [{"precision": "fp32", "latency_ms": 1.0, "max_relative_error": 2e-3}]
+    (tmp_path / "a.json").write_text(json.dumps(data))
+    found = read_record(tmp_path / "a.json")
+    assert (found.schema_version, found.trials[0].error) == (3, 2e-3)
+    assert (found.accuracy.is_of_old_check, found.accuracy.max_relative_error, found.accuracy.error) == (
+        True,
+        1e-3,
+        None,
+    )
+    assert not record().accuracy.is_of_old_check

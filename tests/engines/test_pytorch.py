@@ -64,7 +64,7 @@ IMAGES = torch.randn(2, 3, 37, 50, generator=torch.Generator().manual_seed(0), d
 
 
 @pytest.mark.parametrize("rewrite", [rewrites.fold_batch_norm, rewrites.fuse_conv_relu])
-@pytest.mark.parametrize("network", [Small(), load_network("resnet18", 0)], ids=["small", "resnet18"])
+@pytest.mark.parametrize("network", [Small(), load_network("resnet18", 0, image_size=32)], ids=["small", "resnet18"])
 def test_folding_and_fusing_keep_the_function_and_leave_the_network(network, rewrite):
     network = drawn(network)
     before = copy.deepcopy(network.state_dict())
@@ -96,7 +96,7 @@ def test_space_to_depth_is_exact_for_any_stride_and_size(kernel, stride, padding
 
 @pytest.mark.parametrize(("first_conv", "fused"), [(None, 16), ("pad8", 17)])
 def test_each_relu_of_resnet18_after_a_convolution_is_fused(first_conv, fused):
-    network, images = drawn(load_network("resnet18", 0)), IMAGES
+    network, images = drawn(load_network("resnet18", 0, image_size=32)), IMAGES
     expected = network(images)
     if first_conv:
         network, images = rewrites.first_convolution(network, images, first_conv)
@@ -333,9 +333,9 @@ def test_the_output_is_a_copy_that_the_next_run_does_not_overwrite():
 def test_what_ran_is_read_from_the_network_and_its_input():
     images = synthetic_images(Case(engine="pytorch", image_size=32, batch_size=2), 0, torch.device("cpu"))
     options = {"fold_batch_norm": True, "first_conv": "space_to_depth", "channels_last": True}
-    ran = pytorch.build(load_network("resnet18", 0), images, "fp32", **options).ran
+    ran = pytorch.build(load_network("resnet18", 0, image_size=32), images, "fp32", **options).ran
     assert (ran["batch_norms"], ran["input_shape"], ran["channels_last"]) == (0, [2, 16, 19, 19], True)
-    assert pytorch.build(load_network("resnet18", 0), images, "fp32").ran["batch_norms"] == 20
+    assert pytorch.build(load_network("resnet18", 0, image_size=32), images, "fp32").ran["batch_norms"] == 20
 
 
 @pytest.mark.parametrize(

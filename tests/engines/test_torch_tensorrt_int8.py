@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import fx
 
-from bench_lib.core.case import Case
 from bench_lib.core.engine import Unavailable
 from bench_lib.core.reason import say
 from bench_lib.engines.shared.calibration import calibration_batches
@@ -25,12 +24,12 @@ from bench_lib.engines.torch_tensorrt.quantize import (
     rounded_by_axis,
 )
 from bench_lib.measure import accuracy
-from bench_lib.workload.images import synthetic_images
+from bench_lib.workload.images import draw_images
 from bench_lib.workload.network import load_network
 
 HERE = torch.device("cpu")
-MODEL = load_network("resnet18", 0)
-IMAGES = synthetic_images(Case(engine="torch_tensorrt", image_size=64, batch_size=2), 0, HERE)
+MODEL = load_network("resnet18", 0, image_size=64)
+IMAGES = draw_images(16, 64, 0, "check")
 
 
 def test_without_modelopt_there_is_a_reason_and_a_command(monkeypatch):
@@ -122,7 +121,7 @@ def test_the_graph_rounds_what_each_layer_reads_and_stays_near_fp32(quantized, u
     inputs = [IMAGES if spec.target is None else given[spec.target] for spec in kinds]
     with torch.no_grad():
         (output,) = Simulated(program.graph_module).run(*inputs)
-    told = accuracy.compare(output, *accuracy.reference(MODEL, IMAGES, HERE), "int8")
+    told = accuracy.compare(output, accuracy.reference(MODEL, IMAGES, HERE, 16), "int8", {"int8": 21})
     assert output.dtype == torch.float32
-    assert 5e-3 < told.max_relative_error < told.tolerance / 2
-    assert told.top1_agreement == 1
+    assert accuracy.is_acceptable(told)
+    assert 0.02 < told.error < 0.3

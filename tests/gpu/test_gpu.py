@@ -5,11 +5,12 @@ import warnings
 import pytest
 import torch
 from helpers import pictures
+from helpers.saboteurs import judged, saboteurs
 
 from bench_lib.analysis import roofline
 from bench_lib.core import intervals
 from bench_lib.core.case import Case, Limits
-from bench_lib.core.engine import compute_device
+from bench_lib.core.engine import Unavailable, build_engine, compute_device
 from bench_lib.core.grid import Grid
 from bench_lib.core.reason import say
 from bench_lib.engines.onnx_runtime import builder as onnx_runtime
@@ -24,7 +25,7 @@ from bench_lib.results.scaling import ScalingGrid
 from bench_lib.results.serving import ServingGrid, best_point
 from bench_lib.scenarios import clock, pipeline, scaling, serving
 from bench_lib.workload import onnx_file
-from bench_lib.workload.images import COPIES, synthetic_images
+from bench_lib.workload.images import COPIES, draw_images, images_to_check, synthetic_images
 from bench_lib.workload.network import load_network
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU here")]
@@ -52,8 +53,26 @@ def test_each_engine_and_precision_runs_and_says_what_it_was(engine, precision):
 
 
 def test_strict_fp32_is_orders_closer_to_fp64_than_tf32():
-    strict, tf32 = (measured("pytorch", precision).accuracy.max_relative_error for precision in ("fp32", "tf32"))
-    assert strict < accuracy.FP32_BELOW < tf32
+    strict, tf32 = (measured("pytorch", precision).accuracy for precision in ("fp32", "tf32"))
+    assert strict.error / strict.rounding < accuracy.FP32_BELOW < tf32.error / tf32.rounding
+
+
+@pytest.mark.parametrize("batch_size", [1, 33])
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "fp16", "bf16"])
+def test_every_saboteur_is_caught(engine, precision, batch_size):
+    torch.cuda.set_stream(torch.cuda.Stream())
+    case = Case(engine=engine, precision=precision, image_size=64, batch_size=batch_size)
+    model, images = load_network(case.model, 0, image_size=64), images_to_check(case, 0)
+    against = accuracy.reference(model, images, compute_device(), batch_size)
+    try:
+        built = build_engine(case, model, synthetic_images(case, 0, compute_device()))
+    except Unavailable as error:
+        pytest.skip(str(error))
+    assert judged(built, images, batch_size, precision, against)[1]
+    for kind in saboteurs(precision):
+        built.fill(synthetic_images(case, 0, compute_device()))
+        assert not judged(kind(built), images, batch_size, precision, against)[1], kind
 
 
 def test_onnx_runtime_runs_every_node_on_the_gpu():
@@ -104,8 +123,8 @@ def test_each_way_to_tune_pytorch_is_measured_and_computes_as_asked(options, pre
 )
 def test_a_replayed_graph_computes_from_what_the_images_hold_now(engine, options):
     torch.cuda.set_stream(torch.cuda.Stream())
-    model = load_network("resnet18", 0)
-    images = synthetic_images(Case(engine="pytorch", image_size=64, batch_size=2), 0, compute_device())
+    model = load_network("resnet18", 0, image_size=64)
+    images = draw_images(16, 64, 0, "check")
     built = engine.build(model, images, "fp32", **options)
     for sign in (1, -1):
         built.fill(sign * images)
@@ -113,17 +132,20 @@ def test_a_replayed_graph_computes_from_what_the_images_hold_now(engine, options
         built.run()
         built.synchronize()
         assert engine is pytorch or built.ran["cuda_graph"] == "1"
-        expected, name = accuracy.reference(model, sign * images, compute_device())
-        assert accuracy.compare(built.output(), expected, name, "fp32").max_relative_error < accuracy.FP32_BELOW
+        compared = accuracy.compare(
+            built.output(), accuracy.reference(model, sign * images, compute_device(), 16), "fp32"
+        )
+        assert accuracy.is_acceptable(compared)
+        assert compared.actual_precision == "fp32"
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_real_images_are_compared_and_their_copying_is_timed(tmp_path, engine, precision):
-    pictures.write(tmp_path, 5)
+    pictures.write(tmp_path, 17)
     record = measured(engine, precision, data=str(tmp_path))
     assert record.status == "ok", record.detail
-    assert record.data.used == 5
+    assert record.data.used == 17
     assert len(record.data.copy_ms) == COPIES
     assert max(record.data.copy_ms) < 1000  # of 48 KiB
 
@@ -133,7 +155,7 @@ def test_an_onnx_file_computes_as_asked(tmp_path, precision):
     path, image = str(tmp_path / "net.onnx"), torch.zeros(2, 3, 64, 64)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of older PyTorch, about itself
-        torch.onnx.export(load_network("resnet18", 0), (image,), path, dynamo=True, verbose=False,
+        torch.onnx.export(load_network("resnet18", 0, image_size=64), (image,), path, dynamo=True, verbose=False,
                           dynamic_shapes=({0: "batch", 2: "height", 3: "width"},))  # fmt: skip
     record = measured("onnx_runtime", precision, model=path)
     assert record.status == "ok", record.detail
@@ -236,7 +258,7 @@ def test_tensorrt_computes_in_int8_or_says_why_not(engine, options):
     assert record.ran["kernels"] == {"int8": 21}
     assert record.ran.get("left_in_pytorch", []) == []
     assert record.accuracy.actual_precision == "int8"
-    assert 5e-3 < record.accuracy.max_relative_error < record.accuracy.tolerance / 2
+    assert 0.02 < record.accuracy.error < 0.3
 
 
 def test_openvino_leaves_the_gpu_to_the_others():

@@ -70,6 +70,25 @@ class NoOpEngine:
         return torch.zeros(1, 10)
 
 
+class Honest(NoOpEngine):
+    """Answers what the network answers."""
+
+    def __init__(self, clock, model, images, run_s=0.1, wait_s=0.0):
+        super().__init__(clock, run_s, wait_s)
+        self.model, self.images, self.taken = model, images, images
+
+    def fill(self, images):
+        self.images = images
+
+    def run(self):
+        super().run()
+        self.taken = self.images
+
+    def output(self):
+        with torch.inference_mode():
+            return self.model(self.taken)
+
+
 class Sleeper:
     """Takes real time: `run_s` to send a batch and `wait_s` to wait for what was sent; may fail at a given call."""
 

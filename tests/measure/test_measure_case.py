@@ -7,12 +7,13 @@ import nbformat
 import papermill
 import pytest
 import torch
-from helpers.made import FakeClock, NoOpEngine
+from helpers.made import FakeClock, Honest, NoOpEngine
+from helpers.saboteurs import SABOTEURS, Another, First, Fp8, Mean, NotANumber, ScaledFp8, Stale, Zeros
 
 from bench_lib.core import engine as engine_module
 from bench_lib.core import timing
 from bench_lib.core.case import Case, Limits
-from bench_lib.core.engine import Unavailable, compute_device
+from bench_lib.core.engine import Unavailable
 from bench_lib.core.errors import InputError
 from bench_lib.core.reason import say
 from bench_lib.core.record import read_record
@@ -22,6 +23,11 @@ from bench_lib.sweep.execute import NOTEBOOKS, execute_notebook
 from bench_lib.sweep.notebook import refuse_unknown_parameters
 
 CASE = Case(engine="pytorch", image_size=32)
+REASONS = {
+    None: {None}, Mean: {"constant_output"}, First: {"constant_output"}, Zeros: {"constant_output"},
+    Another: {"too_inexact"}, (Another, 1): {"constant_output"}, Stale: {"too_inexact"}, Fp8: {"few_digits"},
+    ScaledFp8: {"few_digits"}, NotANumber: {"not_finite"},
+}  # fmt: skip
 SHORT = {"warmup_min_s": 0.01, "warmup_max_s": 0.5, "min_count": 2, "min_s": 0.02}
 # As ONNX Runtime 1.30 said it on an H200.
 ORT_OUT_OF_MEMORY = (
@@ -33,50 +39,44 @@ ORT_OUT_OF_MEMORY = (
 
 
 def measured(monkeypatch, build, case=CASE):
-    """The record of a case whose engine is built by `build(clock)`."""
+    """The record of a case whose engine is built by `build(clock, model, images)`."""
     clock = FakeClock()
-    module = SimpleNamespace(IMPORTS=(), check_support=lambda _: None, build=lambda *_args, **_options: build(clock))
+
+    def built(model, images, _precision, **_options):
+        return build(clock, model, images)
+
+    module = SimpleNamespace(IMPORTS=(), check_support=lambda _: None, build=built)
     monkeypatch.setattr(engine_module, "load_builder", lambda _: module)
     monkeypatch.setattr("bench_lib.measure.measure_case.load_builder", lambda _: module)
     return measure_case(case, Limits(min_count=4, min_s=1.0), clock=clock)
 
 
 def test_build_and_calls_are_timed_apart_and_exactly(monkeypatch):
-    def build(clock):
+    def build(clock, model, images):
         clock.now += 7
-        engine = NoOpEngine(clock, 0.010, 0.090)
-        engine.output = lambda: accuracy.reference(*network_and_images(), compute_device())[0]
-        return engine
+        return Honest(clock, model, images, 0.010, 0.090)
 
     record = measured(monkeypatch, build)
     assert (record.status, record.build_s) == ("ok", 7)
     assert record.timing.latency_ms == pytest.approx([100] * 10)
-    assert record.accuracy.max_relative_error == 0
+    assert (record.accuracy.error, record.accuracy.images) == (0, 16)
     assert record.accuracy.actual_precision == "fp32"
-
-
-def network_and_images():
-    from bench_lib.workload.images import synthetic_images
-    from bench_lib.workload.network import load_network
-
-    return load_network(CASE.model, 0), synthetic_images(CASE, 0, compute_device())
 
 
 def test_the_memory_of_a_gpu_is_read_idle_with_a_context_built_and_at_its_peak(monkeypatch):
     steps = iter([500, 900, 1000, 1250])
-    output = torch.ones(1, 10)
+    outputs = torch.randn(16, 10)
     monkeypatch.setattr(memory, "device_bytes", lambda: next(steps))
     monkeypatch.setattr("bench_lib.measure.measure_case.compute_device", lambda: torch.device("cuda"))
     for name in ("synchronize", "Stream", "set_stream"):
         monkeypatch.setattr(torch.cuda, name, lambda *_: None)
     monkeypatch.setattr(timing, "sample_device", lambda *_: [7.0])
     monkeypatch.setattr("bench_lib.measure.measure_case.synthetic_images", lambda *_: torch.zeros(1, 3, 32, 32))
-    monkeypatch.setattr(accuracy, "reference", lambda *_: (output, "PyTorch fp64"))
+    monkeypatch.setattr(accuracy, "reference", lambda *_: accuracy.Reference(outputs, outputs, "PyTorch fp64"))
+    monkeypatch.setattr(accuracy, "answers", lambda *_: outputs)
 
-    def build(clock):
-        engine = NoOpEngine(clock, 0.1)
-        engine.output = lambda: output
-        return engine
+    def build(clock, _model, _images):
+        return NoOpEngine(clock, 0.1)
 
     record = measured(monkeypatch, build)
     assert record.timing.device_ms == [7.0]
@@ -87,16 +87,32 @@ def test_the_memory_of_a_gpu_is_read_idle_with_a_context_built_and_at_its_peak(m
     assert (taken.device_built_bytes, taken.device_peak_bytes) == (1000, 1250)
 
 
-def test_a_wrong_output_has_figures_but_no_speed(monkeypatch):
-    def build(clock):
-        engine = NoOpEngine(clock, 0.1)
-        engine.output = lambda: 2 * accuracy.reference(*network_and_images(), compute_device())[0]
-        return engine
+class Doubling(Honest):
+    """Answers twice what the network answers."""
 
-    record = measured(monkeypatch, build)
+    def output(self):
+        return 2 * super().output()
+
+
+def test_a_wrong_output_has_figures_but_no_speed(monkeypatch):
+    record = measured(monkeypatch, lambda clock, model, images: Doubling(clock, model, images))
     assert record.status == "failed"
-    assert "наибольшая относительная ошибка 1,0e+00 при допуске 1,0e-02" in say(record.reason)
-    assert record.accuracy.max_relative_error == pytest.approx(1)
+    assert "погрешность — 1" in say(record.reason)
+    assert record.accuracy.error == pytest.approx(1, abs=0.2)
+
+
+@pytest.mark.parametrize("batch_size", [1, 33])
+@pytest.mark.parametrize("kind", [None, *SABOTEURS], ids=lambda kind: kind.__name__ if kind else "honest")
+def test_an_engine_that_cheats_is_a_failed_row_with_its_reason(monkeypatch, kind, batch_size):
+    def build(clock, model, images):
+        engine = Honest(clock, model, images)
+        return kind(engine) if kind else engine
+
+    case = CASE.model_copy(update={"batch_size": batch_size})
+    record = measured(monkeypatch, build, case)
+    assert record.status == ("failed" if kind else "ok"), record.detail
+    assert (record.reason.name if kind else None) in REASONS.get((kind, batch_size), REASONS[kind])
+    assert record.accuracy.images == {1: 16, 33: 33}[batch_size]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +129,7 @@ def test_a_wrong_output_has_figures_but_no_speed(monkeypatch):
     ],
 )
 def test_what_an_engine_raises_is_a_reason_on_the_row(monkeypatch, error, reason):
-    def build(_):
+    def build(*_):
         raise error
 
     record = measured(monkeypatch, build)
@@ -137,7 +153,7 @@ def test_the_notebook_measures_and_shows_a_case(tmp_path, engine):
     assert record.status == "ok"
     assert record.case == Case(engine=engine, image_size=64, batch_size=3)
     assert len(record.timing.latency_ms) >= 2
-    assert record.accuracy.max_relative_error < accuracy.FP32_BELOW
+    assert record.accuracy.error < accuracy.FP32_BELOW * record.accuracy.rounding
     assert record.memory.host_peak_bytes > record.memory.host_before_build_bytes
     html = json.dumps(nbformat.read(shown, 4), ensure_ascii=False)
     assert "Результат измерения" in html

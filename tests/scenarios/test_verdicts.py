@@ -58,10 +58,11 @@ def test_the_slowdown_is_an_option_of_every_engine_that_no_grid_may_set():
     from bench_lib.workload.network import load_network
 
     images = synthetic_images(case, 0, compute_device())
-    slowed = build_engine(case, load_network("resnet18", 0), images)
+    network = load_network("resnet18", 0, image_size=32)
+    slowed = build_engine(case, network, images)
     assert isinstance(slowed, Slowed)
     assert slowed.ran["channels_last"]
-    plain = build_engine(case.model_copy(update={"options": {}}), load_network("resnet18", 0), images)
+    plain = build_engine(case.model_copy(update={"options": {}}), network, images)
     assert not isinstance(plain, Slowed)
     with pytest.raises(ValueError, match="slows an engine on purpose, for `bench selfcheck` alone; remove it"):
         Grid(**(GRID.model_dump() | {"options": {"pytorch": {SLOWDOWN: 0.05}}}))

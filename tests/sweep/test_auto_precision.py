@@ -20,7 +20,7 @@ from bench_lib.sweep.runner import measure_grid
 
 
 def trial(precision, ms, error=1e-4, reason=None):
-    return Trial(precision=precision, latency_ms=ms, max_relative_error=error, reason=reason)
+    return Trial(precision=precision, latency_ms=ms, error=error, reason=reason)
 
 
 def test_equal_processes_differ_by_chance_as_the_assumed_spread_between_them_says():
@@ -57,7 +57,7 @@ def test_a_trial_may_be_taken_if_it_ran_and_computed_as_asked(given, reason):
 
 
 def test_a_trial_outside_the_tolerance_says_by_how_much():
-    inexact = record(precision="fp16").accuracy.model_copy(update={"max_relative_error": 0.034})
+    inexact = record(precision="fp16").accuracy.model_copy(update={"error": 0.034})
     found = auto_precision.judge_trial(record(precision="fp16", accuracy=inexact), "fp16", 0.01)
     assert say(found.reason) == "погрешность 3,4\u00a0% больше допуска 1,0\u00a0%"
     assert auto_precision.judge_trial(record(precision="fp16", accuracy=inexact), "fp16", 0.04).reason is None

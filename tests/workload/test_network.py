@@ -30,7 +30,7 @@ from bench_lib.report.sections.accuracy import quantization_sentences
 from bench_lib.report.sections.method import conditions_text, method_text
 from bench_lib.results.run_folder import Run
 from bench_lib.workload import onnx_file
-from bench_lib.workload.images import synthetic_images
+from bench_lib.workload.images import images_to_check, synthetic_images
 from bench_lib.workload.network import load_network
 
 CPU = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
@@ -228,29 +228,35 @@ def test_what_is_no_network_gets_one_sentence_before_anything_runs(folder, capsy
 @pytest.mark.parametrize("engine", [onnx_runtime, openvino])
 def test_an_onnx_file_runs_as_the_network_that_it_was_made_of(engine):
     network = exported()
-    for precision, most in (("fp32", accuracy.FP32_BELOW), ("int8", 0.05)):
+    case = Case(engine="pytorch", image_size=48, batch_size=3)
+    for precision in ("fp32", "int8"):
         try:
             engine.check_support(precision)
         except Unavailable as error:
             pytest.skip(str(error))
-        images = synthetic_images(Case(engine="pytorch", image_size=48, batch_size=3), 0, HERE)
-        made = engine.build(load_network("net.onnx", 0), images, precision)
-        made.run()
-        told = accuracy.compare(made.output(), *accuracy.reference(network, images, HERE), precision)
+        made = engine.build(load_network("net.onnx", 0), synthetic_images(case, 0, HERE), precision)
+        images = images_to_check(case, 0)
+        output = accuracy.answers(made, images, 3)
+        told = accuracy.compare(
+            output, accuracy.reference(network, images, HERE, 3), precision, made.ran.get("kernels")
+        )
         assert made.output().shape == (3, 10)
-        assert told.max_relative_error < most
-        assert (told.max_relative_error > accuracy.FP32_BELOW) is (precision == "int8")
+        assert accuracy.is_acceptable(told)
+        assert told.actual_precision == precision
 
 
 @CPU
 def test_the_reference_of_an_onnx_file_is_onnx_runtime_s_and_pytorch_agrees():
     network, images = exported(), torch.randn(5, 3, 40, 40)
-    expected, name = accuracy.reference(load_network("net.onnx", 0), images, HERE, batch_size=2)
-    assert name == "ONNX Runtime CPU fp32"
-    assert accuracy.compare(expected, network(images).detach(), name, "fp32").max_relative_error < 1e-6
+    against = accuracy.reference(load_network("net.onnx", 0), images, HERE, batch_size=2)
+    same = accuracy.reference(network, images, HERE, batch_size=2)
+    assert (against.name, same.name) == ("ONNX Runtime CPU fp32", "PyTorch fp32")
+    assert accuracy.error_of(against.outputs, same.outputs) < 1e-5
+    assert against.rounding == pytest.approx(same.rounding, rel=0.05)
     measured = measure_case(Case(engine="onnx_runtime", model="net.onnx", image_size=32, batch_size=2), SHORT)
     assert measured.status == "ok", measured.detail
-    assert (measured.accuracy.reference, measured.accuracy.actual_precision, measured.work) == (name, "fp32", None)
+    assert (measured.accuracy.reference, measured.accuracy.actual_precision) == (against.name, "fp32")
+    assert measured.work is None
     assert measured.ran["opset"] >= 18
 
 
@@ -282,7 +288,7 @@ def test_an_onnx_file_is_converted_to_fp16_for_a_gpu_and_not_to_bf16():
     session = onnxruntime.InferenceSession(half.SerializeToString(), providers=["CPUExecutionProvider"])
     output = torch.from_numpy(session.run(None, {half.graph.input[0].name: images.half().numpy()})[0])
     assert output.dtype == torch.float16
-    assert 1e-5 < accuracy.compare(output, network(images).detach(), "fp32", "fp16").max_relative_error < 1e-2
+    assert 1e-5 < accuracy.error_of(output, network(images).detach()) < 1e-1
     with pytest.raises(Unavailable, match="no converter of an ONNX file to bf16"):
         export_onnx(load_network("net.onnx", 0), images.bfloat16())
 
