@@ -87,8 +87,9 @@ class Grid(StrictModel):
     """Every combination of the engines, precisions, image sizes and batch sizes; one YAML file is one grid.
 
     `engines` holds names of engines and of `variants`. `options` holds, for each engine, the options it is built with;
-    a variant has its own. `lang` is the report's language. Each case is measured `repeats` times, each time in a fresh
-    process with a fresh build. The other fields are those of `Case`.
+    a variant has its own. `only` holds, for an engine that is not to be measured at all of the grid's precisions, those
+    at which it is; a variant names its own. `lang` is the report's language. Each case is measured `repeats` times,
+    each time in a fresh process with a fresh build. The other fields are those of `Case`.
     """
 
     model: Model = "resnet18"
@@ -102,10 +103,18 @@ class Grid(StrictModel):
     batch_sizes: Annotated[list[Images], Field(min_length=1)]
     options: dict[Word, dict[Word, Option]] = {}
     variants: dict[Word, Variant] = {}
+    only: dict[Word, Annotated[list[Asked], Field(min_length=1)]] = {}
     limits: Limits = Limits()
     slurm: Slurm | None = Field(None, exclude=True)  # not stored, so that a run can go on with other cluster settings
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
     repeats: Repeat = 1
+
+    @field_validator("only")
+    @classmethod
+    def _only(cls, only: dict) -> dict:
+        for name in only:
+            known_engine(name)
+        return only
 
     @field_validator("options")
     @classmethod
@@ -146,7 +155,7 @@ class Grid(StrictModel):
     def cases(self) -> list[Case]:
         """All cases of the grid, in the order of its lists, one repeat after the other; the batch size changes fastest.
 
-        A variant that has `precisions` makes cases at those precisions only.
+        A variant that has `precisions`, and an engine in `only`, make cases at those precisions only.
         """
         repeats = range(1, self.repeats + 1)
         axes = itertools.product(repeats, self.engines, self.precisions, self.image_sizes, self.batch_sizes)
@@ -163,8 +172,9 @@ class Grid(StrictModel):
         return cases
 
     def variant(self, name: str) -> Variant:
-        """The engine and options for a name in `engines`: those of the variant, or the engine with its `options`."""
-        return self.variants.get(name) or Variant(engine=name, options=self.options.get(name, {}))
+        """The engine, options and precisions for a name in `engines`: those of the variant, or the engine's own."""
+        own = {"engine": name, "options": self.options.get(name, {}), "precisions": self.only.get(name)}
+        return self.variants.get(name) or Variant(**own)
 
 
 AnyGrid = TypeVar("AnyGrid", bound=Grid)

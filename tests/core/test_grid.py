@@ -24,9 +24,9 @@ def read(tmp_path, text):
     return read_grid(path)
 
 
-def test_the_seed_grid_has_72_different_cases_in_three_processes_each():
+def test_the_seed_grid_has_56_different_cases_in_three_processes_each():
     cases = read_grid("params/seed.yaml").cases()
-    assert len(cases) == len({case.id for case in cases}) == 3 * 72
+    assert len(cases) == len({case.id for case in cases}) == 3 * 56
     assert len({case.first.id for case in cases}) == 72
 
 
