@@ -27,7 +27,7 @@ def read(tmp_path, text):
 def test_the_seed_grid_has_56_different_cases_in_three_processes_each():
     cases = read_grid("params/seed.yaml").cases()
     assert len(cases) == len({case.id for case in cases}) == 3 * 56
-    assert len({case.first.id for case in cases}) == 72
+    assert len({case.first.id for case in cases}) == 56
 
 
 @pytest.mark.parametrize("name", ["seed", "quick", "auto", "batches", "best", "cpu"])
@@ -106,6 +106,15 @@ def test_a_variant_is_an_engine_with_options_under_a_name_of_its_own():
     assert grid.cases()[2].id == "resnet18-pytorch+nhwc-fp16-224px-b1-channels_last=True"
 
 
+def test_an_engine_in_only_is_measured_at_those_precisions_and_a_variant_of_it_at_the_grid_s():
+    named = {"engines": ["pytorch", "onnx_runtime", "tuned"], "precisions": ["fp32", "tf32"]}
+    grid = Grid(**AXES | named, only={"onnx_runtime": ["fp32"]}, variants={"tuned": {"engine": "onnx_runtime"}})
+    assert [(case.engine, case.variant, case.precision) for case in grid.cases()] == [
+        ("pytorch", "", "fp32"), ("pytorch", "", "tf32"), ("onnx_runtime", "", "fp32"),
+        ("onnx_runtime", "tuned", "fp32"), ("onnx_runtime", "tuned", "tf32"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
@@ -114,9 +123,12 @@ def test_a_variant_is_an_engine_with_options_under_a_name_of_its_own():
         ({"variants": {"x": {"engine": "jax"}}, "engines": ["x"]}, "unknown engine 'jax'"),
         ({"engines": ["x"]}, "unknown engine 'x'"),
         ({"variants": {"x": {"engine": "pytorch", "options": {"slowdown": 0.1}}}, "engines": ["x"]}, "remove it"),
+        ({"only": {"jax": ["fp32"]}}, "unknown engine 'jax'"),
+        ({"only": {"pytorch": ["fp23"]}}, "'fp23'"),
+        ({"only": {"pytorch": []}}, "empty"),
     ],
 )
-def test_a_wrong_variant_is_one_sentence(tmp_path, changed, words):
+def test_a_wrong_variant_or_only_is_one_sentence(tmp_path, changed, words):
     path = tmp_path / "grid.yaml"
     path.write_text(yaml.safe_dump(AXES | changed))
     with pytest.raises(InputError, match=words) as raised:
