@@ -45,7 +45,7 @@ def test_the_grid_s_engines_are_named_with_their_options():
 
 
 def test_processes_that_chose_the_same_precision_have_one_line():
-    trials = [Trial(precision="fp16", latency_ms=1.0, max_relative_error=1e-3)]
+    trials = [Trial(precision="fp16", latency_ms=1.0, error=1e-3)]
     made = [record(precision="auto", actual="fp16", ms=1.0, trials=trials) for _ in range(3)]
     cases = [one.case.model_copy(update={"repeat": number, "options": GRAPH}) for number, one in enumerate(made, 1)]
     shown = report(*(one.model_copy(update={"case": case}) for one, case in zip(made, cases, strict=True)))

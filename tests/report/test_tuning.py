@@ -65,7 +65,7 @@ def test_the_text_tells_the_gain_the_price_and_the_accuracy():
     text = tuning_text(tuned()).data
     assert "**224×224, батч 1:** быстрее всех PyTorch (graph) fp16: 2,00\u00a0мс, 1\u00a0000\u00a0FPS" in text
     assert "по умолчанию — ONNX Runtime fp16, 4,00\u00a0мс: настройка быстрее в\u00a02\u00a0раза" in text
-    assert "Погрешность 1,0·10⁻⁶, первый класс совпал у всех изображений" in text
+    assert "Его выход: ошибка 1,0·10⁻⁶, первый класс совпал у всех изображений (12\u00a0разных классов)." in text
     # 20 s more to build, by 1/125 - 1/1000 s an image
     assert "21,0\u00a0с вместо 1,00\u00a0с; окупается через 2\u00a0857\u00a0изображений" in text
     slower = tuning_text(report(record(ms=1.0), variant("nhwc", NHWC, 3.0))).data

@@ -169,13 +169,17 @@ def test_one_pause_of_the_machine_does_not_end_the_measurement_of_the_queue(monk
 
 
 @pytest.fixture
-def _threads():
+def _one_thread(monkeypatch):
+    """One thread for PyTorch, which waits for no other on a busy machine; the measurement sets no number itself."""
     before = torch.get_num_threads()
-    yield
+    torch.set_num_threads(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "set_num_threads", lambda _: None)
+        yield
     torch.set_num_threads(before)
 
 
-@pytest.mark.usefixtures("_threads")
+@pytest.mark.usefixtures("_one_thread")
 def test_a_real_engine_is_served_and_what_is_measured_is_kept(tmp_path, capsys, monkeypatch):
     pytest.importorskip("mlperf_loadgen")
     limits = {"warmup_min_s": 0.01, "warmup_max_s": 0.2, "min_count": 3, "min_s": 0.02}
@@ -184,11 +188,11 @@ def test_a_real_engine_is_served_and_what_is_measured_is_kept(tmp_path, capsys, 
     (tmp_path / "load.yaml").write_text(str(text))
     for module in (serving, batching):
         monkeypatch.setattr(module, "P99_COUNT", 100)
+    monkeypatch.setattr(serving, "SEARCH_REQUESTS", 100)
     monkeypatch.setattr(serving, "SHARES", (0.5, 0.9))
     monkeypatch.setattr(serving, "HOPELESS", 1e9)  # however slow this machine is now
     monkeypatch.setattr(serving, "FURTHER", 10)  # no more rates
     monkeypatch.setattr(serving, "run_in_process", attempt)
-    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)  # in this process, it would outlast the measurement
     monkeypatch.setattr(ServingGrid, "held_s", 0.2)
     command = ["serve", str(tmp_path / "load.yaml"), "--output", str(tmp_path / "run")]
     assert main.main(command) == 0
@@ -203,6 +207,7 @@ def test_a_real_engine_is_served_and_what_is_measured_is_kept(tmp_path, capsys, 
     log = (tmp_path / "run" / serving.LOADGEN_LOG).read_text()
     assert log.count("Scenario : Server") >= len(first.points)
     assert "differ by at most" in capsys.readouterr().out
+    monkeypatch.setattr(serving, "search_rates", lambda *_: [])  # a wrong answer is seen without load
     monkeypatch.setattr(PyTorchEngine, "output", lambda engine: torch.zeros_like(engine._output))
     wrong, _ = serving.serve_case(found.grid.groups()[0], found.grid)
     assert say(wrong.failed) == "выход одинаков для всех изображений"
