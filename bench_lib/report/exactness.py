@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench_lib.report.report import Report
 from bench_lib.text.language import tr, tr_n
 from bench_lib.text.numbers import percent, scientific
 
@@ -29,3 +30,13 @@ def worst(rows: pd.DataFrame) -> pd.Series:
         "error": rows.error.max(skipna=False), "top1": rows.top1.min(skipna=False),
         "answered_classes": rows.answered_classes.min(skipna=False),
     })  # fmt: skip
+
+
+def adapted_sentence(report: Report) -> str:
+    """That random weights were adapted so that answers differ; empty for records of before that was done."""
+    if any(record.accuracy and record.accuracy.is_of_old_check for record in report.records):
+        return ""
+    return tr(
+        "They are adapted to synthetic images layer by layer, so that different images get different answers and a "
+        "wrong answer can be told from a right one."
+    )

@@ -5,9 +5,9 @@ from IPython.display import Markdown, display
 from pandas.io.formats.style import Styler
 
 from bench_lib.core.case import model_kind
-from bench_lib.core.grid import Grid
 from bench_lib.report.company_words import alone_sentence
 from bench_lib.report.conditions import condition_sentences
+from bench_lib.report.exactness import adapted_sentence
 from bench_lib.report.marks import unsettled_sentences
 from bench_lib.report.phrases import bullets, device_name, engines_of, heading, records_with_images
 from bench_lib.report.report import Report
@@ -27,8 +27,9 @@ def show(report: Report) -> None:
     )
 
 
-def network_sentence(grid: Grid) -> str:
+def network_sentence(report: Report) -> str:
     """Which network it is, and where its weights come from."""
+    grid = report.grid
     name, origin = f"<code>{quoted(grid.model)}</code>", model_kind(grid.model)
     whence = {
         "torchvision": tr("{name} from torchvision", name=name),
@@ -48,8 +49,9 @@ def network_sentence(grid: Grid) -> str:
             network=whole, seed=grid.seed,
         )  # fmt: skip
     return tr(
-        "**Network:** {network} with random weights (seed {seed}): speed does not depend on the values of the weights.",
-        network=whole, seed=grid.seed,
+        "**Network:** {network} with random weights (seed {seed}): speed does not depend on the values of the weights. "
+        "{adapted}",
+        network=whole, seed=grid.seed, adapted=adapted_sentence(report),
     )  # fmt: skip
 
 
@@ -92,7 +94,7 @@ def conditions_text(report: Report) -> Markdown:
     """The network, the images, what was varied, the machine, and the conditions that the records hold."""
     grid = report.grid
     lines = [
-        network_sentence(grid),
+        network_sentence(report),
         images_sentence(report),
         tr_n("**Image size:** {sizes} pixel.", "**Image size:** {sizes} pixels.", grid.image_sizes[-1],
              sizes=", ".join(map(str, grid.image_sizes))),
