@@ -145,6 +145,13 @@ class Grid(StrictModel):
         return self
 
     @model_validator(mode="after")
+    def _some_case(self) -> "Grid":
+        asked = [self.variant(name).precisions for name in self.engines]
+        if not any(at is None or set(at) & set(self.precisions) for at in asked):
+            raise ValueError("no engine has a precision that precisions names; see `only` and `variants`")
+        return self
+
+    @model_validator(mode="after")
     def _not_too_many(self) -> "Grid":
         axes = (self.engines, self.precisions, self.image_sizes, self.batch_sizes)
         count = self.repeats * math.prod(map(len, axes))

@@ -126,6 +126,8 @@ def test_an_engine_in_only_is_measured_at_those_precisions_and_a_variant_of_it_a
         ({"only": {"jax": ["fp32"]}}, "unknown engine 'jax'"),
         ({"only": {"pytorch": ["fp23"]}}, "'fp23'"),
         ({"only": {"pytorch": []}}, "empty"),
+        ({"only": {"pytorch": ["fp16"]}}, "no engine has a precision that precisions names"),
+        ({"variants": {"x": {"engine": "pytorch", "precisions": ["fp16"]}}, "engines": ["x"]}, "no engine has a prec"),
     ],
 )
 def test_a_wrong_variant_or_only_is_one_sentence(tmp_path, changed, words):
