@@ -90,11 +90,9 @@ def test_the_speed_in_the_table_is_the_median_of_the_records_samples(run, page):
     samples = sorted(record.timing.latency_ms)
     middle = len(samples) // 2
     median = samples[middle] if len(samples) % 2 else (samples[middle - 1] + samples[middle]) / 2
-    row = next(
-        [td.get_text(strip=True) for td in tr.select("td")]
-        for tr in table(page, "Ускорение").select("tbody tr")
-        if [td.get_text(strip=True) for td in tr.select("td")][:4] == ["PyTorch", "fp32", "32", "1"]
-    )
+    rows = [[td.get_text(strip=True) for td in tr.select("td")] for tr in table(page, "Ускорение").select("tbody tr")]
+    asked = ["PyTorch", "fp32", "32", "1"]  # a mark may follow the name on a busy machine
+    row = next(row for row in rows if [row[0].rstrip("⚑⚠\xa0"), *row[1:4]] == asked)
     assert float(row[4].replace(",", ".")) == pytest.approx(median, rel=0.01)
 
 
