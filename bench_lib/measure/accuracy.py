@@ -121,14 +121,15 @@ def compare(
     expected = against.outputs
     if output.shape != expected.shape:
         raise ValueError(f"output is {list(output.shape)}, the reference {list(expected.shape)}")
-    fault, actual, error = find_fault(output, against, precision), precision, None
+    fault, rounding = find_fault(output, against, precision), against.rounding
+    actual, error = precision, None
     if fault not in ("not_finite", "same_answers"):
         error = error_of(output, expected)
-        actual = computed_in(output.dtype, error / against.rounding, kernels)
+        actual = computed_in(output.dtype, error / rounding, kernels)
     return Accuracy(
         error=error,
-        tolerance=tolerance(actual, against.rounding),
-        rounding=against.rounding,
+        tolerance=tolerance(actual, rounding),
+        rounding=rounding,
         images=len(expected),
         answered_classes=len(expected.argmax(1).unique()),
         top1_agreement=float((output.argmax(1) == expected.argmax(1)).double().mean()),

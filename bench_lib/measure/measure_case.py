@@ -30,7 +30,7 @@ def measure_case(case: Case, limits: Limits, seed: int = 0, clock: Clock = time.
     """Build, warm up, time and check the case on this machine; a failure is put in the record and never raised."""
     base = attempted(case, limits, seed)
     try:
-        fields = measured_fields(case, limits, seed, clock)
+        return Record(**base, **measured_fields(case, limits, seed, clock), ended_at=now())
     except Unavailable as error:
         fields = {"status": "skipped", "reason": error.reason}
     except Exception as error:  # a runtime may raise any exception; the record keeps it, and the sweep goes on

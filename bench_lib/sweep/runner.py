@@ -35,9 +35,9 @@ def measure_grid(grid: Grid, run: Run, plain: bool = False, retry_failed: bool =
         cases = shuffled_cases(grid)
         with workers.worker_map() as parallel:
             show_progress(cases, parallel(measure, cases))
-        again = workers.set_aside_disturbed(run, cases)
-        with workers.one_gpu():
-            show_progress(again, map(measure, again))
+        if len(system.gpus()) > 1 and (again := workers.set_aside_disturbed(run, cases)):
+            with workers.one_gpu():
+                show_progress(again, map(measure, again))
     return run.records()
 
 

@@ -138,6 +138,13 @@ def test_what_an_engine_raises_is_a_reason_on_the_row(monkeypatch, error, reason
     assert bool(record.detail) == (record.status == "failed")
 
 
+def test_figures_that_no_record_can_hold_are_a_failed_row(monkeypatch):
+    monkeypatch.setattr("bench_lib.measure.measure_case.measured_fields", lambda *_: {"status": "ok", "build_s": -1.0})
+    record = measure_case(CASE, Limits())
+    assert record.status == "failed"
+    assert "build_s" in record.detail
+
+
 def test_a_batch_that_cannot_fit_is_a_row_with_its_reason():
     record = measure_case(Case(engine="pytorch", batch_size=10**9), Limits())
     assert record.status == "failed"
