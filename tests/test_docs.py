@@ -329,7 +329,7 @@ def untested(text, tests):
 
 
 def test_each_fault_has_its_test():
-    text = (DOCS / "when-something-goes-wrong.md").read_text()
+    text = (DOCS / "faults.md").read_text()
     tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
     assert len(tables_after(text, "Fault ")[0]) >= 15
     assert untested(text, tests) == []

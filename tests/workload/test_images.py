@@ -328,8 +328,8 @@ def test_the_report_says_whether_images_were_real():
     assert "Здесь изображения синтетические, а веса случайные" in text(recommendations.advice_text(synthetic))
     trained = text(recommendations.advice_text(report(record(data=ON_CPU), data="photos", weights="w.pt")))
     assert "Веса случайные" not in trained
-    assert "На реальных изображениях (16) в каждой конфигурации" in text(accuracy_text(real))
-    assert "На реальных изображениях" not in text(accuracy_text(synthetic))
+    assert "В каждой конфигурации — на реальных изображениях (16)" in text(accuracy_text(real))
+    assert "на реальных изображениях" not in text(accuracy_text(synthetic))
     assert unknown_accuracy(real.grid) == ["веса случайные", "меток у изображений нет"]
 
 
