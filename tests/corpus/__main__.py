@@ -1,6 +1,6 @@
 """Make the corpus: small files and folders of every kind that a fault was found with.
 
-    python -m tests.corpus FOLDER
+    PYTHONPATH=tests python -m corpus FOLDER
 
 Each module of this package has `make(folder)`, which writes its files into the folder and needs nothing else.
 """
@@ -10,7 +10,7 @@ import pkgutil
 import sys
 from pathlib import Path
 
-from tests import corpus
+import corpus
 
 
 def make_all(folder: Path) -> None:
@@ -19,7 +19,7 @@ def make_all(folder: Path) -> None:
         if module.name != "__main__":
             target = folder / module.name
             target.mkdir(parents=True)
-            importlib.import_module(f"tests.corpus.{module.name}").make(target)
+            importlib.import_module(f"corpus.{module.name}").make(target)
 
 
 if __name__ == "__main__":
