@@ -6,7 +6,7 @@ from pathlib import Path
 
 import shtab
 
-from bench_lib.cli.parser import OUTPUTS, PARAMS, add_command, add_path
+from bench_lib.cli.parser import OUTPUTS, PARAMS, add_command, add_path, command_line
 from bench_lib.cli.sweep import check_grid
 from bench_lib.core.errors import InputError
 from bench_lib.core.grid import read_grid
@@ -67,7 +67,7 @@ def run_selfcheck(params: Path | None, output: Path | None, clock: bool, counts:
     from bench_lib.scenarios.verdicts import check_verdicts
 
     Run(folder).refuse_unlike(system.describe(), "check it there, or give a new folder")
-    again = f"bench selfcheck {params} --output {folder}"
+    again = command_line("selfcheck", params, "--output", folder)
     try:
         if clock:
             found = check_clock(grid, folder, **counts)

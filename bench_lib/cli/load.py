@@ -8,7 +8,7 @@ from pathlib import Path
 import shtab
 
 from bench_lib.cli.load_lines import pipeline_lines, scaling_lines, serving_lines
-from bench_lib.cli.parser import add_command, add_path
+from bench_lib.cli.parser import add_command, add_path, command_line
 from bench_lib.cli.sweep import check_grid
 from bench_lib.core.grid import read_grid
 from bench_lib.results.load_grid import LoadGrid
@@ -86,6 +86,6 @@ def run_load(load: Load, params: Path, folder: Path) -> None:
     try:
         found = load.measure(grid, folder)
     except KeyboardInterrupt:
-        again = f"bench {load.name} {params} --output {folder}"
+        again = command_line(load.name, params, "--output", folder)
         raise KeyboardInterrupt(f"What is measured is kept; to go on: {again}") from None
     print(folder / found.file, *load.lines(found), sep="\n")

@@ -1,6 +1,7 @@
 """What the `bench` commands share: the parser, help with examples, arguments that are paths, and two exceptions."""
 
 import argparse
+import shlex
 from pathlib import Path
 
 import shtab
@@ -43,11 +44,30 @@ def add_command(commands: argparse._SubParsersAction, name: str, words: str, *ex
 
 
 def add_path(parser: Parser, *names: str, kind: dict[str, str] = shtab.DIRECTORY, **given) -> None:
-    """Add an argument that is a path; `given` goes to argparse's `add_argument`.
+    """Add an argument that is a path of this machine; `given` goes to argparse's `add_argument`.
 
     The shell completes it with names of folders or, where `kind` is `shtab.FILE`, of files.
     """
-    parser.add_argument(*names, type=Path, **given).complete = kind
+    parser.add_argument(*names, type=local_path, **given).complete = kind
+
+
+def local_path(word: str) -> Path:
+    """The path that a person gave; raise `ArgumentTypeError`, which argparse tells, for an address."""
+    if "://" in word:
+        raise argparse.ArgumentTypeError(
+            f"{word!r} is an address; give a path of this machine, mounted there if need be"
+        )
+    return Path(word)
+
+
+def command_line(*words: str | Path) -> str:
+    """A command that can be pasted into a shell: `bench` with these words, a path with a dash first as no option."""
+    return shlex.join(
+        [
+            "bench",
+            *(f"./{word}" if str(word).startswith("-") and isinstance(word, Path) else str(word) for word in words),
+        ]
+    )
 
 
 OUTPUTS = Path("outputs")

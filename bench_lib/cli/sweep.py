@@ -6,7 +6,7 @@ from pathlib import Path
 
 import shtab
 
-from bench_lib.cli.parser import OUTPUTS, Stopped, add_command, add_path
+from bench_lib.cli.parser import OUTPUTS, Stopped, add_command, add_path, command_line
 from bench_lib.core.errors import InputError
 from bench_lib.core.grid import Grid, read_grid
 from bench_lib.results.run_folder import Run
@@ -43,9 +43,7 @@ def run_sweep(params: Path, output: Path | None, plain: bool, retry_failed: bool
     from bench_lib.sweep.runner import measure_grid
     from bench_lib.sweep.slurm import measure_grid_on_slurm
 
-    again = f"bench sweep {params} --output {folder}"
-    if slurm:
-        again += " --slurm"
+    again = command_line("sweep", params, "--output", folder, *(["--slurm"] if slurm else []))
     try:
         if slurm:
             records = measure_grid_on_slurm(grid, Run(folder), retry_failed)

@@ -11,6 +11,7 @@ import torch
 from bench_lib.core.case import Case
 from bench_lib.core.engine import Engine, build_engine, compute_device, load_builder
 from bench_lib.core.reason import ReasonedError, because
+from bench_lib.core.sockets import shorten_socket_paths
 from bench_lib.measure import accuracy
 from bench_lib.measure.measure_case import compare_with_reference, failure_reason, inaccuracy
 from bench_lib.workload.images import images_to_check, synthetic_images
@@ -26,6 +27,7 @@ def run_in_process(function: Callable, *given: Any) -> Any:
 
     If it raises or the process dies, a `Reason` is returned. Function, arguments and result are pickled.
     """
+    shorten_socket_paths()
     try:
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
             return pool.submit(attempt, function, *given).result()

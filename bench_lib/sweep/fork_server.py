@@ -19,6 +19,7 @@ from typing import Any
 from jupyter_client.provisioning import LocalProvisioner
 from tqdm import tqdm
 
+from bench_lib.core.sockets import shorten_socket_paths
 from bench_lib.sweep.kernels import OwnKernelManager
 
 CUDA_OPEN = 3  # the probe's exit code if CUDA is initialised
@@ -52,6 +53,7 @@ def start_child(function: Callable, *arguments: Any) -> Any:
     `multiprocessing` would first import this program's main module in the child. An empty main module in its place
     prevents that.
     """
+    shorten_socket_paths()
     context = CONTEXT or multiprocessing
     child = context.Process(target=function, args=arguments)
     main_module = sys.modules["__main__"]

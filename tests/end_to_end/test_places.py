@@ -93,3 +93,28 @@ def test_no_way_of_starting_bench_trusts_the_current_folder(strangers, way):
     told(*command, "--help", folder=strangers, **variables)
     own = {"sitecustomize.py", "usercustomize.py"} if "empty" in way else set()  # what Python itself runs first
     assert sprung(strangers) <= own
+
+
+@pytest.mark.parametrize("home", [None, "/proc/none"], ids=["no HOME", "HOME that cannot be written"])
+def test_odd_folders_and_another_jupyter_are_no_obstacle(tmp_path, home):
+    """A name that papermill could fill in, a TMPDIR too long for sockets, no home, a Jupyter of another Python."""
+    jupyter, temporary = tmp_path / "jupyter", Path(f"{tmp_path}/".ljust(120, "x"))
+    for folder in (jupyter / "kernels" / "python3", temporary):
+        folder.mkdir(parents=True)
+    (jupyter / "kernels" / "python3" / "kernel.json").write_text(
+        '{"argv": ["false"], "display_name": "", "language": "R"}'
+    )
+    (jupyter / "jupyter_config.py").write_text("c.KernelSpecManager.allowed_kernelspecs = {'none'}\n")
+    (tmp_path / "mine.yaml").write_text(GRID.replace("[1, 2]", "[1]"))
+    (tmp_path / "mine.py").write_text(MODEL)
+    name = "-out{x} %s#?&é" if home else "{}"
+    variables = {"JUPYTER_PATH": str(jupyter), "JUPYTER_CONFIG_DIR": str(jupyter), "TMPDIR": str(temporary)}
+    words = [["sweep", "mine.yaml", f"--output={name}"], ["report", "--", name]]
+    commands = f"from bench_lib.cli.main import main; [print(main(words)) for words in {words!r}]"
+    command = ["env", *(["-u", "HOME"] if home is None else [f"HOME={home}"]), sys.executable, "-c", commands]
+    done = told(*command, folder=tmp_path, **variables)
+    assert [line for line in done.stdout.splitlines() if line.isdigit()] == ["0", "0"], done.stderr
+    assert Run(tmp_path / name).records()[0].process == "forked"
+    assert (tmp_path / name / "report.html").exists()
+    assert "atplotlib" not in done.stderr
+    assert list(temporary.glob("[!t]*")) == []  # of ours, nothing stays
