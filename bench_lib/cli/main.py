@@ -1,10 +1,10 @@
 """The `bench` command: runs the command that is asked for, and reports in one sentence what went wrong."""
 
-import os
 import sys
 
 from bench_lib.cli.check import add_selfcheck
 from bench_lib.cli.doctor import add_doctor
+from bench_lib.cli.folders import prepare_folders
 from bench_lib.cli.load import add_loads
 from bench_lib.cli.parser import Parser, Regressed, Stopped, begin_parser
 from bench_lib.cli.plan import add_plan
@@ -35,7 +35,7 @@ def main(words: list[str] | None = None) -> int:
     """
     given = parser().parse_args(words)
     try:
-        check_temporary_folder()
+        prepare_folders()
         given.run(given)
     except InputError as error:
         return print_error(error, 2)
@@ -49,20 +49,6 @@ def main(words: list[str] | None = None) -> int:
         print(file=sys.stderr)  # below what the terminal shows of Ctrl-C
         return print_error(f"interrupted. {interrupt}", 130)
     return 0
-
-
-def check_temporary_folder() -> None:
-    """Raise `InputError` if the environment names a temporary folder that cannot be used; make its path a whole one.
-
-    Python itself would take another folder without a word, and other programs would fail later.
-    """
-    name = next((name for name in ("TMPDIR", "TEMP", "TMP") if os.environ.get(name)), None)
-    if name is None:
-        return
-    folder = os.environ[name]
-    if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"{name} is {folder!r}, which is no folder that can be written; unset it, or name one that is")
-    os.environ[name] = os.path.abspath(folder)
 
 
 def print_error(words: object, status: int) -> int:
