@@ -16,9 +16,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 from tqdm import tqdm
+
+from bench_lib.sweep.kernels import OwnKernelManager
 
 CUDA_OPEN = 3  # the probe's exit code if CUDA is initialised
 CONTEXT = None  # None on a system without a fork server
@@ -152,10 +153,7 @@ class ForkedProvisioner(LocalProvisioner):
         return self.connection_info
 
 
-class ForkedKernelManager(AsyncKernelManager):
-    """Jupyter's kernel manager, except that it starts its kernel with `ForkedProvisioner`."""
+class ForkedKernelManager(OwnKernelManager):
+    """The manager of our kernels, except that it starts its kernel with `ForkedProvisioner`."""
 
-    async def _async_pre_start_kernel(self, **kwargs: Any) -> tuple[list[str], dict[str, Any]]:
-        self.kernel_id = self.kernel_id or kwargs.pop("kernel_id", None) or os.urandom(8).hex()
-        self.provisioner = ForkedProvisioner(kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self)
-        return await super()._async_pre_start_kernel(**kwargs)
+    provisioner_class = ForkedProvisioner
