@@ -111,8 +111,8 @@ def test_where_no_precision_fits_the_row_is_skipped_with_the_reasons(monkeypatch
 def test_a_trial_whose_process_dies_is_passed_over(monkeypatch):
     monkeypatch.setattr(auto_precision, "_try", die)
     found = auto_precision.try_precision(Case(engine="pytorch", precision="auto"), "fp32", Limits(), 0)
-    assert found == Trial(precision="fp32", reason=because("process_crashed"))
-    assert say(found.reason) == "процесс измерения аварийно завершился"
+    assert found == Trial(precision="fp32", reason=because("process_exited", code=9))
+    assert say(found.reason) == "процесс измерения сам завершился с кодом 9"
 
 
 def die(*_):
