@@ -140,7 +140,7 @@ def find_function(name: str) -> Callable[[], nn.Module]:
     """
     module, _, attribute = name.partition(":")
     if "" not in sys.path:
-        sys.path.append("")  # the current folder; `python -m` and notebooks have it, the command `bench` does not
+        sys.path.append("")  # the current folder, which nothing else of `bench` imports from
     try:
         function = getattr(importlib.import_module(module), attribute, None)
     except Exception as error:
