@@ -3,13 +3,11 @@
 import os
 import signal
 import sys
-from pathlib import Path
 
 import pytest
+from helpers import wheel
 from helpers.traced import Traced, traced
 from hypothesis import HealthCheck, settings
-
-ROOT = Path(__file__).parents[1]
 
 SLOW = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
 settings.register_profile("ci", max_examples=200, derandomize=True, **SLOW)
@@ -38,11 +36,18 @@ os.environ.pop("PYTHONWARNINGS", None)
 
 
 @pytest.fixture(scope="session")
-def commands(tmp_path_factory) -> Traced:
-    """A sweep, its report and `bench doctor` in a process of their own, and what they reached and left at home."""
+def installed(tmp_path_factory):
+    """The folder into which the library is installed from a wheel, and the files that were there before it was used."""
+    folder = wheel.install(tmp_path_factory.mktemp("installed"))
+    return folder, wheel.contents(folder)
+
+
+@pytest.fixture(scope="session")
+def commands(installed, tmp_path_factory) -> Traced:
+    """A sweep, its report and `bench doctor` of the installed library, and what they reached and left at home."""
     folder = tmp_path_factory.mktemp("session")
     (folder / "grid.yaml").write_text(GRID)
-    done = traced([sys.executable, "-c", COMMANDS], folder, {"PYTHONPATH": str(ROOT)})
+    done = traced([sys.executable, "-c", COMMANDS], folder, {"PYTHONPATH": str(installed[0])})
     assert done.status == 0, done.told
     return done
 
