@@ -68,9 +68,9 @@ def summary_lines(folder: Path, records: list[Record]) -> list[str]:
     lines = [f"{folder}: {len(records)} cases, {told}"]
     if beside := [record.case.id for record in records if record.status == "ok" and is_crowded(record)]:
         lines.append(
-            f"Other processes computed on the same cores, or were on the same GPU, while {len(beside)} cases were "
-            f"measured, such as {beside[0]}: they get no verdict. To measure them again when nothing else runs, move "
-            f"their files out of {folder / 'records'} and run the same command."
+            f"Other processes computed on the same cores, or were on the same GPU, while {len(beside)} of them were "
+            f"measured, such as {beside[0]}; nothing is decided on these. To measure them again when nothing else "
+            f"runs, move their files out of {folder / 'records'} and run the same command."
         )
     return lines
 
