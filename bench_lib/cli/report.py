@@ -148,6 +148,7 @@ def milliseconds_text(value: float) -> str:
 
 SPREADS = {
     "assumed": f" (a spread of {ASSUMED_SD:.0%} between processes is assumed)",
+    "crowded": " (other processes computed)",
     "unknown": " (the host sets the pace, or may, and the spread between processes is not known)",
 }
 COLOURS = {"faster": "green", "slower": "red", "same": "yellow", "undecided": "yellow"}

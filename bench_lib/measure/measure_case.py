@@ -18,6 +18,8 @@ from bench_lib.core.record import Accuracy, Energy, Memory, Record, Timing, now
 from bench_lib.core.timing import Clock, time_engine
 from bench_lib.measure import accuracy, energy, memory, system
 from bench_lib.measure.flops import count_work
+from bench_lib.measure.processor_time import read_counters, time_since
+from bench_lib.measure.threads import limit_threads
 from bench_lib.workload.images import RealImages, batches, copy_times_ms, images_to_check, read_images, synthetic_images
 from bench_lib.workload.network import Network, load_network
 
@@ -28,6 +30,7 @@ OUT_OF_MEMORY = re.compile(
 
 def measure_case(case: Case, limits: Limits, seed: int = 0, clock: Clock = time.perf_counter) -> Record:
     """Build, warm up, time and check the case on this machine; a failure is put in the record and never raised."""
+    limit_threads()
     base = attempted(case, limits, seed)
     try:
         return Record(**base, **measured_fields(case, limits, seed, clock), ended_at=now())
@@ -91,8 +94,8 @@ def build_and_time(
 ) -> tuple[Engine, dict[str, Any]]:  # fmt: skip
     """Build the case's engine for one batch and time it.
 
-    Return the engine and the record's fields about its build, times, memory and energy. `memory_steps` are the values
-    of `Memory` that were read before.
+    Return the engine and the record's fields about its build, times, processor, memory and energy. `memory_steps` are
+    the values of `Memory` that were read before.
     """
     on_gpu = compute_device().type == "cuda"
     memory.return_freed_memory()  # of adapting random weights
@@ -103,7 +106,9 @@ def build_and_time(
     engine.synchronize()
     build_s = clock() - start
     device_built = memory.device_bytes() if on_gpu else None
+    counters = read_counters()
     timing = time_engine(engine, limits, clock, on_gpu)
+    processor = time_since(counters)
     gpu_busy = busy_state(engine, timing)
     memory_steps = memory_steps | {
         "host_before_build_bytes": host_before_build,
@@ -113,8 +118,8 @@ def build_and_time(
     }
     joules, joules_absent = count_energy(engine, case, timing, on_gpu)
     return engine, {
-        "build_s": build_s, "timing": timing, "memory": Memory(**memory_steps), "gpu_busy": gpu_busy,
-        "energy": joules, "energy_absent": joules_absent,
+        "build_s": build_s, "timing": timing, "processor": processor, "memory": Memory(**memory_steps),
+        "gpu_busy": gpu_busy, "energy": joules, "energy_absent": joules_absent,
     }  # fmt: skip
 
 

@@ -32,7 +32,9 @@ COLUMNS = {
 }
 
 MOST_DIGITS = 4  # of a ratio's decimals
-SPREAD_MARKS = {"assumed": f"{NBSP}†", "unknown": f"{NBSP}‡"}  # see `bench_lib.report.spread_words`
+SPREAD_MARKS = {  # see `bench_lib.report.spread_words`
+    "assumed": f"{NBSP}†", "unknown": f"{NBSP}‡", "crowded": f"{NBSP}‡",
+}  # fmt: skip
 
 KINDS = [
     {"selector": ".absent", "props": "color: var(--muted, #666)"},
