@@ -71,15 +71,26 @@ def images_sentence(report: Report) -> str:
 
 
 def folder_sentence(report: Report) -> str:
-    """Which folder the images are from and, where a record tells it, how many it holds and how many were taken."""
+    """Which folder the images are from and, where a record tells it, how many it holds, were taken and were skipped."""
     data, name = records_with_images(report.records), quoted(report.grid.data)
     if not data:
         return tr("**Data format:** real images from the folder <code>{folder}</code>.", folder=name)
-    return tr(
+    taken = tr(
         "**Data format:** real images from the folder <code>{folder}</code> ({found} in it, {used} taken, evenly from "
         "the list).",
         folder=name, found=number(max(one.found for one in data), 0),
         used=span(min(one.used for one in data), max(one.used for one in data), digits=0),
+    )  # fmt: skip
+    most = max(data, key=lambda one: one.skipped)
+    return f"{taken} {skipped_sentence(most)}" if most.skipped else taken
+
+
+def skipped_sentence(data: RealData) -> str:
+    """How many files of the folder were skipped, and what is wrong with the first of them."""
+    return tr_n(
+        "{n}{nbsp}file that cannot be read was skipped: <code>{name}</code> ({fault}).",
+        "{n}{nbsp}files that cannot be read were skipped, the first is <code>{name}</code> ({fault}).",
+        data.skipped, name=quoted(data.first_skipped), fault=quoted(data.first_fault),
     )  # fmt: skip
 
 
