@@ -1,5 +1,6 @@
 """Runs one notebook with papermill in a fresh process."""
 
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -42,12 +43,20 @@ def run_papermill(
     notebook: Path, output: Path | None, parameters: dict, timeout_s: float | None, cwd: Path | None, manager: type
 ) -> NotebookNode:
     """Do what `execute_notebook` does with kernels of a manager's class, and raise whatever papermill raises."""
-    with warnings.catch_warnings():
+    with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as own, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # papermill's and nbclient's own deprecations
         return papermill.execute_notebook(
-            str(notebook), None if output is None else str(output), parameters, kernel_name="python3",
+            literal(notebook), None if output is None else literal(output), parameters, kernel_name="python3",
             progress_bar=False, log_output=False, cwd=None if cwd is None else str(cwd),
             execution_timeout=None if timeout_s is None else round(timeout_s), shutdown_kernel="immediate",
-            extra_arguments=["--log-level=ERROR"],  # each kernel would warn that its local socket is unencrypted
             kernel_manager_class=manager,
+            extra_arguments=[
+                "--log-level=ERROR",  # each kernel would warn that its local socket is unencrypted
+                f"--IPKernelApp.ipython_dir={own}",  # no settings, start-up files or history of the user's
+            ],
         )  # fmt: skip
+
+
+def literal(path: Path) -> str:
+    """The path as papermill takes it for a file's path: whole, so never an address, and no braces to be filled in."""
+    return str(path.absolute()).replace("{", "{{").replace("}", "}}")
