@@ -326,6 +326,23 @@ def test_the_report_says_whether_images_were_real():
     assert unknown_accuracy(real.grid) == ["веса случайные", "меток у изображений нет"]
 
 
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, None),
+        (1, "Пропущен 1 нечитаемый файл; первый — <code>a&#42;.jpg</code> (the file is empty)."),
+        (3, "Пропущено 3 нечитаемых файла; первый — <code>a&#42;.jpg</code> (the file is empty)."),
+    ],
+)
+def test_the_report_says_what_was_skipped(count, words):
+    more = ON_CPU.model_copy(update={"skipped": count, "first_skipped": "a*.jpg", "first_fault": "the file is empty"})
+    told = text(conditions_text(report(record(data=ON_CPU), record("onnx_runtime", data=more), data="photos")))
+    assert (words in told) if words else "Пропущен" not in told
+    assert dict(record_card(record(data=more)).data.itertuples(index=False)).get("Пропущено файлов") == (
+        str(count) if count else None
+    )
+
+
 def test_the_report_says_that_int8_was_calibrated_on_real_images():
     int8 = record("openvino", "int8", ms=1, ran={"calibration_images": 64}, data=ON_CPU)
     random = text(accuracy_text(report(record(data=ON_CPU), int8, data="photos")))
