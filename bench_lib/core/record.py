@@ -128,11 +128,15 @@ class RealData(_Noun):
     """The images of a folder, see `bench_lib.workload.images`: how many were `found` in it, and `used` in the case.
 
     `decode_ms` and `preprocess_ms` hold the time of each image used, in one thread. On a GPU, `copy_ms` holds the times
-    of several copies of one batch to it.
+    of several copies of one batch to it. `skipped` files were tried and cannot be decoded; `first_skipped` is the name
+    of the first, `first_fault` what is wrong with it. Records written before these were recorded have none.
     """
 
     found: Count
     used: Count
+    skipped: int = Field(0, ge=0, le=10**12)
+    first_skipped: str = ""
+    first_fault: str = ""
     decode_ms: list[Milliseconds] = Field(min_length=1)
     preprocess_ms: list[Milliseconds] = Field(min_length=1)
     copy_ms: list[Milliseconds] | None = Field(None, min_length=1)

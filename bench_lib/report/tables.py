@@ -130,6 +130,7 @@ def image_rows(record: Record, figures: dict) -> dict[str, str]:
         return {}
     return {
         tr("Images taken (in the folder)"): f"{number(record.data.used, 0)} ({number(record.data.found, 0)})",
+        tr("Files skipped"): number(record.data.skipped, 0) if record.data.skipped else "",
         tr("Agreement of the first class"): percent(figures["top1"]),
         tr("Decoding (ms/image)"): number(figures["decode_ms"]),
         tr("Preparation (ms/image)"): number(figures["preprocess_ms"]),

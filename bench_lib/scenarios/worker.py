@@ -60,15 +60,19 @@ def call(function: Callable, *given: Any) -> None:
 
 
 def send_result(link: Connection, function: Callable, *given: Any) -> None:
-    """Call the function, in the fresh process; send its result or, if it raises, a `Reason`.
+    """Send what `attempt` returns, from the fresh process."""
+    link.send(attempt(function, *given))
 
-    The exception itself stays there: one that a runtime raises may be impossible to pickle.
+
+def attempt(function: Callable, *given: Any) -> Any:
+    """Call the function; return its result or, if it raises, a `Reason`.
+
+    The exception itself stays in this process: one that a runtime raises may be impossible to pickle.
     """
     try:
-        result = function(*given)
+        return function(*given)
     except Exception as error:
-        result = failure_reason(error)
-    link.send(result)
+        return failure_reason(error)
 
 
 def ended_reason(process: BaseProcess, engine: str, oom_kills_before: int) -> Reason:
