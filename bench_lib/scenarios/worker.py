@@ -40,7 +40,9 @@ def attempt(function: Callable, *given: Any) -> Any:
     """
     try:
         return function(*given)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         return failure_reason(error)
 
 
