@@ -6,6 +6,7 @@ from pathlib import Path
 
 import shtab
 
+from bench_lib.cli.interrupt import going_on
 from bench_lib.cli.parser import OUTPUTS, Stopped, add_command, add_path
 from bench_lib.core.errors import InputError
 from bench_lib.core.grid import Grid, read_grid
@@ -41,18 +42,15 @@ def run_sweep(params: Path, output: Path | None, plain: bool, retry_failed: bool
     check_grid(grid, params)
     folder = output or OUTPUTS / f"{params.stem}-{datetime.now():%Y%m%d-%H%M%S}"
     from bench_lib.sweep.runner import measure_grid
-    from bench_lib.sweep.slurm import measure_grid_on_slurm
+    from bench_lib.sweep.slurm import measure_grid_on_slurm, stays_in_slurm
 
-    again = f"bench sweep {params} --output {folder}"
-    if slurm:
-        again += " --slurm"
+    again = f"bench sweep {params} --output {folder}{' --slurm' if slurm else ''}"
     try:
-        if slurm:
-            records = measure_grid_on_slurm(grid, Run(folder), retry_failed)
-        else:
-            records = measure_grid(grid, Run(folder), plain, retry_failed)
-    except KeyboardInterrupt as interrupt:
-        raise KeyboardInterrupt(f"What is measured is kept{interrupt}; to go on: {again}") from None
+        with going_on(lambda: f"What is measured is kept{stays_in_slurm(folder) if slurm else ''}; to go on: {again}"):
+            if slurm:
+                records = measure_grid_on_slurm(grid, Run(folder), retry_failed)
+            else:
+                records = measure_grid(grid, Run(folder), plain, retry_failed)
     except OSError as error:
         raise Stopped(f"{error}. What is measured is kept; mend this, then go on: {again}") from None
     counts = {status: sum(record.status == status for record in records) for status in ("ok", "skipped", "failed")}

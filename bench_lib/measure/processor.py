@@ -33,20 +33,20 @@ def cpu_quota(root: Path = ROOT) -> float | None:
     Read below `root` from cgroup v2 (`cpu.max`) and v1 (`cpu.cfs_quota_us`). Each level above the process may set a
     limit, and the least of them holds.
     """
-    limits = (quota_of(folder) for folder in cpu_groups(root))
+    limits = (quota_of(folder) for folder in control_groups(root, "cpu"))
     return min((limit for limit in limits if limit is not None), default=None)
 
 
-def cpu_groups(root: Path) -> Iterator[Path]:
-    """The folders of this process's control groups that may limit its CPU time, each with all those above it."""
+def control_groups(root: Path, controller: str) -> Iterator[Path]:
+    """The folders of this process's control groups that may limit its `cpu` or `memory`, each after those above it."""
     mounts = root / "sys/fs/cgroup"
     with contextlib.suppress(OSError):
         for line in (root / "proc/self/cgroup").read_text().splitlines():
             _, controllers, path = line.split(":", 2)
-            if controllers and "cpu" not in controllers.split(","):
+            if controllers and controller not in controllers.split(","):
                 continue
             # v2 has one hierarchy without controllers' names, beside v1 it is called `unified`.
-            names = {controllers, "cpu"} if controllers else {"", "unified"}
+            names = {controllers, controller} if controllers else {"", "unified"}
             parts = PurePosixPath(path).parts[1:]
             yield from (mounts / name / Path(*parts[:level]) for name in names for level in range(len(parts) + 1))
 

@@ -127,7 +127,7 @@ def clock_case(case: Case, grid: Grid, rounds: int) -> tuple[CaseClock, str]:
 
     An error of the case is not raised: it is kept as the reason in `failed`, and the text is empty.
     """
-    found = run_in_process(time_case, case, grid.limits, grid.seed, rounds)
+    found = run_in_process(case.engine, time_case, case, grid.limits, grid.seed, rounds)
     return (CaseClock(case=case, failed=found), "") if isinstance(found, Reason) else found
 
 

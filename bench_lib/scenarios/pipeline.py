@@ -1,7 +1,6 @@
 """`bench pipeline`: a case from JPEG files to answers. Each stage is timed alone, then all of them together."""
 
 import contextlib
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from bench_lib.core.case import Case
 from bench_lib.core.engine import Engine, compute_device, data_type
+from bench_lib.core.lifetime import end_with_parent, temporary_folder
 from bench_lib.core.reason import Reason
 from bench_lib.core.timing import Clock, batch_times_ms
 from bench_lib.measure import system
@@ -72,7 +72,7 @@ def photographs(grid: PipelineGrid) -> Iterator[list[Path]]:
         check_folder(grid.data)
         yield sorted(image_paths(grid.data))
         return
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         yield [write_photo(Path(folder) / f"{number:05}.jpg", number, grid) for number in range(grid.photos)]
 
 
@@ -88,7 +88,7 @@ def write_photo(path: Path, seed: int, grid: PipelineGrid) -> Path:
 
 def measure_pipeline_case(case: Case, grid: PipelineGrid, paths: Sequence[Path], workers: int) -> Pipelined:
     """Measure the case in a fresh process. What goes wrong is not raised but kept as the reason in `failed`."""
-    found = run_in_process(pipeline_rates, case, grid, paths, workers)
+    found = run_in_process(case.engine, pipeline_rates, case, grid, paths, workers)
     return Pipelined(case=case, failed=found) if isinstance(found, Reason) else found
 
 
@@ -102,6 +102,7 @@ def pipeline_rates(case: Case, grid: PipelineGrid, paths: Sequence[Path], worker
     loader = DataLoader(
         Photos(paths, case.image_size, data_type(case.precision)), case.batch_size, num_workers=workers,
         prefetch_factor=AHEAD, pin_memory=compute_device().type == "cuda", multiprocessing_context="spawn",
+        worker_init_fn=end_worker_with_parent,
     )  # fmt: skip
     batches, ahead = iter(loader), AHEAD * workers
     rates = {
@@ -114,6 +115,11 @@ def pipeline_rates(case: Case, grid: PipelineGrid, paths: Sequence[Path], worker
     }
     check_answers(engine, case, grid.seed)
     return Pipelined(case=case, workers=workers, **rates)
+
+
+def end_worker_with_parent(_number: int) -> None:
+    """Let a process that decodes images end with the one that infers them."""
+    end_with_parent()
 
 
 def copy_step(engine: Engine, batch: torch.Tensor) -> Callable[[], None]:

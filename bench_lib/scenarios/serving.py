@@ -79,7 +79,7 @@ def serve_case(cases: list[Case], grid: ServingGrid) -> tuple[Served, str]:
 
     `cases` are those of `ServingGrid.groups`. What goes wrong is not raised but kept as the reason in `failed`.
     """
-    found = run_in_process(serving_curve, cases, grid)
+    found = run_in_process(cases[0].engine, serving_curve, cases, grid)
     return (Served(case=cases[-1], failed=found), "") if isinstance(found, Reason) else found
 
 

@@ -12,6 +12,7 @@ from bench_lib.core.case import Case, Limits
 from bench_lib.core.engine import check_case_options
 from bench_lib.core.errors import InputError, unknown_key, validated
 from bench_lib.core.files import PROJECT
+from bench_lib.core.lifetime import end_with_parent
 from bench_lib.core.record import Record, write_record
 from bench_lib.sweep import auto_precision
 from bench_lib.workload.images import check_folder
@@ -29,6 +30,8 @@ def measure_notebook(namespace: dict[str, Any], cells: Sequence[str]) -> tuple[R
     parameter is wrong or if papermill was given one that the notebook does not have.
     """
     refuse_unknown_parameters(cells)
+    if namespace["record_path"]:  # a sweep's, which may be killed
+        end_with_parent()
     parameters = {name: namespace[name] for name in PARAMETERS}
     limits = validated(Limits, parameters.pop("limits"), "limits")
     seed, path = parameters.pop("seed"), parameters.pop("record_path")

@@ -5,16 +5,18 @@ That code is not known: it may print, end the program, crash or hang, and nothin
 
 import os
 import signal
-import tempfile
 import threading
 from contextlib import suppress
 from multiprocessing import Pipe, connection
+from pathlib import Path
 from typing import Any
 
 from bench_lib.core.case import model_kind
 from bench_lib.core.errors import InputError, error_text, one_line
 from bench_lib.core.grid import Grid
+from bench_lib.core.lifetime import end_with_parent, temporary_folder
 from bench_lib.sweep import fork_server
+from bench_lib.sweep.deaths import signal_name
 from bench_lib.workload import network
 
 
@@ -26,12 +28,12 @@ def try_network(grid: Grid) -> None:
     if model_kind(grid.model) != "function":
         network.try_network(grid)
         return
-    with tempfile.NamedTemporaryFile() as printed:
-        if fault := tried_apart(grid, printed.name):
+    with temporary_folder() as own:
+        if fault := tried_apart(grid, Path(own, "printed")):
             raise InputError(fault)
 
 
-def tried_apart(grid: Grid, printed: str) -> str:
+def tried_apart(grid: Grid, printed: Path) -> str:
     """Try the network of a function in a process of its own; return what is wrong with it, or nothing.
 
     What the process prints goes into the file `printed`.
@@ -54,16 +56,16 @@ def tried_apart(grid: Grid, printed: str) -> str:
 
 
 def ended(exit_code: int) -> str:
-    """How a process ended that told nothing; a negative exit code is that of a signal."""
-    if exit_code < 0:
-        return f"crashes its process ({signal.Signals(-exit_code).name})"
+    """How a process ended that told nothing."""
+    if name := signal_name(exit_code):
+        return f"crashes its process ({name})"
     return f"ends its process by itself (exit code {exit_code})"
 
 
-def last_words(printed: str) -> str:
+def last_words(printed: Path) -> str:
     """The last line of a file, for a sentence; nothing if there is none."""
-    with open(printed, encoding="utf-8", errors="replace") as file:
-        lines = [line for line in map(one_line, file) if line]
+    text = printed.read_text(encoding="utf-8", errors="replace") if printed.exists() else ""
+    lines = list(filter(None, map(one_line, text.splitlines())))
     return f"; it printed last: {lines[-1][:200]}" if lines else ""
 
 
@@ -75,14 +77,15 @@ def end_family(child: Any) -> None:
     child.join()
 
 
-def _try(writer: Any, grid: Grid, folder: str, environment: dict[str, str], printed: str) -> None:
+def _try(writer: Any, grid: Grid, folder: str, environment: dict[str, str], printed: Path) -> None:
     """Run in the child: send what is wrong with the network, or an empty text."""
+    end_with_parent()  # the fork server
     os.setsid()  # Ctrl-C in a terminal then reaches only the command
     threading.Thread(target=fork_server.end_with_the_parent, daemon=True).start()
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
-    output = os.open(printed, os.O_WRONLY | os.O_APPEND)
+    output = os.open(printed, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.dup2(output, 1)
     os.dup2(output, 2)
     try:

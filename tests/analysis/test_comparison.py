@@ -108,6 +108,7 @@ def test_the_largest_change_says_where_a_row_of_either_run_did_not_settle(old, t
 def test_a_run_against_itself_is_the_same(old):
     found = comparison.compare_runs(old, old)
     assert set(found.cases.verdict) == {"same"}
+    assert f"{old} (2), мс" in comparison_table(found).to_html()
     assert "Машина, версии и код одни и те же" in machines_table(found).data
 
 

@@ -112,3 +112,9 @@ def test_the_layout_follows_the_options_and_what_was_read_back():
 def test_where_nothing_was_measured_nothing_of_threads_is_missed():
     shown = told(report(record(status="skipped")))
     assert "потоков" not in shown
+
+
+def test_engines_measured_at_fewer_precisions_are_named():
+    limited = report(record(), record("onnx_runtime"), record(precision="tf32"), only={"onnx_runtime": ["fp32"]})
+    assert "**Точность:** fp32, tf32. Не при всех точностях измерены: ONNX Runtime — fp32." in told(limited)
+    assert "Не при всех точностях" not in told(report(record()))

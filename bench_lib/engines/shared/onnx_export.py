@@ -2,7 +2,6 @@
 
 import copy
 import logging
-import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 
 from bench_lib.core.errors import error_text
+from bench_lib.core.lifetime import temporary_folder
 from bench_lib.core.reason import ReasonedError
 from bench_lib.engines.pytorch import rewrites
 from bench_lib.engines.shared.calibration import calibration_batches, calibration_count, calibration_kind
@@ -102,7 +102,7 @@ def with_qdq(
     data = Calibration(proto.graph.input[0].name, calibration_batches(images.shape, given))
     logging.disable(logging.WARNING)  # it advises folding and shape inference, which PyTorch's exporter has done
     try:
-        with tempfile.TemporaryDirectory() as folder:
+        with temporary_folder() as folder:
             path = Path(folder) / "int8.onnx"
             quantize_static(
                 proto, path, data, quant_format=QuantFormat.QDQ, activation_type=QuantType[activations],

@@ -4,7 +4,8 @@ import pandas as pd
 from IPython.display import Markdown, display
 from pandas.io.formats.style import Styler
 
-from bench_lib.core.case import model_kind
+from bench_lib.core.case import engine_label, model_kind
+from bench_lib.core.grid import Grid
 from bench_lib.report.company_words import alone_sentence
 from bench_lib.report.conditions import condition_sentences
 from bench_lib.report.exactness import adapted_sentence
@@ -100,10 +101,17 @@ def conditions_text(report: Report) -> Markdown:
              sizes=", ".join(map(str, grid.image_sizes))),
         tr("**Batch size:** {batches}.", batches=", ".join(map(str, grid.batch_sizes))),
         tr("**Optimisation:** {engines}.", engines=", ".join(engines_of(grid))),
-        tr("**Precision:** {precisions}.", precisions=", ".join(grid.precisions)),
+        precision_sentence(grid),
         tr("**Machine:** {place}.", place=device_name(report)),
     ]  # fmt: skip
     return bullets(lines + condition_sentences(report) + support_sentences(report) + gpu_states(report))
+
+
+def precision_sentence(grid: Grid) -> str:
+    """The grid's precisions, and which engines were measured at some of them only."""
+    limited = "; ".join(f"{engine_label(name)} — {', '.join(at)}" for name, at in grid.only.items())
+    only = f" {tr('Measured at fewer precisions: {engines}.', engines=limited)}" if limited else ""
+    return tr("**Precision:** {precisions}.", precisions=", ".join(grid.precisions)) + only
 
 
 def support_sentences(report: Report) -> list[str]:
