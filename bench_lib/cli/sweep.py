@@ -79,8 +79,9 @@ def check_grid(grid: Grid, params: Path) -> None:
     Reading the grid has not checked these, because only the engines and PyTorch know them. `params` is the grid's file.
     """
     from bench_lib.core.engine import check_case_options
+    from bench_lib.sweep.trial import try_network
     from bench_lib.workload.images import check_folder
-    from bench_lib.workload.network import check_model, try_network
+    from bench_lib.workload.network import check_model
 
     if idle := [name for name in grid.options if name not in grid.engines]:
         raise InputError(

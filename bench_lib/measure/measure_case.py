@@ -12,6 +12,7 @@ import torch
 
 from bench_lib.core.case import Case, Limits
 from bench_lib.core.engine import Engine, Unavailable, build_engine, compute_device, load_builder
+from bench_lib.core.errors import InputError, one_line
 from bench_lib.core.intervals import median
 from bench_lib.core.reason import Reason, because
 from bench_lib.core.record import Accuracy, Energy, Memory, Record, Timing, now
@@ -36,7 +37,9 @@ def measure_case(case: Case, limits: Limits, seed: int = 0, clock: Clock = time.
         return Record(**base, **measured_fields(case, limits, seed, clock), ended_at=now())
     except Unavailable as error:
         fields = {"status": "skipped", "reason": error.reason}
-    except Exception as error:  # a runtime may raise any exception; the record keeps it, and the sweep goes on
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a runtime or a network may raise anything, even the end of the program
         fields = {"status": "failed", "reason": failure_reason(error), "detail": traceback.format_exc()}
     return Record(**base, **fields, ended_at=now())
 
@@ -161,16 +164,18 @@ def inaccuracy(compared: Accuracy) -> Reason:
     return because("too_inexact", error=compared.error, allowed=compared.tolerance, agreement=compared.top1_agreement)
 
 
-def failure_reason(error: Exception) -> Reason:
+def failure_reason(error: BaseException) -> Reason:
     """Why a case failed, with the runtime's own words."""
     reason = getattr(error, "reason", None)  # errors of Python have one too, a text
     if isinstance(reason, Reason):
         return reason
-    words = " ".join(str(error).split())
+    words = one_line(str(error))
     if shortage := OUT_OF_MEMORY.search(words):
         return because("out_of_memory", words=shorten_error(words[shortage.start() :]))
     if isinstance(error, MemoryError):
         return because("out_of_memory", words=shorten_error(words))
+    if isinstance(error, InputError):
+        return because("wrong_input", words=words)
     return because("runtime_error", kind=type(error).__name__, words=shorten_error(words))
 
 

@@ -71,7 +71,9 @@ def attempt(function: Callable, *given: Any) -> Any:
     """
     try:
         return function(*given)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a network may raise anything, even the end of the program
         return failure_reason(error)
 
 
