@@ -6,11 +6,17 @@ import shutil
 import tempfile
 
 from bench_lib.core.errors import InputError
+from bench_lib.core.lifetime import hold_command_folder
 
 
-def prepare_folders() -> None:
-    """Make both ready for this process and its children; raise `InputError` as `check_temporary_folder` does."""
+def prepare_folders(alone: bool) -> None:
+    """Make both ready for this process and its children; raise `InputError` as `check_temporary_folder` does.
+
+    `alone` if this process does one command and nothing else: then it gets a folder for its temporary ones.
+    """
     check_temporary_folder()
+    if alone:
+        hold_command_folder()
     if "MPLCONFIGDIR" not in os.environ and not os.access(os.path.expanduser("~"), os.W_OK):
         # Each process of Matplotlib would make one of its own, and one that is killed would leave it behind.
         os.environ["MPLCONFIGDIR"] = tempfile.mkdtemp(prefix="bench-")

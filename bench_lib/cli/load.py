@@ -7,6 +7,7 @@ from pathlib import Path
 
 import shtab
 
+from bench_lib.cli.interrupt import going_on
 from bench_lib.cli.load_lines import pipeline_lines, scaling_lines, serving_lines
 from bench_lib.cli.parser import add_command, add_path, command_line
 from bench_lib.cli.sweep import check_grid
@@ -83,9 +84,7 @@ def run_load(load: Load, params: Path, folder: Path) -> None:
     grid = read_grid(params, load.grid)
     check_grid(grid, params)
     Run(folder).refuse_unlike(system.describe(), "measure there, or in a new folder")
-    try:
+    again = command_line(load.name, params, "--output", folder)
+    with going_on(lambda: f"What is measured is kept; to go on: {again}"):
         found = load.measure(grid, folder)
-    except KeyboardInterrupt:
-        again = command_line(load.name, params, "--output", folder)
-        raise KeyboardInterrupt(f"What is measured is kept; to go on: {again}") from None
     print(folder / found.file, *load.lines(found), sep="\n")

@@ -4,8 +4,6 @@ import os
 import tempfile
 from multiprocessing import util
 
-from bench_lib.core.errors import InputError
-
 LONGEST = 107  # bytes of a socket's path on Linux
 NAMES = len("/pymp-xxxxxxxx/listener-xxxxxxxx")  # what `multiprocessing` adds to the temporary folder
 SHORT = "/tmp"
@@ -23,6 +21,8 @@ def shorten_socket_paths() -> None:
         tempfile.tempdir = SHORT
         util.get_temp_dir()  # makes the folder, unless there is one, and keeps to it
     except OSError as error:
+        from bench_lib.core.errors import InputError  # it takes long to import, and this is seldom needed
+
         raise InputError(
             f"TMPDIR is too long a path for sockets ({folder}), and {SHORT} cannot be written ({error}); shorten TMPDIR"
         ) from None

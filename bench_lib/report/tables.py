@@ -32,7 +32,9 @@ COLUMNS = {
 }
 
 MOST_DIGITS = 4  # of a ratio's decimals
-SPREAD_MARKS = {"assumed": f"{NBSP}†", "unknown": f"{NBSP}‡"}  # see `bench_lib.report.spread_words`
+SPREAD_MARKS = {  # see `bench_lib.report.spread_words`
+    "assumed": f"{NBSP}†", "unknown": f"{NBSP}‡", "crowded": f"{NBSP}‡",
+}  # fmt: skip
 
 KINDS = [
     {"selector": ".absent", "props": "color: var(--muted, #666)"},
@@ -128,6 +130,7 @@ def image_rows(record: Record, figures: dict) -> dict[str, str]:
         return {}
     return {
         tr("Images taken (in the folder)"): f"{number(record.data.used, 0)} ({number(record.data.found, 0)})",
+        tr("Files skipped"): number(record.data.skipped, 0) if record.data.skipped else "",
         tr("Agreement of the first class"): percent(figures["top1"]),
         tr("Decoding (ms/image)"): number(figures["decode_ms"]),
         tr("Preparation (ms/image)"): number(figures["preprocess_ms"]),

@@ -7,7 +7,8 @@ from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
-from jupyter_client.provisioning import LocalProvisioner
+
+from bench_lib.sweep.deaths import WatchedProvisioner
 
 # -P: nothing is imported from the folder that the notebook runs in.
 COMMAND = [sys.executable, "-P", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
@@ -16,7 +17,7 @@ COMMAND = [sys.executable, "-P", "-m", "ipykernel_launcher", "-f", "{connection_
 class OwnKernelManager(AsyncKernelManager):
     """Jupyter's kernel manager, except that it looks no kernel up: a user's own may be of another Python, or broken."""
 
-    provisioner_class = LocalProvisioner
+    provisioner_class = WatchedProvisioner
 
     @property
     def kernel_spec(self) -> KernelSpec:
