@@ -15,10 +15,12 @@ from bench_lib.core.lifetime import end_with_parent, temporary_folder
 from bench_lib.core.reason import Reason
 from bench_lib.core.timing import Clock, batch_times_ms
 from bench_lib.measure import system
+from bench_lib.measure.processor import most_threads
 from bench_lib.results.pipeline import Pipeline, Pipelined, PipelineGrid
 from bench_lib.scenarios.resume import measure_left
 from bench_lib.scenarios.worker import build_for_thread, check_answers, run_in_process
-from bench_lib.workload.images import check_folder, image_paths, imagenet_transform
+from bench_lib.workload.image_files import image_paths
+from bench_lib.workload.images import check_folder, check_readable, decode_next, imagenet_transform
 
 AHEAD = 2  # batches that each worker prepares ahead: PyTorch's own default
 GRAIN = 8  # pixels over which generated photographs vary; their JPEGs take about one byte for two or three pixels
@@ -35,10 +37,10 @@ class Photos(Dataset):
         return 10**12
 
     def __getitem__(self, number: int) -> torch.Tensor:
-        """The image of this number as a tensor, `[3, image_size, image_size]`."""
-        from torchvision.datasets.folder import default_loader
-
-        return self._prepare(default_loader(self._paths[number % len(self._paths)])).to(self._dtype)
+        """The image of this number as a tensor, `[3, image_size, image_size]`; one that is not readable is skipped."""
+        places = ((number + step) % len(self._paths) for step in range(len(self._paths)))
+        picture, _ = decode_next((self._paths[place] for place in places), [], time.perf_counter)
+        return self._prepare(picture).to(self._dtype)
 
 
 def measure_pipeline(grid: PipelineGrid, folder: Path) -> Pipeline:
@@ -48,7 +50,7 @@ def measure_pipeline(grid: PipelineGrid, folder: Path) -> Pipeline:
     folder of images is absent or has none.
     """
     machine = system.describe()
-    workers = grid.workers or machine["cores"]
+    workers = grid.workers or most_threads()
     with photographs(grid) as paths:
         size = round(sum(path.stat().st_size for path in paths) / len(paths))
 
@@ -66,11 +68,13 @@ def measure_pipeline(grid: PipelineGrid, folder: Path) -> Pipeline:
 def photographs(grid: PipelineGrid) -> Iterator[list[Path]]:
     """The image files of the grid's folder or, without one, generated files that are deleted when this is closed.
 
-    Raise `InputError` for a folder without images.
+    Raise `InputError` for a folder without images, or with too many that cannot be decoded.
     """
     if grid.data:
         check_folder(grid.data)
-        yield sorted(image_paths(grid.data))
+        paths = sorted(image_paths(grid.data))
+        check_readable(paths)
+        yield paths
         return
     with temporary_folder() as folder:
         yield [write_photo(Path(folder) / f"{number:05}.jpg", number, grid) for number in range(grid.photos)]

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from bench_lib.core.case import Case
@@ -25,7 +26,10 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 @contextlib.contextmanager
 def worker_map() -> Iterator[Callable[..., Iterable[Record]]]:
-    """A function like `map` that measures in this process or, with several GPUs, in one process for each GPU."""
+    """A function like `map` that measures in this process or, with several GPUs, in one process for each GPU.
+
+    Raise `ChildProcessError` if one of these processes dies, which says nothing about a case.
+    """
     uuids = system.gpus()
     if len(uuids) < 2:
         yield map
@@ -40,7 +44,10 @@ def worker_map() -> Iterator[Callable[..., Iterable[Record]]]:
             with interrupts_blocked():  # it starts the processes
                 return pool.map(function, cases)
 
-        yield parallel
+        try:
+            yield parallel
+        except BrokenProcessPool:
+            raise ChildProcessError("a process that measures on one of the GPUs has died") from None
 
 
 def divide_cores(parts: int) -> list[list[int]]:

@@ -18,8 +18,18 @@ from bench_lib.text.reasons import AS_RECORDED, MESSAGES, sentence
 
 LIBRARY = Path(bench_lib.__file__).parent
 DICTIONARY = LIBRARY / "text" / "reasons.py"
-OF_OLD_RECORDS = {"inexact", "process_killed"}  # messages that records hold, and that nothing gives any more
-RAISE = {"because", "Unavailable", "NoCounter", "InputTooLarge"}  # take a message's name and its fields
+OF_OLD_RECORDS = {
+    "inexact",
+    "process_killed",
+    "unreadable_image",
+}  # messages that records hold, and that nothing gives any more
+RAISE = {
+    "because",
+    "Unavailable",
+    "NoCounter",
+    "InputTooLarge",
+    "UnreadableImages",
+}  # take a message's name and its fields
 
 
 def trees():
