@@ -20,8 +20,10 @@ def main(words: list[str] | None = None) -> int:
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as it is in the background
         signal.signal(signal.SIGINT, end_early)
     from bench_lib.cli import interrupt
+    from bench_lib.cli.terminal import take_everything
     from bench_lib.core.lifetime import hold_command_folder
 
+    take_everything()
     interrupt.end_on_signals()
     hold_command_folder()
     return run_command(sys.argv[1:])

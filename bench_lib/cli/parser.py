@@ -1,6 +1,7 @@
 """What the `bench` commands share: the parser, help with examples, arguments that are paths, and two exceptions."""
 
 import argparse
+import sys
 from pathlib import Path
 
 import shtab
@@ -47,7 +48,23 @@ def add_path(parser: Parser, *names: str, kind: dict[str, str] = shtab.DIRECTORY
 
     The shell completes it with names of folders or, where `kind` is `shtab.FILE`, of files.
     """
-    parser.add_argument(*names, type=Path, **given).complete = kind
+    parser.add_argument(*names, type=readable_path, **given).complete = kind
+
+
+def readable_path(given: str) -> Path:
+    """The path that was given; raise `ArgumentTypeError` if it, or the current folder, is not in the system's encoding.
+
+    Records, notebooks and messages, which name the path, could not be written.
+    """
+    path = Path(given)
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        encoding = sys.getfilesystemencoding()
+        raise argparse.ArgumentTypeError(
+            f"{given!r} is no {encoding} text, or in a folder whose name is none; rename it, or set PYTHONUTF8=1"
+        ) from None
+    return path
 
 
 OUTPUTS = Path("outputs")
