@@ -61,6 +61,11 @@ class ReportHTMLExporter(HTMLExporter):
         config.NbConvertBase.display_data_priority = kinds
         return config
 
+    def get_prefix_root_dirs(self) -> list[str]:
+        """Where nbconvert's own templates lie: beside this Python, if it is there, whatever templates Jupyter finds."""
+        own = Path(sys.prefix, "share", "jupyter")
+        return [str(own)] if (own / "nbconvert" / "templates").is_dir() else super().get_prefix_root_dirs()
+
     def from_notebook_node(self, nb: NotebookNode, resources: dict | None = None, **kw) -> tuple[str, dict]:
         """Return the page and nbconvert's resources.
 

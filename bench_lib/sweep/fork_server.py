@@ -21,6 +21,7 @@ from typing import Any
 from tqdm import tqdm
 
 from bench_lib.core.lifetime import end_with_parent, interrupts_blocked
+from bench_lib.core.sockets import shorten_socket_paths
 from bench_lib.sweep.deaths import LOST, WatchedProvisioner
 from bench_lib.sweep.kernels import OwnKernelManager
 
@@ -66,6 +67,7 @@ def start_child(function: Callable, *arguments: Any, forked: bool = True) -> Any
     `multiprocessing` would first import this program's main module in the child. An empty main module in its place
     prevents that. Where the fork server has just died, `multiprocessing` starts a new one.
     """
+    shorten_socket_paths()
     context = (CONTEXT or multiprocessing) if forked else multiprocessing.get_context("spawn")
     child = context.Process(target=function, args=arguments)
     main_module = sys.modules["__main__"]

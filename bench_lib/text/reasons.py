@@ -52,6 +52,10 @@ MESSAGES = {
     "rtx_provider_finds_no_gpu": mark("ONNX Runtime's TensorRT-RTX provider finds no GPU that it supports"),
     # Why a measurement gave no figure.
     "out_of_memory": mark("out of memory: {words}"),
+    "shared_memory_full": mark(
+        "no space left in shared memory (/dev/shm), where worker processes put their batches: {words}; enlarge it, in "
+        "Docker by --shm-size=2g for example"
+    ),
     "input_too_large": mark("out of memory: the input alone takes {asked:.1f} GiB, free are {free:.1f} GiB"),
     "unreadable_image": mark("the image {name} cannot be read ({error})"),
     "unreadable_images": mark("{bad} of {tried} images cannot be read, the first is {name} ({error})"),

@@ -86,7 +86,8 @@ GOOD = {
 }  # fmt: skip
 NASTY = [
     "<img src=x onerror=alert(1)>", "</td></tr></table><script>alert(1)</script>", "[x](javascript:alert(1))", "`a`",
-    "![x](http://e.org/x.png)", "a | b", "**b** __b__ ~~b~~", "$x$", "\\", "&lt;b&gt; &#60;", "http://e.org www.e.org",
+    "![x](http://e.org/x.png)", "a | b", "**b** __b__ ~~b~~", "$\\frac{x$", "\\", "&lt;b&gt; &#60;",
+    "http://e.org www.e.org",
     "\n\n# head\n\n- item\n1. one", '" onload="x', "-->", "]]>", "\x00\x1b[31m", "\u202eabc", "<!--", "{{ 7*7 }}", "``",
     "<b", "a\u2028b", "~~~\nx", "    code", "[^1]: x", "x@e.org", "../../etc/x", "C:\\x", ".", "..", "NaN", "'",
     "a" * 9999,

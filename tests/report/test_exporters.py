@@ -167,6 +167,17 @@ def test_jupyter_nbconvert_command(notebook, tmp_path, kind):
     assert (tmp_path / f"report.{kind}").stat().st_size > 10_000
 
 
+def test_templates_that_a_user_has_for_jupyter_are_not_used(notebook, page, tmp_path, monkeypatch):
+    for name in ("report", "lab", "base"):
+        folder = tmp_path / "nbconvert" / "templates" / name
+        folder.mkdir(parents=True)
+        (folder / "conf.json").write_text("{")
+        (folder / "index.html.j2").write_text("{{ 1/0 }}")
+        (folder / "base.html.j2").write_text("{{ 1/0 }}")
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    assert write_html(notebook, tmp_path / "report.html").read_bytes() == page.read_bytes()
+
+
 def test_export_imports_no_torch():
     code = "import sys, bench_lib.report.exporters; sys.exit(bool({'torch', 'weasyprint'} & sys.modules.keys()))"
     subprocess.run([sys.executable, "-c", code], check=True)
