@@ -10,6 +10,7 @@ from bench_lib.analysis.comparison import Comparison, differing, verdict_counts
 from bench_lib.cli.parser import Regressed, add_command, add_path
 from bench_lib.cli.terminal import coloured
 from bench_lib.core.errors import InputError
+from bench_lib.core.files import write_text
 from bench_lib.core.intervals import ASSUMED_SD
 from bench_lib.results.run_folder import Run
 from bench_lib.text import language
@@ -135,7 +136,7 @@ def write_report(
         raise InputError(f"{folder}: the report cannot be made ({error}); run notebooks/{name}.ipynb to see") from None
     language.use(lang)
     made.metadata.update(lang=lang, title=language.tr(made.metadata.title))
-    nbformat.write(made, notebook)
+    write_text(notebook, nbformat.writes(made) + "\n")
     print(write_html(notebook, folder / f"{name}{suffix}.html"))
     try:
         print(write_pdf(notebook, folder / f"{name}{suffix}.pdf"))
@@ -150,6 +151,7 @@ def milliseconds_text(value: float) -> str:
 
 SPREADS = {
     "assumed": f" (a spread of {ASSUMED_SD:.0%} between processes is assumed)",
+    "crowded": " (other processes computed)",
     "unknown": " (the host sets the pace, or may, and the spread between processes is not known)",
 }
 COLOURS = {"faster": "green", "slower": "red", "same": "yellow", "undecided": "yellow"}

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from bench_lib.core.case import Case, Limits, Precision
 from bench_lib.core.errors import InputError, refusal
 from bench_lib.core.files import read_text, write_text
-from bench_lib.core.machine import GpuState, Machine, Ran
+from bench_lib.core.machine import GpuState, Machine, ProcessorTime, Ran
 from bench_lib.core.reason import Reason
 from bench_lib.core.record_v1 import upgraded_record
 
@@ -190,6 +190,7 @@ class Record(_Noun):
     energy_absent: Reason | None = None  # why there is none
     work: Work | None = None
     data: RealData | None = None  # None: the images were synthetic
+    processor: ProcessorTime | None = None  # while the case was timed; None: not known
     gpu_idle: GpuState | None = None  # before anything is sent to the GPU
     gpu_busy: GpuState | None = None  # while the GPU works
     trials: list[Trial] = []  # where the case's precision is "auto"

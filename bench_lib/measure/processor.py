@@ -1,6 +1,8 @@
 """The processor that a case ran on, as the system reports it: its name, its governor, and how much may be used."""
 
 import contextlib
+import math
+import os
 import platform
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -25,6 +27,27 @@ def cpu_governor(root: Path = ROOT) -> str | None:
     found = {text for path in (root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_governor")
              if (text := read_line(path))}  # fmt: skip
     return ", ".join(sorted(found)) or None
+
+
+def cores() -> list[int]:
+    """The numbers of the logical cores that this process may use, if the system reports that, otherwise of all."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+
+
+def physical_cores(root: Path = ROOT) -> int:
+    """How many physical cores those of `cores` lie on: two logical ones that share one are counted once."""
+    topology = "sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
+    return len({read_line(root / topology.format(core)) or core for core in cores()})
+
+
+def most_threads(workers: int = 1, root: Path = ROOT) -> int:
+    """How many threads can compute at once in each of so many workers that share what this process may use.
+
+    That is its cores or, if its control groups allow less time than that, their quota, rounded up.
+    """
+    quota = cpu_quota(root)
+    whole = len(cores()) if quota is None else min(len(cores()), math.ceil(quota))
+    return max(1, whole // workers)
 
 
 def cpu_quota(root: Path = ROOT) -> float | None:

@@ -123,7 +123,8 @@ def run_loadgen(
         logs.log_output.outdir = folder
         tested = loadgen.ConstructSUT(issue, lambda: None)
         library = loadgen.ConstructQSL(1, 1, load, lambda _: None)
-        loadgen.StartTestWithLogSettings(tested, library, asked, logs)
+        no_settings = str(Path(folder, "none"))  # by default, those in an audit.config of the current folder
+        loadgen.StartTestWithLogSettings(tested, library, asked, logs, no_settings)
         loadgen.DestroyQSL(library)
         loadgen.DestroySUT(tested)
         lines = Path(folder, "mlperf_log_detail.txt").read_text().splitlines()

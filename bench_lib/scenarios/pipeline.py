@@ -15,6 +15,7 @@ from bench_lib.core.lifetime import end_with_parent, temporary_folder
 from bench_lib.core.reason import Reason
 from bench_lib.core.timing import Clock, batch_times_ms
 from bench_lib.measure import system
+from bench_lib.measure.processor import most_threads
 from bench_lib.results.pipeline import Pipeline, Pipelined, PipelineGrid
 from bench_lib.scenarios.resume import measure_left
 from bench_lib.scenarios.worker import build_for_thread, check_answers, run_in_process
@@ -49,7 +50,7 @@ def measure_pipeline(grid: PipelineGrid, folder: Path) -> Pipeline:
     folder of images is absent or has none.
     """
     machine = system.describe()
-    workers = grid.workers or machine["cores"]
+    workers = grid.workers or most_threads()
     with photographs(grid) as paths:
         size = round(sum(path.stat().st_size for path in paths) / len(paths))
 

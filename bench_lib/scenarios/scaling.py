@@ -20,6 +20,7 @@ from bench_lib.core.reason import Reason, because
 from bench_lib.core.timing import call_ms, warm_up
 from bench_lib.measure import memory, system
 from bench_lib.measure.measure_case import failure_reason
+from bench_lib.measure.processor import most_threads
 from bench_lib.results.load_grid import P99_COUNT
 from bench_lib.results.scaling import Crowd, Scaled, Scaling, ScalingGrid, Way
 from bench_lib.scenarios.resume import measure_left
@@ -67,10 +68,11 @@ def measured_crowds(cases: list[Scaled]) -> set[tuple[str, Way, int]]:
 def measure_crowd(case: Case, way: Way, workers: int, grid: ScalingGrid, cores: int) -> Crowd:
     """Run the case `workers` times at once, in fresh processes or in threads of one, and return what they did together.
 
-    On a CPU the workers share the `cores` evenly, and each has at least one. What goes wrong is kept as the crowd's
-    `failed`, never raised.
+    On a CPU the workers share the `cores` evenly, as far as a quota allows, and each has at least one. What goes wrong
+    is kept as the crowd's `failed`, never raised.
     """
-    idle, each, kills = memory.device_bytes(), max(1, cores // workers), oom_kills()
+    idle, kills = memory.device_bytes(), oom_kills()
+    each = min(max(1, cores // workers), most_threads(workers))
     processes, threads = (workers, 1) if way == "processes" else (1, workers)
     started: list[tuple[BaseProcess, Connection]] = []
 

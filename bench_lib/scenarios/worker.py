@@ -14,6 +14,7 @@ from bench_lib.core.lifetime import end_with_parent, interrupts_blocked
 from bench_lib.core.reason import Reason, ReasonedError
 from bench_lib.measure import accuracy
 from bench_lib.measure.measure_case import compare_with_reference, failure_reason, inaccuracy
+from bench_lib.measure.threads import limit_threads
 from bench_lib.sweep.deaths import death, oom_kills
 from bench_lib.workload.images import images_to_check, synthetic_images
 from bench_lib.workload.network import load_network
@@ -70,7 +71,9 @@ def attempt(function: Callable, *given: Any) -> Any:
     """
     try:
         return function(*given)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a network may raise anything, even the end of the program
         return failure_reason(error)
 
 
@@ -83,16 +86,15 @@ def ended_reason(process: BaseProcess, engine: str, oom_kills_before: int) -> Re
 def prepare_thread(case: Case, cores: int | None = None) -> torch.device:
     """Make this thread ready to build the case's engine, and return the device for it.
 
-    On a GPU the thread gets a CUDA stream of its own, as in a sweep. On a CPU, PyTorch and the runtimes that take their
-    number of threads from it use `cores` threads (None: as many as now). Raise `Unavailable` if the engine cannot run
-    here.
+    On a GPU the thread gets a CUDA stream of its own, as in a sweep. PyTorch and the runtimes that take their number of
+    threads from it use at most `cores` threads (None: as many as in a sweep). Raise `Unavailable` if the engine cannot
+    run here.
     """
+    limit_threads(cores)
     load_builder(case.engine).check_support(case.precision)
     device = compute_device()
     if device.type == "cuda":
         torch.cuda.set_stream(torch.cuda.Stream())
-    elif cores:
-        torch.set_num_threads(cores)
     return device
 
 

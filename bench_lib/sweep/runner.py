@@ -13,6 +13,7 @@ from bench_lib.core.grid import Grid
 from bench_lib.core.reason import Reason, because
 from bench_lib.core.record import Record, now, write_record
 from bench_lib.measure import system
+from bench_lib.results.crowding import is_crowded
 from bench_lib.results.run_folder import Run
 from bench_lib.sweep import fork_server, workers
 from bench_lib.sweep.deaths import KernelDied, death, oom_kills
@@ -58,13 +59,15 @@ def read_or_measure(case: Case, grid: Grid, run: Run, fork: bool) -> Record:
 
 
 def show_progress(cases: list[Case], records: Iterable[Record]) -> None:
-    """Show which case is measured, how many failed, the rate and the time left, until all records have come."""
-    failures, coming = 0, iter(records)
+    """Show which case is measured, how many failed or were crowded, the rate and the time left, until all have come."""
+    failures, beside, coming = 0, 0, iter(records)
     with tqdm(cases, unit="case", dynamic_ncols=True) as progress:
         for case in progress:
             progress.set_description_str(case.id)
-            failures += next(coming).status == "failed"
-            progress.set_postfix(failed=failures)
+            record = next(coming)
+            failures += record.status == "failed"
+            beside += is_crowded(record)
+            progress.set_postfix(failed=failures, crowded=beside)
 
 
 def shuffled_cases(grid: Grid) -> list[Case]:

@@ -6,9 +6,11 @@ The run's folder and this Python environment must be on a file system that the c
 import collections
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -145,7 +147,8 @@ def submit_tasks(cases: list[Case], grid: Grid, run: Run) -> dict[str, Case]:
     from submitit.core.utils import FailedJobError, FailedSubmissionError
 
     asked = grid.slurm or Slurm()
-    executor = submitit.AutoExecutor(run.folder / "slurm", cluster="slurm")
+    python = f"{shlex.quote(sys.executable)} -P"  # as `bench` itself, it imports nothing from the current folder
+    executor = submitit.AutoExecutor(run.folder / "slurm", cluster="slurm", slurm_python=python)
     executor.update_parameters(
         name="bench", timeout_min=asked.timeout_min, cpus_per_task=asked.cpus_per_task, tasks_per_node=1,
         slurm_partition=asked.partition, slurm_gpus_per_task=asked.gpus_per_task or None,

@@ -56,6 +56,8 @@ MESSAGES = {
     "unreadable_image": mark("the image {name} cannot be read ({error})"),
     "unreadable_images": mark("{bad} of {tried} images cannot be read, the first is {name} ({error})"),
     "runtime_error": mark("{kind}: {words}"),
+    "wrong_input": mark("what was given cannot be measured: {words}"),
+    "not_exported": mark("PyTorch does not export this network to ONNX ({kind}: {words})"),
     "not_finite": mark("the output holds infinity or NaN"),
     "same_answers": mark(
         "the network itself answers the same to all images, so no output can be checked; give it trained weights"

@@ -10,7 +10,9 @@ from typing import Any
 
 import torch
 
+from bench_lib.core.errors import error_text
 from bench_lib.core.lifetime import temporary_folder
+from bench_lib.core.reason import ReasonedError
 from bench_lib.engines.pytorch import rewrites
 from bench_lib.engines.shared.calibration import calibration_batches, calibration_count, calibration_kind
 from bench_lib.workload import onnx_file
@@ -21,10 +23,15 @@ PRODUCTS = ("Conv", "Gemm", "MatMul")
 BF16_OPSET = 22  # the first opset in which convolutions and pooling take bf16
 
 
+class NotExported(ReasonedError):
+    """PyTorch's exporter refuses the network."""
+
+
 def export_onnx(model: Network, images: torch.Tensor):
     """The model as an ONNX `ModelProto`, in the data type of `images` and with their shape fixed.
 
-    Raise `Unavailable` for an ONNX file as `onnx_file.model_for_images` does, and whatever PyTorch's exporter raises.
+    Raise `Unavailable` for an ONNX file as `onnx_file.model_for_images` does, and `NotExported` for a network that
+    PyTorch's exporter refuses.
     """
     if isinstance(model, OnnxFile):
         return onnx_file.model_for_images(model, images)
@@ -33,9 +40,14 @@ def export_onnx(model: Network, images: torch.Tensor):
         network, options = rewrites.fold_batch_norm(model), {"opset_version": BF16_OPSET}
     else:
         network, options = copy.deepcopy(model), {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own deprecations, which a reader cannot act on
-        return torch.onnx.export(network.to(images.dtype), (images,), dynamo=True, verbose=False, **options).model_proto
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the exporter's own deprecations, which a reader cannot act on
+            network = network.to(images.dtype)
+            return torch.onnx.export(network, (images,), dynamo=True, verbose=False, **options).model_proto
+    except torch.onnx.OnnxExporterError as error:  # a page of advice around what was really wrong
+        cause = error.__cause__ or error
+        raise NotExported("not_exported", kind=type(cause).__name__, words=error_text(cause)) from error
 
 
 def quantize_qdq(proto, images: torch.Tensor, given: torch.Tensor | None = None) -> tuple[Any, dict[str, Any]]:
