@@ -10,6 +10,7 @@ import contextlib
 import gc
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
@@ -146,7 +147,11 @@ class ForkedProcess:
     def poll(self) -> int | None:
         """The exit code, or None while the process runs; `LOST` if the fork server has died."""
         code = self._process.exitcode
-        return LOST if code == UNKNOWN else code
+        if code != UNKNOWN:
+            return code
+        with contextlib.suppress(ProcessLookupError):
+            self.send_signal(signal.SIGKILL)  # if the server died before this process had asked to end with it
+        return LOST
 
     def wait(self) -> int | None:
         """Wait until the process ends, and return its exit code."""
