@@ -24,7 +24,12 @@ class InputError(ValueError):
 
 def error_text(error: Exception) -> str:
     """An exception's message on one line, cut at 300 characters; its type's name if it has no message."""
-    words = " ".join(str(error).split()) or type(error).__name__
+    return on_one_line(str(error)) or type(error).__name__
+
+
+def on_one_line(text: str) -> str:
+    """A text on one line, cut at 300 characters."""
+    words = " ".join(text.split())
     return words if len(words) <= 300 else f"{words[:300]}…"
 
 

@@ -12,9 +12,8 @@ from torch import nn
 from bench_lib.core.case import model_kind
 from bench_lib.core.errors import InputError, error_text
 from bench_lib.core.grid import Grid
-from bench_lib.workload import onnx_file
 from bench_lib.workload.images import draw_images
-from bench_lib.workload.onnx_file import CHANNELS, OnnxFile
+from bench_lib.workload.onnx_file import CHANNELS, OnnxFile, read_onnx
 from bench_lib.workload.random_weights import adapt_weights
 
 Network = nn.Module | OnnxFile
@@ -62,7 +61,7 @@ def try_network(grid: Grid) -> None:
         return
     model = load_network(grid.model, grid.seed, grid.weights)
     if isinstance(model, OnnxFile):
-        return  # `onnx_file.read_onnx` has checked its input and output
+        return  # `read_onnx` has checked its input and output
     side = max(grid.image_sizes)
     image = torch.zeros(1, CHANNELS, side, side)
     try:
@@ -84,7 +83,7 @@ def load_network(name: str, seed: int, weights: str = "", image_size: int = LARG
     """
     check_model(name, weights)
     if model_kind(name) == "onnx":
-        return onnx_file.read_onnx(Path(name))
+        return read_onnx(Path(name))
     state = read_weights(weights) if weights else {}
     torch.manual_seed(seed)
     model = network_from_function(name) if model_kind(name) == "function" else network_from_torchvision(name, state)

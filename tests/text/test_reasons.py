@@ -18,8 +18,8 @@ from bench_lib.text.reasons import AS_RECORDED, MESSAGES, sentence
 
 LIBRARY = Path(bench_lib.__file__).parent
 DICTIONARY = LIBRARY / "text" / "reasons.py"
-OF_OLD_RECORDS = {"inexact"}  # messages that records hold, and that nothing gives any more
-RAISE = {"because", "Unavailable", "NoCounter", "InputTooLarge"}  # take a message's name and its fields
+OF_OLD_RECORDS = {"inexact", "onnx_output_is_unknown"}  # messages that records hold, and that nothing gives any more
+RAISE = {"because", "Unavailable", "NoCounter", "InputTooLarge", "NoReference"}  # take a message's name and its fields
 
 
 def trees():
