@@ -10,3 +10,5 @@ Build an engine and time it:
 
 `docs/architecture.md` shows the rooms of the house: begin with `bench_lib/core`, then `bench_lib/engines`.
 """
+
+from bench_lib.core import quiet  # noqa: F401  # before any runtime

@@ -2,11 +2,12 @@
 
 import os
 import signal
+import sys
 
 import pytest
+from helpers import wheel
+from helpers.traced import Traced, traced
 from hypothesis import HealthCheck, settings
-
-from bench_lib.cli import main
 
 SLOW = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
 settings.register_profile("ci", max_examples=200, derandomize=True, **SLOW)
@@ -21,6 +22,12 @@ batch_sizes: [1, 3]
 limits: {warmup_min_s: 0.01, warmup_max_s: 0.5, min_count: 3, min_s: 0.02}
 """
 
+COMMANDS = """
+from bench_lib.cli.main import main
+statuses = [main(words.split()) for words in ("sweep grid.yaml --output run", "report run", "doctor")]
+assert statuses == [0, 0, 0], statuses
+"""
+
 # Started in the background, as under nohup, a process ignores Ctrl-C, and so would all that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -29,10 +36,23 @@ os.environ.pop("PYTHONWARNINGS", None)
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory):
-    """The folder of a finished run with its report."""
+def installed(tmp_path_factory):
+    """The folder into which the library is installed from a wheel, and the files that were there before it was used."""
+    folder = wheel.install(tmp_path_factory.mktemp("installed"))
+    return folder, wheel.contents(folder)
+
+
+@pytest.fixture(scope="session")
+def commands(installed, tmp_path_factory) -> Traced:
+    """A sweep, its report and `bench doctor` of the installed library, and what they reached and left at home."""
     folder = tmp_path_factory.mktemp("session")
     (folder / "grid.yaml").write_text(GRID)
-    assert main.main(["sweep", str(folder / "grid.yaml"), "--output", str(folder / "run")]) == 0
-    assert main.main(["report", str(folder / "run")]) == 0
-    return folder / "run"
+    done = traced([sys.executable, "-c", COMMANDS], folder, {"PYTHONPATH": str(installed[0])})
+    assert done.status == 0, done.told
+    return done
+
+
+@pytest.fixture(scope="session")
+def run(commands):
+    """The folder of a finished run with its report."""
+    return commands.folder / "run"

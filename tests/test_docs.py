@@ -204,13 +204,13 @@ def make_faults(text, makefile):
 
 @every_page
 def test_commands_of_bench_parse_and_their_grids_are_there(page):
-    from bench_lib.cli.main import parser
+    from bench_lib.cli.commands import parser
 
     assert bench_faults(page.read_text(), ROOT, parser) == []
 
 
 def test_commands_that_bench_does_not_know_are_told(tmp_path):
-    from bench_lib.cli.main import parser
+    from bench_lib.cli.commands import parser
 
     page = """
 ```sh
@@ -233,7 +233,7 @@ steps:
 
 @every_page
 def test_commands_named_in_a_sentence_are_commands_of_bench(page):
-    from bench_lib.cli.main import parser
+    from bench_lib.cli.commands import parser
 
     named = {code.split()[1] for code in CODE.findall(page.read_text()) if re.match(r"bench [a-z]", code)}
     known = next(action.choices for action in parser()._actions if action.choices and "sweep" in action.choices)

@@ -9,6 +9,7 @@ from bench_lib.core import intervals
 from bench_lib.core.case import AUTO, engine_label, variant_of
 from bench_lib.core.reason import because, say
 from bench_lib.core.record import Accuracy, Memory, RealData, Record, Timing
+from bench_lib.results.crowding import shares_gpu, shares_processor
 from bench_lib.results.verdicts import host_paced
 from bench_lib.text.language import tr
 
@@ -200,11 +201,16 @@ def figure_interval(
 
 
 def disturbances(record: Record) -> list[str]:
-    """What disturbed the GPU, as keys: reasons for throttling during the measurement (see
-    `bench_lib.measure.system.THROTTLING`), and `other_processes` if there were any on it before.
+    """What disturbed the measurement, as keys: the GPU's reasons for throttling (see
+    `bench_lib.measure.system.THROTTLING`), `other_processes` on the GPU, `busy_cores` that other processes took from
+    the case, and `cpu_quota` if that stopped the case.
     """
-    others = (record.gpu_idle or {}).get("processes")
-    return [*((record.gpu_busy or {}).get("throttling") or []), *(["other_processes"] if others else [])]
+    found = {
+        "other_processes": shares_gpu(record),
+        "busy_cores": shares_processor(record),
+        "cpu_quota": record.processor is not None and record.processor["stopped"] > 0,
+    }
+    return [*((record.gpu_busy or {}).get("throttling") or []), *(name for name, is_true in found.items() if is_true)]
 
 
 def own_memory_bytes(memory: Memory) -> int:

@@ -76,8 +76,7 @@ def tabulate(grid: Grid, records: list[Record], check: verdicts.SelfCheck | None
     by_case = {name: in_one_precision(own) for name, own in records_by_case(records).items()}
     companies = {name: max(beside[record.case.id] for record in own) for name, own in by_case.items()}
     measured = {name: [record for record in own if record.status == "ok"] for name, own in by_case.items()}
-    paces = {name: verdicts.host_paced(own) for name, own in measured.items()}
-    checked, known = spreads(check, {name: len(own) for name, own in measured.items()}, paces, companies)
+    checked, known = spreads(check, measured, companies)
     rows = [case_row(own, known[name], companies[name]) for name, own in by_case.items()]
     blocks: dict[tuple[int, int], list[dict[str, Any]]] = {}
     for row in rows:

@@ -44,7 +44,8 @@ COLUMNS = {
     "processes": Column("count", "processes", "fresh processes that measured the case"),
     "lost": Column("texts", "", "repeats that failed where others did not, each with its reason in the report's "
                    "language"),
-    "disturbed": Column("texts", "", "what disturbed the GPU: NVML's reasons for throttling, other_processes"),
+    "disturbed": Column("texts", "", "what disturbed it: NVML's reasons for throttling; other_processes on the GPU; "
+                        "busy_cores, which other processes took; cpu_quota, which stopped it"),
     **_bounded("latency_ms", "ms", "time of a batch, sent and waited for: a process's median, the geometric mean over "
                "several processes"),
     "per_image_ms": Column("number", "ms", "latency_ms over batch_size"),
@@ -65,7 +66,8 @@ COLUMNS = {
     "extra_sd": Column("number", "ratio", "relative sd from process to process that intervals allow for, beyond what "
                        "values show; infinite (empty) where it is not known, and nothing is decided"),
     "spread_from": Column("text", "", "where that sd is from: processes, the case's own; check, bench selfcheck's; "
-                          "assumed; unknown, where the host sets the pace, or may, of one process or in company"),
+                          "assumed; unknown, where the host sets the pace, or may, of one process or in company; "
+                          "crowded, beside other processes that computed"),
     "p90_ms": Column("number", "ms", "90th percentile of a process's calls; median over processes, as all below"),
     "p99_ms": Column("number", "ms", "99th percentile of a process's calls"),
     "spread": Column("number", "ratio", "interquartile range of a process's calls over their median"),

@@ -49,9 +49,14 @@ def compare_runs(first: str | Path, second: str | Path, common: bool = False) ->
 
 
 def run_names(folders: tuple[Path, Path]) -> tuple[str, str]:
-    """What to call the runs: their folders' names, or their paths where the names are the same."""
-    names = tuple(folder.resolve().name for folder in folders)
-    return names if names[0] != names[1] else tuple(map(str, folders))
+    """What to call the runs: their folders' names, or their paths where the names are the same.
+
+    A run that is compared with itself is called after its path, the second time with a number.
+    """
+    for first, second in ([folder.resolve().name for folder in folders], map(str, folders)):
+        if first != second:
+            return first, second
+    return first, f"{second} (2)"
 
 
 def row_difference(both: dict) -> dict:

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 FLAGS = ["settled", "noisy", "apart", "trouble", "disturbed"]  # the columns of `cases` that the marks are from
+HOST = ("busy_cores", "cpu_quota")  # values of `disturbed` that are of the processor; the others are of the GPU
 Row = Mapping[str, Any] | pd.Series
 
 

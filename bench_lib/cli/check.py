@@ -6,6 +6,7 @@ from pathlib import Path
 
 import shtab
 
+from bench_lib.cli.interrupt import going_on
 from bench_lib.cli.parser import OUTPUTS, PARAMS, add_command, add_path
 from bench_lib.cli.sweep import check_grid
 from bench_lib.core.errors import InputError
@@ -67,16 +68,14 @@ def run_selfcheck(params: Path | None, output: Path | None, clock: bool, counts:
     from bench_lib.scenarios.verdicts import check_verdicts
 
     Run(folder).refuse_unlike(system.describe(), "check it there, or give a new folder")
-    again = f"bench selfcheck {params} --output {folder}"
-    try:
+    again = "" if clock else f"What is measured is kept; to go on: bench selfcheck {params} --output {folder}"
+    with going_on(lambda: again):
         if clock:
             found = check_clock(grid, folder, **counts)
             lines = clock_lines(found)
         else:
             found = check_verdicts(grid, folder, **counts)
             lines = verdict_lines(found)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("" if clock else f"What is measured is kept; to go on: {again}") from None
     print(folder / found.file, *lines, sep="\n")
 
 

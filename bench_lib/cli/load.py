@@ -7,6 +7,7 @@ from pathlib import Path
 
 import shtab
 
+from bench_lib.cli.interrupt import going_on
 from bench_lib.cli.load_lines import pipeline_lines, scaling_lines, serving_lines
 from bench_lib.cli.parser import add_command, add_path
 from bench_lib.cli.sweep import check_grid
@@ -83,9 +84,6 @@ def run_load(load: Load, params: Path, folder: Path) -> None:
     grid = read_grid(params, load.grid)
     check_grid(grid, params)
     Run(folder).refuse_unlike(system.describe(), "measure there, or in a new folder")
-    try:
+    with going_on(lambda: f"What is measured is kept; to go on: bench {load.name} {params} --output {folder}"):
         found = load.measure(grid, folder)
-    except KeyboardInterrupt:
-        again = f"bench {load.name} {params} --output {folder}"
-        raise KeyboardInterrupt(f"What is measured is kept; to go on: {again}") from None
     print(folder / found.file, *load.lines(found), sep="\n")

@@ -1,37 +1,44 @@
-"""The `bench` command: runs the command that is asked for, and reports in one sentence what went wrong."""
+"""The `bench` command: runs the command that is asked for, and reports in one sentence what went wrong.
 
+Nothing is imported here that takes time, so that Ctrl-C during imports is answered with a sentence too.
+"""
+
+import os
+import signal
 import sys
-
-from bench_lib.cli.check import add_selfcheck
-from bench_lib.cli.doctor import add_doctor
-from bench_lib.cli.load import add_loads
-from bench_lib.cli.parser import Parser, Regressed, Stopped, begin_parser
-from bench_lib.cli.plan import add_plan
-from bench_lib.cli.report import add_compare, add_export, add_report
-from bench_lib.cli.sweep import add_sweep
-from bench_lib.cli.terminal import coloured
-from bench_lib.core.errors import InputError
-
-COMMANDS = (add_sweep, add_report, add_compare, add_export, add_selfcheck, add_loads, add_plan, add_doctor)
-
-
-def parser() -> Parser:
-    """The parser of all commands, in the order of `bench --help`.
-
-    What it parses has `run`, a function that takes what was parsed and does the command.
-    """
-    made, commands = begin_parser()
-    for add in COMMANDS:
-        add(commands)
-    return made
 
 
 def main(words: list[str] | None = None) -> int:
     """Run one command and return its exit status.
 
-    `words` are its arguments, by default those of the command line. The status is 0 if it did what was asked, 1 if the
-    system stopped it or `bench compare` found what it was told to fail on, 2 for bad input, 130 for Ctrl-C.
+    `words` are its arguments; without them, they are those of the command line, and a signal ends the whole process.
+    The status is 0 if it did what was asked, 1 if the system stopped it or `bench compare` found what it was told to
+    fail on, 2 for bad input, 130 for Ctrl-C.
     """
+    if words is not None:
+        return run_command(words)
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as it is in the background
+        signal.signal(signal.SIGINT, end_early)
+    from bench_lib.cli import interrupt
+    from bench_lib.core.lifetime import hold_command_folder
+
+    interrupt.end_on_signals()
+    hold_command_folder()
+    return run_command(sys.argv[1:])
+
+
+def end_early(number: int, _frame: object) -> None:
+    """End this process while it is only importing."""
+    os.write(2, b"\nbench: interrupted.\n")
+    os._exit(128 + number)
+
+
+def run_command(words: list[str]) -> int:
+    """Do what `main` does."""
+    from bench_lib.cli.commands import parser
+    from bench_lib.cli.parser import Regressed, Stopped
+    from bench_lib.core.errors import InputError
+
     given = parser().parse_args(words)
     try:
         given.run(given)
@@ -51,6 +58,8 @@ def main(words: list[str] | None = None) -> int:
 
 def print_error(words: object, status: int) -> int:
     """Print what went wrong as one line of standard error, and return the exit status."""
+    from bench_lib.cli.terminal import coloured
+
     print(f"{coloured('bench:', 'red', sys.stderr)} {words}", file=sys.stderr)
     return status
 

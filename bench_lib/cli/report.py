@@ -10,6 +10,7 @@ from bench_lib.analysis.comparison import Comparison, differing, verdict_counts
 from bench_lib.cli.parser import Regressed, add_command, add_path
 from bench_lib.cli.terminal import coloured
 from bench_lib.core.errors import InputError
+from bench_lib.core.files import write_text
 from bench_lib.core.intervals import ASSUMED_SD
 from bench_lib.results.run_folder import Run
 from bench_lib.text import language
@@ -113,13 +114,14 @@ def write_report(
 
     The files are called after `name` and `suffix`. The notebook is written once, at its end; by itself papermill would
     write it, with all its tables, after every cell. If a cell fails, `read` is called, to raise an `InputError` that
-    names the broken file. If `read` raises nothing, an `InputError` reports the cell's own error. Without Pango there
-    is no PDF, and standard error says so.
+    names the broken file. If `read` raises nothing, an `InputError` reports the cell's own error, or that the process
+    died. Without Pango there is no PDF, and standard error says so.
     """
     import nbformat
     from papermill.exceptions import PapermillExecutionError
 
     from bench_lib.report.exporters import PDFUnavailable, write_html, write_pdf
+    from bench_lib.sweep.deaths import KernelDied
     from bench_lib.sweep.execute import NOTEBOOKS, execute_notebook
 
     notebook = folder / f"{name}{suffix}.ipynb"
@@ -130,9 +132,11 @@ def write_report(
         raise InputError(
             f"{folder}: the report cannot be made ({error.ename}: {error.evalue}); run notebooks/{name}.ipynb to see"
         ) from None
+    except KernelDied as error:
+        raise InputError(f"{folder}: the report cannot be made ({error}); run notebooks/{name}.ipynb to see") from None
     language.use(lang)
     made.metadata.update(lang=lang, title=language.tr(made.metadata.title))
-    nbformat.write(made, notebook)
+    write_text(notebook, nbformat.writes(made) + "\n")
     print(write_html(notebook, folder / f"{name}{suffix}.html"))
     try:
         print(write_pdf(notebook, folder / f"{name}{suffix}.pdf"))
@@ -147,6 +151,7 @@ def milliseconds_text(value: float) -> str:
 
 SPREADS = {
     "assumed": f" (a spread of {ASSUMED_SD:.0%} between processes is assumed)",
+    "crowded": " (other processes computed)",
     "unknown": " (the host sets the pace, or may, and the spread between processes is not known)",
 }
 COLOURS = {"faster": "green", "slower": "red", "same": "yellow", "undecided": "yellow"}

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import shtab
 
+from bench_lib.cli.interrupt import going_on
 from bench_lib.cli.parser import OUTPUTS, Stopped, add_command, add_path
 from bench_lib.core.errors import InputError
 from bench_lib.core.grid import Grid, read_grid
+from bench_lib.core.record import Record
+from bench_lib.results.crowding import is_crowded
 from bench_lib.results.run_folder import Run
 
 
@@ -41,22 +44,33 @@ def run_sweep(params: Path, output: Path | None, plain: bool, retry_failed: bool
     check_grid(grid, params)
     folder = output or OUTPUTS / f"{params.stem}-{datetime.now():%Y%m%d-%H%M%S}"
     from bench_lib.sweep.runner import measure_grid
-    from bench_lib.sweep.slurm import measure_grid_on_slurm
+    from bench_lib.sweep.slurm import measure_grid_on_slurm, stays_in_slurm
 
-    again = f"bench sweep {params} --output {folder}"
-    if slurm:
-        again += " --slurm"
+    again = f"bench sweep {params} --output {folder}{' --slurm' if slurm else ''}"
     try:
-        if slurm:
-            records = measure_grid_on_slurm(grid, Run(folder), retry_failed)
-        else:
-            records = measure_grid(grid, Run(folder), plain, retry_failed)
-    except KeyboardInterrupt as interrupt:
-        raise KeyboardInterrupt(f"What is measured is kept{interrupt}; to go on: {again}") from None
+        with going_on(lambda: f"What is measured is kept{stays_in_slurm(folder) if slurm else ''}; to go on: {again}"):
+            if slurm:
+                records = measure_grid_on_slurm(grid, Run(folder), retry_failed)
+            else:
+                records = measure_grid(grid, Run(folder), plain, retry_failed)
     except OSError as error:
         raise Stopped(f"{error}. What is measured is kept; mend this, then go on: {again}") from None
+    for line in summary_lines(folder, records):
+        print(line)
+
+
+def summary_lines(folder: Path, records: list[Record]) -> list[str]:
+    """How many cases have which status, and a warning if other processes computed beside any of them."""
     counts = {status: sum(record.status == status for record in records) for status in ("ok", "skipped", "failed")}
-    print(f"{folder}: {len(records)} cases, " + ", ".join(f"{count} {status}" for status, count in counts.items()))
+    told = ", ".join(f"{count} {status}" for status, count in counts.items())
+    lines = [f"{folder}: {len(records)} cases, {told}"]
+    if beside := [record.case.id for record in records if record.status == "ok" and is_crowded(record)]:
+        lines.append(
+            f"Other processes computed on the same cores, or were on the same GPU, while {len(beside)} of them were "
+            f"measured, such as {beside[0]}; nothing is decided on these. To measure them again when nothing else "
+            f"runs, move their files out of {folder / 'records'} and run the same command."
+        )
+    return lines
 
 
 def check_grid(grid: Grid, params: Path) -> None:
@@ -65,8 +79,9 @@ def check_grid(grid: Grid, params: Path) -> None:
     Reading the grid has not checked these, because only the engines and PyTorch know them. `params` is the grid's file.
     """
     from bench_lib.core.engine import check_case_options
+    from bench_lib.sweep.trial import try_network
     from bench_lib.workload.images import check_folder
-    from bench_lib.workload.network import check_model, try_network
+    from bench_lib.workload.network import check_model
 
     if idle := [name for name in grid.options if name not in grid.engines]:
         raise InputError(

@@ -1,10 +1,13 @@
 """Errors in a person's input, reported in one sentence: `InputError`, and how Pydantic's errors become one."""
 
 import difflib
+import re
 import reprlib
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+
+TERMINAL_CODE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")  # a colour, for example
 
 
 class InputError(ValueError):
@@ -14,22 +17,26 @@ class InputError(ValueError):
     """
 
     def __init__(self, sentence: str) -> None:
-        line = " ".join(sentence.split())
-        super().__init__("".join(mark if mark.isprintable() else "\ufffd" for mark in line))
+        super().__init__("".join(mark if mark.isprintable() else "\ufffd" for mark in one_line(sentence)))
 
     def _render_traceback_(self) -> list[str]:
         """Show a person in Jupyter the sentence alone (IPython calls this for an uncaught exception)."""
         return [f"InputError: {self}"]
 
 
-def error_text(error: Exception) -> str:
+def one_line(words: str) -> str:
+    """The words on one line, without the codes that colour them on a terminal."""
+    return " ".join(TERMINAL_CODE.sub("", words).split())
+
+
+def error_text(error: BaseException) -> str:
     """An exception's message on one line, cut at 300 characters; its type's name if it has no message."""
-    return on_one_line(str(error)) or type(error).__name__
+    return brief(str(error)) or type(error).__name__
 
 
-def on_one_line(text: str) -> str:
-    """A text on one line, cut at 300 characters."""
-    words = " ".join(text.split())
+def brief(words: str) -> str:
+    """The words on one line, cut at 300 characters."""
+    words = one_line(words)
     return words if len(words) <= 300 else f"{words[:300]}…"
 
 

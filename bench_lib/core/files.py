@@ -8,7 +8,17 @@ from typing import Any
 
 from bench_lib.core.errors import InputError, error_text
 
-PROJECT = Path(__file__).parents[2]  # the folder with notebooks, params and outputs
+INSTALLED = Path(__file__).parents[1] / "project"  # a wheel, unlike a checkout, carries the project's folders inside
+PROJECT = INSTALLED if INSTALLED.is_dir() else Path(__file__).parents[2]  # the folder with notebooks and params
+
+
+def outputs_folder() -> Path:
+    """The folder for results that nobody gave a place: `outputs` of the checkout.
+
+    It is that of the current folder instead if the library is installed, or if the checkout may not be written.
+    """
+    may_write = PROJECT != INSTALLED and os.access(PROJECT, os.W_OK)
+    return PROJECT / "outputs" if may_write else Path("outputs")
 
 
 def read_text(path: Path, remedy: str) -> str:

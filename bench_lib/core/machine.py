@@ -3,12 +3,14 @@
 Keys that are not named here are kept as they are.
 """
 
-from typing import NotRequired
+from typing import Annotated, NotRequired
 
-from pydantic import ConfigDict, with_config
+from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 _OPEN = with_config(ConfigDict(extra="allow", allow_inf_nan=False))
+Seconds = Annotated[float, Field(ge=0, le=1e10)]
+Count = Annotated[int, Field(ge=0, le=10**12)]
 
 
 @_OPEN
@@ -32,10 +34,28 @@ class Machine(TypedDict):
     os: str
     python: str
     versions: dict[str, str]
-    cpu_governor: NotRequired[str | None]  # these four are absent in older records
+    cpu_governor: NotRequired[str | None]  # these five are absent in older records
     cpu_quota: NotRequired[float | None]
     threads: NotRequired[int]
+    omp_num_threads: NotRequired[str | None]
     commit: NotRequired[str | None]
+
+
+@_OPEN
+class ProcessorTime(TypedDict):
+    """What `bench_lib.measure.processor_time.time_since` returns: who computed on the cores of a process for a while.
+
+    That lasted `seconds`. The process may use so many `cores`, which lie on `physical_cores`. On them all processes
+    together computed for `busy_s` seconds; the process and its children for `own_s`. `stopped` is how often the quota
+    of a control group stopped it.
+    """
+
+    seconds: Seconds
+    cores: Count
+    physical_cores: Count
+    busy_s: Seconds
+    own_s: Seconds
+    stopped: Count
 
 
 @_OPEN

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from bench_lib.core.case import Case, Limits, Precision
 from bench_lib.core.errors import InputError, refusal
 from bench_lib.core.files import read_text, write_text
-from bench_lib.core.machine import GpuState, Machine, Ran
+from bench_lib.core.machine import GpuState, Machine, ProcessorTime, Ran
 from bench_lib.core.reason import Reason
 from bench_lib.core.record_v1 import upgraded_record
 
@@ -128,11 +128,15 @@ class RealData(_Noun):
     """The images of a folder, see `bench_lib.workload.images`: how many were `found` in it, and `used` in the case.
 
     `decode_ms` and `preprocess_ms` hold the time of each image used, in one thread. On a GPU, `copy_ms` holds the times
-    of several copies of one batch to it.
+    of several copies of one batch to it. `skipped` files were tried and cannot be decoded; `first_skipped` is the name
+    of the first, `first_fault` what is wrong with it. Records written before these were recorded have none.
     """
 
     found: Count
     used: Count
+    skipped: int = Field(0, ge=0, le=10**12)
+    first_skipped: str = ""
+    first_fault: str = ""
     decode_ms: list[Milliseconds] = Field(min_length=1)
     preprocess_ms: list[Milliseconds] = Field(min_length=1)
     copy_ms: list[Milliseconds] | None = Field(None, min_length=1)
@@ -186,6 +190,7 @@ class Record(_Noun):
     energy_absent: Reason | None = None  # why there is none
     work: Work | None = None
     data: RealData | None = None  # None: the images were synthetic
+    processor: ProcessorTime | None = None  # while the case was timed; None: not known
     gpu_idle: GpuState | None = None  # before anything is sent to the GPU
     gpu_busy: GpuState | None = None  # while the GPU works
     trials: list[Trial] = []  # where the case's precision is "auto"

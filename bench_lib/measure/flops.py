@@ -37,7 +37,8 @@ def count_work(case: Case, network: Network) -> Work | None:
 
 def network_work(case: Case, network: nn.Module) -> Work:
     """The work of one batch of a PyTorch network, see `count_work`; raise whatever the network raises."""
-    tensors = {name: on_meta(tensor) for name, tensor in [*network.named_parameters(), *network.named_buffers()]}
+    tensors = {name: on_meta(weights, weights.is_floating_point()) for name, weights in network.named_parameters()}
+    tensors |= {name: on_meta(buffer, buffer.requires_grad) for name, buffer in network.named_buffers()}
     image = torch.empty(1, onnx_file.CHANNELS, case.image_size, case.image_size, device="meta")
     direct = FlopCounterMode(display=False)
     fast = FlopCounterMode(display=False, custom_mapping={torch.ops.aten.convolution: fast_convolution_flops})
@@ -54,9 +55,9 @@ def network_work(case: Case, network: nn.Module) -> Work:
     )
 
 
-def on_meta(tensor: torch.Tensor) -> torch.Tensor:
-    """A tensor of the same shape on the meta device, that is, without data."""
-    return torch.empty_like(tensor, device="meta", requires_grad=tensor.requires_grad)
+def on_meta(tensor: torch.Tensor, with_gradient: bool) -> torch.Tensor:
+    """A tensor of the same shape on the meta device, that is, without data; weights are found by their gradient."""
+    return torch.empty_like(tensor, device="meta", requires_grad=with_gradient)
 
 
 def fast_convolution_flops(

@@ -12,12 +12,15 @@ import torch
 
 from bench_lib.core.case import Case, Limits
 from bench_lib.core.engine import Engine, Unavailable, build_engine, compute_device, load_builder
+from bench_lib.core.errors import InputError, one_line
 from bench_lib.core.intervals import median
 from bench_lib.core.reason import Reason, because
 from bench_lib.core.record import Accuracy, Energy, Memory, Record, Timing, now
 from bench_lib.core.timing import Clock, time_engine
 from bench_lib.measure import accuracy, energy, memory, system
 from bench_lib.measure.flops import count_work
+from bench_lib.measure.processor_time import read_counters, time_since
+from bench_lib.measure.threads import limit_threads
 from bench_lib.workload.images import RealImages, batches, copy_times_ms, images_to_check, read_images, synthetic_images
 from bench_lib.workload.network import Network, load_network
 
@@ -28,12 +31,15 @@ OUT_OF_MEMORY = re.compile(
 
 def measure_case(case: Case, limits: Limits, seed: int = 0, clock: Clock = time.perf_counter) -> Record:
     """Build, warm up, time and check the case on this machine; a failure is put in the record and never raised."""
+    limit_threads()
     base = attempted(case, limits, seed)
     try:
         return Record(**base, **measured_fields(case, limits, seed, clock), ended_at=now())
     except Unavailable as error:
         fields = {"status": "skipped", "reason": error.reason}
-    except Exception as error:  # a runtime may raise any exception; the record keeps it, and the sweep goes on
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a runtime or a network may raise anything, even the end of the program
         fields = {"status": "failed", "reason": failure_reason(error), "detail": traceback.format_exc()}
     return Record(**base, **fields, ended_at=now())
 
@@ -91,8 +97,8 @@ def build_and_time(
 ) -> tuple[Engine, dict[str, Any]]:  # fmt: skip
     """Build the case's engine for one batch and time it.
 
-    Return the engine and the record's fields about its build, times, memory and energy. `memory_steps` are the values
-    of `Memory` that were read before.
+    Return the engine and the record's fields about its build, times, processor, memory and energy. `memory_steps` are
+    the values of `Memory` that were read before.
     """
     on_gpu = compute_device().type == "cuda"
     memory.return_freed_memory()  # of adapting random weights
@@ -103,7 +109,9 @@ def build_and_time(
     engine.synchronize()
     build_s = clock() - start
     device_built = memory.device_bytes() if on_gpu else None
+    counters = read_counters()
     timing = time_engine(engine, limits, clock, on_gpu)
+    processor = time_since(counters)
     gpu_busy = busy_state(engine, timing)
     memory_steps = memory_steps | {
         "host_before_build_bytes": host_before_build,
@@ -113,8 +121,8 @@ def build_and_time(
     }
     joules, joules_absent = count_energy(engine, case, timing, on_gpu)
     return engine, {
-        "build_s": build_s, "timing": timing, "memory": Memory(**memory_steps), "gpu_busy": gpu_busy,
-        "energy": joules, "energy_absent": joules_absent,
+        "build_s": build_s, "timing": timing, "processor": processor, "memory": Memory(**memory_steps),
+        "gpu_busy": gpu_busy, "energy": joules, "energy_absent": joules_absent,
     }  # fmt: skip
 
 
@@ -156,16 +164,18 @@ def inaccuracy(compared: Accuracy) -> Reason:
     return because("too_inexact", error=compared.error, allowed=compared.tolerance, agreement=compared.top1_agreement)
 
 
-def failure_reason(error: Exception) -> Reason:
+def failure_reason(error: BaseException) -> Reason:
     """Why a case failed, with the runtime's own words."""
     reason = getattr(error, "reason", None)  # errors of Python have one too, a text
     if isinstance(reason, Reason):
         return reason
-    words = " ".join(str(error).split())
+    words = one_line(str(error))
     if shortage := OUT_OF_MEMORY.search(words):
         return because("out_of_memory", words=shorten_error(words[shortage.start() :]))
     if isinstance(error, MemoryError):
         return because("out_of_memory", words=shorten_error(words))
+    if isinstance(error, InputError):
+        return because("wrong_input", words=words)
     return because("runtime_error", kind=type(error).__name__, words=shorten_error(words))
 
 

@@ -1,6 +1,8 @@
 """The processor that a case ran on, as the system reports it: its name, its governor, and how much may be used."""
 
 import contextlib
+import math
+import os
 import platform
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -27,26 +29,47 @@ def cpu_governor(root: Path = ROOT) -> str | None:
     return ", ".join(sorted(found)) or None
 
 
+def cores() -> list[int]:
+    """The numbers of the logical cores that this process may use, if the system reports that, otherwise of all."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+
+
+def physical_cores(root: Path = ROOT) -> int:
+    """How many physical cores those of `cores` lie on: two logical ones that share one are counted once."""
+    topology = "sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
+    return len({read_line(root / topology.format(core)) or core for core in cores()})
+
+
+def most_threads(workers: int = 1, root: Path = ROOT) -> int:
+    """How many threads can compute at once in each of so many workers that share what this process may use.
+
+    That is its cores or, if its control groups allow less time than that, their quota, rounded up.
+    """
+    quota = cpu_quota(root)
+    whole = len(cores()) if quota is None else min(len(cores()), math.ceil(quota))
+    return max(1, whole // workers)
+
+
 def cpu_quota(root: Path = ROOT) -> float | None:
     """How many cores' time the process's control groups allow it, such as 0.5; None without a limit.
 
     Read below `root` from cgroup v2 (`cpu.max`) and v1 (`cpu.cfs_quota_us`). Each level above the process may set a
     limit, and the least of them holds.
     """
-    limits = (quota_of(folder) for folder in cpu_groups(root))
+    limits = (quota_of(folder) for folder in control_groups(root, "cpu"))
     return min((limit for limit in limits if limit is not None), default=None)
 
 
-def cpu_groups(root: Path) -> Iterator[Path]:
-    """The folders of this process's control groups that may limit its CPU time, each with all those above it."""
+def control_groups(root: Path, controller: str) -> Iterator[Path]:
+    """The folders of this process's control groups that may limit its `cpu` or `memory`, each after those above it."""
     mounts = root / "sys/fs/cgroup"
     with contextlib.suppress(OSError):
         for line in (root / "proc/self/cgroup").read_text().splitlines():
             _, controllers, path = line.split(":", 2)
-            if controllers and "cpu" not in controllers.split(","):
+            if controllers and controller not in controllers.split(","):
                 continue
             # v2 has one hierarchy without controllers' names, beside v1 it is called `unified`.
-            names = {controllers, "cpu"} if controllers else {"", "unified"}
+            names = {controllers, controller} if controllers else {"", "unified"}
             parts = PurePosixPath(path).parts[1:]
             yield from (mounts / name / Path(*parts[:level]) for name in names for level in range(len(parts) + 1))
 

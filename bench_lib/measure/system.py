@@ -14,7 +14,8 @@ from typing import Any
 import psutil
 
 from bench_lib.core.files import PROJECT
-from bench_lib.measure.processor import cpu_governor, cpu_name, cpu_quota
+from bench_lib.measure.processor import cores, cpu_governor, cpu_name, cpu_quota
+from bench_lib.measure.threads import threads
 
 PACKAGES = ("torch", "torchvision", "onnx", "onnxscript", "onnxruntime-gpu", "onnxruntime",
             "onnxruntime-ep-nv-tensorrt-rtx-cu13", "torch-tensorrt", "torch-tensorrt-rtx", "tensorrt", "tensorrt-rtx",
@@ -24,15 +25,16 @@ PACKAGES = ("torch", "torchvision", "onnx", "onnxscript", "onnxruntime-gpu", "on
 def describe() -> dict[str, Any]:
     """The machine as plain JSON data, see `bench_lib.core.machine.Machine`; `gpu` is None without a GPU.
 
-    `cores` are the logical cores that this process may use, if the system reports that, otherwise all of them;
-    `cpu_quota` is the time on them that its control groups allow, in cores (None: all).
+    `cores` are the logical cores that this process may use, `cpu_quota` is the time on them that its control groups
+    allow, in cores (None: all), and `omp_num_threads` is what the user gave in OMP_NUM_THREADS (None: nothing).
     """
     return {
         "cpu": cpu_name(),
         "cpu_governor": cpu_governor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": len(cores()),
         "cpu_quota": cpu_quota(),
         "threads": threads(),
+        "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
         "memory_bytes": psutil.virtual_memory().total,
         "gpu": gpu(),
         "os": platform.platform(),
@@ -40,16 +42,6 @@ def describe() -> dict[str, Any]:
         "versions": versions(),
         "commit": commit(),
     }
-
-
-def threads() -> int:
-    """How many threads PyTorch computes one operation in; the other runtimes are told to use as many.
-
-    OMP_NUM_THREADS sets it. PyTorch is imported only here, because importing it takes seconds.
-    """
-    import torch
-
-    return torch.get_num_threads()
 
 
 def commit(project: Path = PROJECT) -> str | None:

@@ -7,6 +7,12 @@ from bench_lib.text.language import tr
 def alone_sentence(report: CaseTable) -> str:
     """That every case was measured alone on its machine or, where that is not so, how many were not."""
     cases = report.measured
+    if crowded := (cases.spread_from == "crowded").sum():
+        return tr(
+            "Measured while other processes computed on the same cores, or were on the same GPU: {count} of {total} "
+            "configurations.",
+            count=crowded, total=len(cases),
+        )  # fmt: skip
     beside = cases[cases.company > 0]
     if beside.empty:
         return tr("Each configuration was measured alone on the machine.")

@@ -1,14 +1,15 @@
-"""The conditions that a run's records hold, in words: the input, TF32, layout, threads, quota, date, code."""
+"""The conditions that a run's records hold, in words: the input, TF32, layout, threads, quota, others, date, code."""
 
 from collections.abc import Iterable
 
 from bench_lib.core.case import engine_label
 from bench_lib.core.record import Record
 from bench_lib.report.report import Report
+from bench_lib.results.crowding import others_cores
 from bench_lib.text.language import tr
 from bench_lib.text.lists import listed, listed_few
 from bench_lib.text.markup import quoted
-from bench_lib.text.numbers import plain
+from bench_lib.text.numbers import percent, plain
 
 NHWC = ("channels_last", "prefer_nhwc")  # options that lay images out by pixels; PyTorch also records the first
 COMMIT_LETTERS = 12
@@ -23,7 +24,8 @@ def condition_sentences(report: Report) -> list[str]:
         tr("CPU quota"): quota_sentence(report),
         tr("commit of the code"): commit_sentence(report),
     }
-    lines = [input_sentence(report), layout_sentence(report), *filter(None, told.values()), date_sentence(report)]
+    known = filter(None, (*told.values(), others_sentence(report)))
+    lines = [input_sentence(report), layout_sentence(report), *known, date_sentence(report)]
     absent = [name for name, sentence in told.items() if sentence is None]
     return [*lines, tr("**Not recorded:** {names}.", names=listed(absent))] if absent else lines
 
@@ -76,7 +78,9 @@ def threads_sentence(report: Report) -> str | None:
     if not found:
         return None if any(record.status == "ok" for record in report.records) else ""
     counts = "; ".join(f"{name} — {listed(list(map(str, sorted(each))))}" for name, each in found.items())
-    return tr("**Threads** within an operation: {counts}.", counts=counts)
+    threads = tr("**Threads** within an operation: {counts}.", counts=counts)
+    given = [quoted(value) for value in told_by_machine(report.records, "omp_num_threads") if value]
+    return f"{threads} {tr('OMP_NUM_THREADS was {values}.', values=listed(given))}" if given else threads
 
 
 def told_by_machine(records: Iterable[Record], key: str) -> list:
@@ -104,6 +108,18 @@ def quota_sentence(report: Report) -> str | None:
     if not limits:
         return tr("**CPU quota:** none.")
     return tr("**CPU quota** of the container, in cores: {limits}.", limits=listed(list(map(plain, limits))))
+
+
+def others_sentence(report: Report) -> str:
+    """How much of the cores other processes took while a case was timed, at the most; empty where no record tells."""
+    used = [record.processor for record in report.records if record.processor]
+    if not used:
+        return ""
+    shares = [others_cores(one) / one["cores"] for one in used]
+    return tr(
+        "**Other processes** took at most {most} of the cores' time while a configuration was timed.",
+        most=percent(max(shares)),
+    )
 
 
 def date_sentence(report: Report) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from bench_lib.analysis.case_row import record_reason
 from bench_lib.analysis.columns import COLUMNS, Column
-from bench_lib.core.files import write_text
+from bench_lib.core.files import write_bytes, write_text
 from bench_lib.core.record import Record
 from bench_lib.report.report import Report
 from bench_lib.report.sections.charts import fps_vs_batch, fps_vs_image_size, latency_vs_throughput, speedup_map
@@ -95,7 +95,9 @@ def write_parquet(rows: list[dict[str, Any]], path: Path) -> None:
         pyarrow.field(name, types[column.kind], metadata={"unit": column.unit, "meaning": column.meaning})
         for name, column in COLUMNS.items()
     ])  # fmt: skip
-    parquet.write_table(pyarrow.Table.from_pylist(rows, schema), path)
+    buffer = io.BytesIO()
+    parquet.write_table(pyarrow.Table.from_pylist(rows, schema), buffer)
+    write_bytes(path, buffer.getvalue())
 
 
 def draw_figures(report: Report, folder: Path) -> list[Path]:

@@ -4,6 +4,8 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench_lib.report import matplotlib_alone  # noqa: F401  # isort: skip  # before all that imports Matplotlib
+
 import ipywidgets as widgets
 import pandas as pd
 from matplotlib.backend_bases import PickEvent

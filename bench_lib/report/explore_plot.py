@@ -2,6 +2,8 @@
 
 import itertools
 
+from bench_lib.report import matplotlib_alone  # noqa: F401  # isort: skip  # before all that imports Matplotlib
+
 import ipywidgets as widgets
 import matplotlib
 import numpy as np

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+from bench_lib.report import matplotlib_alone  # noqa: F401  # isort: skip  # before all that imports Matplotlib
+
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure

@@ -36,6 +36,8 @@ MEANINGS = {
     "hw_thermal_slowdown": Meaning(mark("hardware's guard against overheating"), 3),
     "hw_power_brake_slowdown": Meaning(mark("power limited from outside"), 3),
     "other_processes": Meaning(mark("other processes on the GPU"), 3),
+    "busy_cores": Meaning(mark("other processes on the processor"), 3),
+    "cpu_quota": Meaning(mark("stopped by the CPU quota"), 3),
 }
 UNKNOWN = Meaning(mark("another cause"), 3)
 

@@ -4,9 +4,12 @@ import base64
 import html
 import io
 import itertools
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from bench_lib.report import matplotlib_alone  # noqa: F401  # isort: skip  # before all that imports Matplotlib
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -17,11 +20,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from bench_lib.analysis.case_table import CaseTable, main_names
+from bench_lib.core.files import write_bytes
 from bench_lib.core.record import Record
 from bench_lib.report.marks import marks_among
 from bench_lib.text.language import number, tr
 
-STYLE = {"font.sans-serif": ["DejaVu Sans"], "svg.fonttype": "path", "svg.hashsalt": "report", "axes.grid": True}
+STYLE = {
+    "font.sans-serif": ["DejaVu Sans"], "svg.fonttype": "path", "svg.hashsalt": "report", "axes.grid": True,
+    "text.parse_math": False, "text.usetex": False,  # a name with $ is no formula
+}  # fmt: skip
 
 MOST_PANELS = 6  # more would be too small to read
 MOST_TICKS = 9
@@ -132,18 +139,29 @@ def figure_html(figure: Figure, caption: str, alt: str, png: str | Path | None =
     With a path it is also saved there as PNG, and beside it, under the same name, as SVG. Where the SVG is larger than
     `HEAVY_BYTES`, the page holds the PNG instead, since a PDF would take long to draw the SVG.
     """
-    buffer = io.BytesIO()
-    with plt.rc_context(STYLE):  # the salt makes the picture's ids, and so the report, the same each time
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Title": caption, "Description": alt})
-        if png is not None:
-            figure.savefig(png, dpi=150, metadata={"Software": None})
-            Path(png).with_suffix(".svg").write_bytes(buffer.getvalue())
+    svg = picture(figure, format="svg", metadata={"Date": None, "Title": caption, "Description": alt})
+    kind, shown = "svg+xml", svg
+    if png is not None:
+        raster = picture(figure, format="png", dpi=150, metadata={"Software": None})
+        write_bytes(Path(png), raster)
+        write_bytes(Path(png).with_suffix(".svg"), svg)
+        if len(svg) > HEAVY_BYTES:
+            kind, shown = "png", raster
     plt.close(figure)
-    kind, picture = "svg+xml", buffer.getvalue()
-    if png is not None and len(picture) > HEAVY_BYTES:
-        kind, picture = "png", Path(png).read_bytes()
-    data = base64.b64encode(picture).decode()
+    data = base64.b64encode(shown).decode()
     return HTML(
         f'<figure><img alt="{html.escape(alt)}" src="data:image/{kind};base64,{data}">'
         f"<figcaption>{html.escape(caption)}</figcaption></figure>"
     )
+
+
+def picture(figure: Figure, **given) -> bytes:
+    """The figure as a file's bytes, in `STYLE`, whose salt makes its ids, and so the report, the same each time.
+
+    `given` goes to Matplotlib's `savefig`.
+    """
+    buffer = io.BytesIO()
+    with plt.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a sign that the font lacks is drawn as a box
+        figure.savefig(buffer, **given)
+    return buffer.getvalue()

@@ -12,6 +12,7 @@ SOURCES = {  # by the values of the column `spread_from`
     "check": mark("from the check: {sd}"),
     "assumed": mark("assumed: {sd}"),
     "unknown": mark("not known"),
+    "crowded": mark("not known: other processes computed"),
 }
 NOTES = {  # on `tables.SPREAD_MARKS`
     "assumed": mark(
@@ -22,6 +23,10 @@ NOTES = {  # on `tables.SPREAD_MARKS`
         "**‡:** nothing is decided, as it is not known how much this row, or the one that it is compared with, differs "
         "from process to process: the host sets its pace, or may do so, and one process measured it, or others ran "
         "beside it."
+    ),
+    "crowded": mark(
+        "**‡:** nothing is decided, as other processes computed on the same cores, or were on the same GPU, while this "
+        "row, or the one that it is compared with, was measured. How much that slowed it down is not known."
     ),
 }
 CHECKED = {  # by the values of `CaseTable.checked`
@@ -65,6 +70,15 @@ def spread_sentences(report: CaseTable) -> list[str]:
                 "In {count} of {total} rows the spread between processes was not measured: it is assumed to be {sd}, "
                 "and the intervals and verdicts rest on that.",
                 count=count, total=len(rows), sd=percent(ASSUMED_SD),
+            )
+        )  # fmt: skip
+    if count := (sources == "crowded").sum():
+        sentences.append(
+            tr(
+                "In {count} of {total} rows other processes computed on the same cores, or were on the same GPU, while "
+                "they were measured: they have no intervals, and their verdict is not decided. Measure them again when "
+                "nothing else runs.",
+                count=count, total=len(rows),
             )
         )  # fmt: skip
     why = [why_unknown(row) for _, row in rows[sources == "unknown"].iterrows()]

@@ -32,7 +32,9 @@ COLUMNS = {
 }
 
 MOST_DIGITS = 4  # of a ratio's decimals
-SPREAD_MARKS = {"assumed": f"{NBSP}†", "unknown": f"{NBSP}‡"}  # see `bench_lib.report.spread_words`
+SPREAD_MARKS = {  # see `bench_lib.report.spread_words`
+    "assumed": f"{NBSP}†", "unknown": f"{NBSP}‡", "crowded": f"{NBSP}‡",
+}  # fmt: skip
 
 KINDS = [
     {"selector": ".absent", "props": "color: var(--muted, #666)"},
@@ -128,6 +130,7 @@ def image_rows(record: Record, figures: dict) -> dict[str, str]:
         return {}
     return {
         tr("Images taken (in the folder)"): f"{number(record.data.used, 0)} ({number(record.data.found, 0)})",
+        tr("Files skipped"): number(record.data.skipped, 0) if record.data.skipped else "",
         tr("Agreement of the first class"): percent(figures["top1"]),
         tr("Decoding (ms/image)"): number(figures["decode_ms"]),
         tr("Preparation (ms/image)"): number(figures["preprocess_ms"]),
@@ -161,8 +164,9 @@ class Table(Styler):
 def styled(table: pd.DataFrame, headings: Mapping[str, str], caption: str, kinds: Sequence[str] | None = None) -> Table:
     """A table for the report, without its index: numbers in the language's style and to the right, texts as they are.
 
-    `headings` hold what to call each column, by its key; the key also chooses how its numbers are written (`FORMATS`).
-    `kinds` are the CSS classes of each row's cells. Raise `KeyError` for a column without a heading.
+    `headings` hold what to call each column, by its key, as text (some have a run's name); the key also chooses how its
+    numbers are written (`FORMATS`). `kinds` are the CSS classes of each row's cells. Raise `KeyError` for a column
+    without a heading.
     """
     numeric = set(table.select_dtypes("number").columns)
     formats = {
@@ -175,6 +179,7 @@ def styled(table: pd.DataFrame, headings: Mapping[str, str], caption: str, kinds
     shown.formats, shown.kinds = formats, kinds or [""] * len(table)
     return (
         shown.hide(axis="index")
+        .format_index(lambda heading: quoted(str(heading)), axis="columns")
         .set_caption(quoted(caption))
         .set_uuid(f"{zlib.crc32(caption.encode()):08x}")  # pandas takes a random one, which would differ in each report
         .set_table_styles(to_the_right, overwrite=False)

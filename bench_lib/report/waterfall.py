@@ -1,5 +1,7 @@
 """The figure of what each step gains: time per batch from PyTorch fp32 to the fastest, option by option."""
 
+from bench_lib.report import matplotlib_alone  # noqa: F401  # isort: skip  # before all that imports Matplotlib
+
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns

@@ -15,7 +15,7 @@ Side = Annotated[int, Field(ge=1, le=20_000)]
 
 
 class PipelineGrid(LoadGrid):
-    """A grid whose cases are fed with JPEG images, by `workers` processes (0: one for each core).
+    """A grid whose cases are fed with JPEG images, by `workers` processes (0: one for each core that a quota allows).
 
     The images are those of the folder `data` or, without one, `photos` generated images of `photo_width` ×
     `photo_height` pixels. Each stage alone, and all together, run for `window_s` seconds.

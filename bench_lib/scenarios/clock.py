@@ -19,6 +19,7 @@ from bench_lib.core.reason import Reason
 from bench_lib.core.record import now
 from bench_lib.core.timing import batch_times_ms, overhead_ns
 from bench_lib.measure import system
+from bench_lib.measure.threads import threads
 from bench_lib.results.clock import EVENTS, LEAST_ROUNDS, LOADGEN, OURS, TIMER, CaseClock, Clock
 from bench_lib.results.result_file import write_result
 from bench_lib.scenarios import loadgen
@@ -127,7 +128,7 @@ def clock_case(case: Case, grid: Grid, rounds: int) -> tuple[CaseClock, str]:
 
     An error of the case is not raised: it is kept as the reason in `failed`, and the text is empty.
     """
-    found = run_in_process(time_case, case, grid.limits, grid.seed, rounds)
+    found = run_in_process(case.engine, time_case, case, grid.limits, grid.seed, rounds)
     return (CaseClock(case=case, failed=found), "") if isinstance(found, Reason) else found
 
 
@@ -137,7 +138,7 @@ def time_case(case: Case, limits: Limits, seed: int, rounds: int) -> tuple[CaseC
     On a CPU the engine leaves one core free. LoadGen has a thread that wakes a hundred times a second to write its log;
     if all cores computed, that thread would slow the engine by a percent or two, which is no error of a clock.
     """
-    engine = build_for_thread(case, seed, max(1, torch.get_num_threads() - 1))
+    engine = build_for_thread(case, seed, max(1, threads() - 1))
     subject = Subject(engine, limits, batch_times_ms(engine, limits)["latency"])
     absent = absent_clocks()
     present = [name for name in CLOCKS if name not in absent]

@@ -5,7 +5,6 @@ another), so inference mode, the current CUDA device and stream and the pool of 
 """
 
 import json
-import tempfile
 import time
 from collections.abc import Callable
 from importlib import metadata
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from bench_lib.core.engine import Engine, Unavailable
+from bench_lib.core.lifetime import temporary_folder
 
 COMMAND = "pip install -c constraints.txt mlcommons-loadgen"
 WARM_UP = 1  # untimed calls before a test: since the last one, caches have cooled and threads have gone to sleep
@@ -119,11 +119,12 @@ def run_loadgen(
     for name, value in settings.items():
         setattr(asked, name, value)
     logs.enable_trace = False
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         logs.log_output.outdir = folder
         tested = loadgen.ConstructSUT(issue, lambda: None)
         library = loadgen.ConstructQSL(1, 1, load, lambda _: None)
-        loadgen.StartTestWithLogSettings(tested, library, asked, logs)
+        no_settings = str(Path(folder, "none"))  # by default, those in an audit.config of the current folder
+        loadgen.StartTestWithLogSettings(tested, library, asked, logs, no_settings)
         loadgen.DestroyQSL(library)
         loadgen.DestroySUT(tested)
         lines = Path(folder, "mlperf_log_detail.txt").read_text().splitlines()

@@ -1,7 +1,6 @@
 """`bench pipeline`: a case from JPEG files to answers. Each stage is timed alone, then all of them together."""
 
 import contextlib
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -12,13 +11,16 @@ from torch.utils.data import DataLoader, Dataset
 
 from bench_lib.core.case import Case
 from bench_lib.core.engine import Engine, compute_device, data_type
+from bench_lib.core.lifetime import end_with_parent, temporary_folder
 from bench_lib.core.reason import Reason
 from bench_lib.core.timing import Clock, batch_times_ms
 from bench_lib.measure import system
+from bench_lib.measure.processor import most_threads
 from bench_lib.results.pipeline import Pipeline, Pipelined, PipelineGrid
 from bench_lib.scenarios.resume import measure_left
 from bench_lib.scenarios.worker import build_for_thread, check_answers, run_in_process
-from bench_lib.workload.images import check_folder, image_paths, imagenet_transform
+from bench_lib.workload.image_files import image_paths
+from bench_lib.workload.images import check_folder, check_readable, decode_next, imagenet_transform
 
 AHEAD = 2  # batches that each worker prepares ahead: PyTorch's own default
 GRAIN = 8  # pixels over which generated photographs vary; their JPEGs take about one byte for two or three pixels
@@ -35,10 +37,10 @@ class Photos(Dataset):
         return 10**12
 
     def __getitem__(self, number: int) -> torch.Tensor:
-        """The image of this number as a tensor, `[3, image_size, image_size]`."""
-        from torchvision.datasets.folder import default_loader
-
-        return self._prepare(default_loader(self._paths[number % len(self._paths)])).to(self._dtype)
+        """The image of this number as a tensor, `[3, image_size, image_size]`; one that is not readable is skipped."""
+        places = ((number + step) % len(self._paths) for step in range(len(self._paths)))
+        picture, _ = decode_next((self._paths[place] for place in places), [], time.perf_counter)
+        return self._prepare(picture).to(self._dtype)
 
 
 def measure_pipeline(grid: PipelineGrid, folder: Path) -> Pipeline:
@@ -48,7 +50,7 @@ def measure_pipeline(grid: PipelineGrid, folder: Path) -> Pipeline:
     folder of images is absent or has none.
     """
     machine = system.describe()
-    workers = grid.workers or machine["cores"]
+    workers = grid.workers or most_threads()
     with photographs(grid) as paths:
         size = round(sum(path.stat().st_size for path in paths) / len(paths))
 
@@ -66,13 +68,15 @@ def measure_pipeline(grid: PipelineGrid, folder: Path) -> Pipeline:
 def photographs(grid: PipelineGrid) -> Iterator[list[Path]]:
     """The image files of the grid's folder or, without one, generated files that are deleted when this is closed.
 
-    Raise `InputError` for a folder without images.
+    Raise `InputError` for a folder without images, or with too many that cannot be decoded.
     """
     if grid.data:
         check_folder(grid.data)
-        yield sorted(image_paths(grid.data))
+        paths = sorted(image_paths(grid.data))
+        check_readable(paths)
+        yield paths
         return
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         yield [write_photo(Path(folder) / f"{number:05}.jpg", number, grid) for number in range(grid.photos)]
 
 
@@ -88,7 +92,7 @@ def write_photo(path: Path, seed: int, grid: PipelineGrid) -> Path:
 
 def measure_pipeline_case(case: Case, grid: PipelineGrid, paths: Sequence[Path], workers: int) -> Pipelined:
     """Measure the case in a fresh process. What goes wrong is not raised but kept as the reason in `failed`."""
-    found = run_in_process(pipeline_rates, case, grid, paths, workers)
+    found = run_in_process(case.engine, pipeline_rates, case, grid, paths, workers)
     return Pipelined(case=case, failed=found) if isinstance(found, Reason) else found
 
 
@@ -102,6 +106,7 @@ def pipeline_rates(case: Case, grid: PipelineGrid, paths: Sequence[Path], worker
     loader = DataLoader(
         Photos(paths, case.image_size, data_type(case.precision)), case.batch_size, num_workers=workers,
         prefetch_factor=AHEAD, pin_memory=compute_device().type == "cuda", multiprocessing_context="spawn",
+        worker_init_fn=end_worker_with_parent,
     )  # fmt: skip
     batches, ahead = iter(loader), AHEAD * workers
     rates = {
@@ -114,6 +119,11 @@ def pipeline_rates(case: Case, grid: PipelineGrid, paths: Sequence[Path], worker
     }
     check_answers(engine, case, grid.seed)
     return Pipelined(case=case, workers=workers, **rates)
+
+
+def end_worker_with_parent(_number: int) -> None:
+    """Let a process that decodes images end with the one that infers them."""
+    end_with_parent()
 
 
 def copy_step(engine: Engine, batch: torch.Tensor) -> Callable[[], None]:

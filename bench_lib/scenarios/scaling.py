@@ -1,6 +1,5 @@
 """`bench scale`: a case runs several times at once on one device, in as many processes or in threads of one process."""
 
-import multiprocessing
 import os
 import threading
 import time
@@ -21,10 +20,12 @@ from bench_lib.core.reason import Reason, because
 from bench_lib.core.timing import call_ms, warm_up
 from bench_lib.measure import memory, system
 from bench_lib.measure.measure_case import failure_reason
+from bench_lib.measure.processor import most_threads
 from bench_lib.results.load_grid import P99_COUNT
 from bench_lib.results.scaling import Crowd, Scaled, Scaling, ScalingGrid, Way
 from bench_lib.scenarios.resume import measure_left
-from bench_lib.scenarios.worker import build_for_thread, check_answers
+from bench_lib.scenarios.worker import build_for_thread, check_answers, ended_reason, start_process
+from bench_lib.sweep.deaths import oom_kills
 
 
 @dataclass(frozen=True)
@@ -67,30 +68,30 @@ def measured_crowds(cases: list[Scaled]) -> set[tuple[str, Way, int]]:
 def measure_crowd(case: Case, way: Way, workers: int, grid: ScalingGrid, cores: int) -> Crowd:
     """Run the case `workers` times at once, in fresh processes or in threads of one, and return what they did together.
 
-    On a CPU the workers share the `cores` evenly, and each has at least one. What goes wrong is kept as the crowd's
-    `failed`, never raised.
+    On a CPU the workers share the `cores` evenly, as far as a quota allows, and each has at least one. What goes wrong
+    is kept as the crowd's `failed`, never raised.
     """
-    idle, each = memory.device_bytes(), max(1, cores // workers)
+    idle, kills = memory.device_bytes(), oom_kills()
+    each = min(max(1, cores // workers), most_threads(workers))
     processes, threads = (workers, 1) if way == "processes" else (1, workers)
-    started: list[BaseProcess] = []
-    links: list[Connection] = []
+    started: list[tuple[BaseProcess, Connection]] = []
 
     def answers() -> list[Any]:
-        return [hear_worker(link, grid.limits.case_timeout_s) for link in links]
+        return [hear_worker(*worker, grid.limits.case_timeout_s, case.engine, kills) for worker in started]
 
     try:
         for _ in range(processes):
-            start_worker(started, links, case, grid, threads, each)
+            started.append(start_process(run_worker, case, grid, threads, each))
         gathered = answers()
         if not (failed := first_absent(gathered)):
-            tell_workers(links, "go")
+            tell_workers(started, "go")
             shares = system.watch_gpu(grid.window_s)
             gathered = answers()
             used = memory.device_bytes()
-            host = sum(psutil.Process(process.pid).memory_full_info().uss for process in started)
+            host = sum(psutil.Process(process.pid).memory_full_info().uss for process, _ in started)
             failed = first_absent(gathered)
         if not failed:
-            tell_workers(links, "check")
+            tell_workers(started, "check")
             failed = first_absent(answers())
         if failed:
             return Crowd(way=way, workers=workers, cores=each, failed=failed)
@@ -98,24 +99,11 @@ def measure_crowd(case: Case, way: Way, workers: int, grid: ScalingGrid, cores: 
         failed = because("process_crashed_with", error=error_text(error))
         return Crowd(way=way, workers=workers, cores=each, failed=failed)
     finally:
-        for process in started:
+        for process, _ in started:
             process.kill()
             process.join()
     return Crowd(way=way, workers=workers, cores=each, **crowd_figures(gathered, case.batch_size, shares, cores),
                  device_bytes=None if used is None else max(0, used - idle), host_bytes=host)  # fmt: skip
-
-
-def start_worker(
-    started: list[BaseProcess], links: list[Connection], case: Case, grid: ScalingGrid, threads: int, cores: int
-) -> None:
-    """Start a fresh process that runs `run_worker`; append it to `started`, and the pipe to talk to it to `links`."""
-    context = multiprocessing.get_context("spawn")
-    link, theirs = context.Pipe()
-    process = context.Process(target=run_worker, args=(theirs, case, grid, threads, cores))
-    process.start()
-    started.append(process)
-    theirs.close()  # this process's copy of the worker's end: with it open, the worker's death would not be seen
-    links.append(link)
 
 
 def first_absent(answers: list[Any]) -> Reason | None:
@@ -144,19 +132,19 @@ def crowd_figures(works: list[WorkerTimes], batch_size: int, shares: list[float]
     return {"each_ips": each, "p50_ms": tail.p50, "p99_ms": p99_ms, "calls": len(calls), "busy": busy}
 
 
-def tell_workers(links: list[Connection], word: str) -> None:
+def tell_workers(started: list[tuple[BaseProcess, Connection]], word: str) -> None:
     """Send all workers a word."""
-    for link in links:
+    for _, link in started:
         link.send(word)
 
 
-def hear_worker(link: Connection, timeout_s: float) -> Any:
+def hear_worker(process: BaseProcess, link: Connection, timeout_s: float, engine: str, oom_kills_before: int) -> Any:
     """What a worker sends next; a `Reason` if it sends nothing within `timeout_s` seconds, or has died."""
     try:
         if link.poll(timeout_s):
             return link.recv()
-    except EOFError:
-        return because("process_crashed")
+    except (EOFError, ConnectionError):
+        return ended_reason(process, engine, oom_kills_before)
     return because("timed_out", seconds=timeout_s)
 
 

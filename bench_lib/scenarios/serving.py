@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from tqdm import tqdm
 
 from bench_lib.core.case import Case
@@ -15,6 +14,7 @@ from bench_lib.core.files import write_text
 from bench_lib.core.reason import Reason, because
 from bench_lib.core.timing import NoOpEngine, batch_times_ms
 from bench_lib.measure import memory, system
+from bench_lib.measure.threads import threads
 from bench_lib.results.serving import (
     P99_COUNT,
     QUEUE_P99_MS,
@@ -79,7 +79,7 @@ def serve_case(cases: list[Case], grid: ServingGrid) -> tuple[Served, str]:
 
     `cases` are those of `ServingGrid.groups`. What goes wrong is not raised but kept as the reason in `failed`.
     """
-    found = run_in_process(serving_curve, cases, grid)
+    found = run_in_process(cases[0].engine, serving_curve, cases, grid)
     return (Served(case=cases[-1], failed=found), "") if isinstance(found, Reason) else found
 
 
@@ -123,7 +123,7 @@ def build_engines(cases: list[Case], seed: int) -> dict[int, Engine]:
 
     On a CPU it leaves one core free, because LoadGen sends requests from a thread of its own.
     """
-    device = prepare_thread(cases[0], max(1, torch.get_num_threads() - 1))
+    device = prepare_thread(cases[0], max(1, threads() - 1))
     model = load_network(cases[0].model, seed, cases[0].weights, cases[0].image_size)
     return {case.batch_size: build_engine(case, model, synthetic_images(case, seed, device)) for case in cases}
 

@@ -2,17 +2,20 @@
 
 import multiprocessing
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import torch
 
 from bench_lib.core.case import Case
 from bench_lib.core.engine import Engine, build_engine, compute_device, load_builder
-from bench_lib.core.reason import ReasonedError, because
+from bench_lib.core.lifetime import end_with_parent, interrupts_blocked
+from bench_lib.core.reason import Reason, ReasonedError
 from bench_lib.measure import accuracy
 from bench_lib.measure.measure_case import compare_with_reference, failure_reason, inaccuracy
+from bench_lib.measure.threads import limit_threads
+from bench_lib.sweep.deaths import death, oom_kills
 from bench_lib.workload.images import images_to_check, synthetic_images
 from bench_lib.workload.network import load_network
 
@@ -21,42 +24,77 @@ class Inexact(ReasonedError):
     """An engine's output differs from PyTorch's reference by more than is allowed."""
 
 
-def run_in_process(function: Callable, *given: Any) -> Any:
-    """Call the function in a fresh process and return what it returns.
+def run_in_process(engine: str, function: Callable, *given: Any) -> Any:
+    """Call the function in a fresh process, where it measures this engine, and return what it returns.
 
     If it raises or the process dies, a `Reason` is returned. Function, arguments and result are pickled.
     """
+    before = oom_kills()
+    process, link = start_process(send_result, function, *given)
     try:
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-            return pool.submit(attempt, function, *given).result()
-    except BrokenProcessPool:
-        return because("process_crashed")
+        return link.recv()
+    except EOFError:
+        return ended_reason(process, engine, before)
+    finally:
+        process.join()
+
+
+def start_process(function: Callable, *given: Any) -> tuple[BaseProcess, Connection]:
+    """Start a fresh process that calls the function with one end of a pipe and with what is given.
+
+    Return the process and the other end. The process ends with this one, and Ctrl-C in a terminal does not reach it.
+    """
+    context = multiprocessing.get_context("spawn")
+    link, theirs = context.Pipe()
+    process = context.Process(target=call, args=(function, theirs, *given))
+    with interrupts_blocked():
+        process.start()
+    theirs.close()  # this process's copy of that end: with it open, the other's death would not be seen
+    return process, link
+
+
+def call(function: Callable, *given: Any) -> None:
+    """Call the function, in the fresh process, which is to end with its parent."""
+    end_with_parent()
+    function(*given)
+
+
+def send_result(link: Connection, function: Callable, *given: Any) -> None:
+    """Send what `attempt` returns, from the fresh process."""
+    link.send(attempt(function, *given))
 
 
 def attempt(function: Callable, *given: Any) -> Any:
-    """Call the function, in the fresh process; return its result or, if it raises, a `Reason`.
+    """Call the function; return its result or, if it raises, a `Reason`.
 
-    The exception itself stays there: one that a runtime raises may be impossible to pickle.
+    The exception itself stays in this process: one that a runtime raises may be impossible to pickle.
     """
     try:
         return function(*given)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a network may raise anything, even the end of the program
         return failure_reason(error)
+
+
+def ended_reason(process: BaseProcess, engine: str, oom_kills_before: int) -> Reason:
+    """Why a process has closed its pipe without a result; `oom_kills_before` as for `bench_lib.sweep.deaths.death`."""
+    process.join()
+    return death(process.exitcode, engine, oom_kills_before)
 
 
 def prepare_thread(case: Case, cores: int | None = None) -> torch.device:
     """Make this thread ready to build the case's engine, and return the device for it.
 
-    On a GPU the thread gets a CUDA stream of its own, as in a sweep. On a CPU, PyTorch and the runtimes that take their
-    number of threads from it use `cores` threads (None: as many as now). Raise `Unavailable` if the engine cannot run
-    here.
+    On a GPU the thread gets a CUDA stream of its own, as in a sweep. PyTorch and the runtimes that take their number of
+    threads from it use at most `cores` threads (None: as many as in a sweep). Raise `Unavailable` if the engine cannot
+    run here.
     """
+    limit_threads(cores)
     load_builder(case.engine).check_support(case.precision)
     device = compute_device()
     if device.type == "cuda":
         torch.cuda.set_stream(torch.cuda.Stream())
-    elif cores:
-        torch.set_num_threads(cores)
     return device
 
 

@@ -7,10 +7,12 @@ from typing import Any, get_args
 
 from bench_lib.core.case import AUTO, Case, Limits, Precision
 from bench_lib.core.intervals import by_chance, median
+from bench_lib.core.lifetime import end_with_parent
 from bench_lib.core.reason import because
 from bench_lib.core.record import Record, Trial
 from bench_lib.measure.measure_case import attempted, measure_case
 from bench_lib.sweep import fork_server
+from bench_lib.sweep.deaths import death, oom_kills
 
 TRIAL_S = 0.3  # seconds for which latency, and then throughput, are sampled in a trial
 
@@ -63,18 +65,20 @@ def judge_trial(record: Record, precision: Precision, max_error: float) -> Trial
 def try_precision(case: Case, precision: Precision, limits: Limits, seed: int) -> Trial:
     """Measure the case at one precision, in a process of its own that leaves nothing in this one."""
     reader, writer = multiprocessing.Pipe(duplex=False)
-    case = case.model_copy(update={"precision": precision})
+    case, before = case.model_copy(update={"precision": precision}), oom_kills()
     child = fork_server.start_child(_try, writer, case, limits, seed, dict(os.environ))
     writer.close()
     try:
         return judge_trial(Record.model_validate_json(reader.recv()), precision, limits.auto_max_error)
     except EOFError:
-        return Trial(precision=precision, reason=because("process_crashed"))
+        child.join()
+        return Trial(precision=precision, reason=death(child.exitcode, case.engine, before))
     finally:
         child.join()
 
 
 def _try(writer: Any, case: Case, limits: Limits, seed: int, environment: dict[str, str]) -> None:
+    end_with_parent()
     os.environ.clear()
     os.environ.update(environment)
     threading.Thread(target=fork_server.end_with_the_parent, daemon=True).start()

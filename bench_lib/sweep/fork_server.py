@@ -6,25 +6,31 @@ child is still a fresh process that has built, allocated and computed nothing. T
 was initialised in it, because a CUDA context does not survive a fork.
 """
 
+import contextlib
 import gc
 import multiprocessing
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from jupyter_client.manager import AsyncKernelManager
-from jupyter_client.provisioning import LocalProvisioner
 from tqdm import tqdm
 
+from bench_lib.core.lifetime import end_with_parent, interrupts_blocked
+from bench_lib.sweep.deaths import LOST, WatchedProvisioner
+from bench_lib.sweep.kernels import OwnKernelManager
+
 CUDA_OPEN = 3  # the probe's exit code if CUDA is initialised
+UNKNOWN = 255  # the exit code that `multiprocessing` gives a child if the fork server has died
+STARTS, PAUSE_S = 5, 0.1  # how often to try to start a child, and how long to wait in between
 CONTEXT = None  # None on a system without a fork server
 if "forkserver" in multiprocessing.get_all_start_methods():
     CONTEXT = multiprocessing.get_context("forkserver")
-    CONTEXT.set_forkserver_preload(["bench_lib.cli.preload"])
+    CONTEXT.set_forkserver_preload(["bench_lib.sweep.tied_process", "bench_lib.cli.preload"])
 
 
 def why_not() -> str:
@@ -35,31 +41,49 @@ def why_not() -> str:
     if CONTEXT is None:
         return "this system has no fork server"
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # otherwise looking for a GPU initialises CUDA
+    code = probe()
+    if code == UNKNOWN:  # the fork server has died, which says nothing about this machine
+        code = probe()
+    if code == 0:
+        return ""
+    return "CUDA is initialised in the fork server" if code == CUDA_OPEN else "a forked process does not compute"
+
+
+def probe() -> int | None:
+    """The exit code of a child that runs `_probe`; None if it does not end within a minute."""
     child = start_child(_probe)
     child.join(timeout=60)
-    if child.exitcode == 0:
-        return ""
+    code = child.exitcode
     child.kill()
-    return (
-        "CUDA is initialised in the fork server" if child.exitcode == CUDA_OPEN else "a forked process does not compute"
-    )
+    return code
 
 
 def start_child(function: Callable, *arguments: Any) -> Any:
     """Start a child process that calls the function, and return it; it is forked if there is a fork server.
 
     `multiprocessing` would first import this program's main module in the child. An empty main module in its place
-    prevents that.
+    prevents that. Where the fork server has just died, `multiprocessing` starts a new one.
     """
     context = CONTEXT or multiprocessing
     child = context.Process(target=function, args=arguments)
     main_module = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     try:
-        child.start()
+        with interrupts_blocked():
+            start(child)
     finally:
         sys.modules["__main__"] = main_module
     return child
+
+
+def start(child: Any) -> None:
+    """Start the process, trying again if the fork server dies meanwhile; raise what the last of `STARTS` raises."""
+    for _ in range(STARTS - 1):
+        with contextlib.suppress(EOFError, ConnectionError):
+            child.start()
+            return
+        time.sleep(PAUSE_S)  # until the system shows that it has died
+    child.start()
 
 
 def _probe() -> None:
@@ -83,6 +107,7 @@ def become_kernel(arguments: list[str], environment: dict[str, str], folder: str
 
     `environment` replaces the environment variables, and `folder`, if given, becomes the current folder.
     """
+    end_with_parent()  # the fork server
     gc.freeze()  # garbage collection of what the server imported would copy its memory into this process
     os.setsid()  # Ctrl-C in a terminal then reaches only the sweep
     tqdm.set_lock(threading.RLock())  # the usual lock is a semaphore, which a killed kernel would leave to the server
@@ -115,8 +140,9 @@ class ForkedProcess:
         self._process, self.pid = process, process.pid
 
     def poll(self) -> int | None:
-        """The exit code, or None while the process runs."""
-        return self._process.exitcode
+        """The exit code, or None while the process runs; `LOST` if the fork server has died."""
+        code = self._process.exitcode
+        return LOST if code == UNKNOWN else code
 
     def wait(self) -> int | None:
         """Wait until the process ends, and return its exit code."""
@@ -136,8 +162,8 @@ class ForkedProcess:
         self._process.kill()
 
 
-class ForkedProvisioner(LocalProvisioner):
-    """Jupyter's provisioner of local kernels, except that it forks a kernel instead of starting a new program."""
+class ForkedProvisioner(WatchedProvisioner):
+    """The provisioner of our kernels, except that it forks a kernel instead of starting a new program."""
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
         """Fork a child that becomes the kernel, and return the connection to it.
@@ -152,10 +178,7 @@ class ForkedProvisioner(LocalProvisioner):
         return self.connection_info
 
 
-class ForkedKernelManager(AsyncKernelManager):
-    """Jupyter's kernel manager, except that it starts its kernel with `ForkedProvisioner`."""
+class ForkedKernelManager(OwnKernelManager):
+    """The manager of our kernels, except that it starts its kernel with `ForkedProvisioner`."""
 
-    async def _async_pre_start_kernel(self, **kwargs: Any) -> tuple[list[str], dict[str, Any]]:
-        self.kernel_id = self.kernel_id or kwargs.pop("kernel_id", None) or os.urandom(8).hex()
-        self.provisioner = ForkedProvisioner(kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self)
-        return await super()._async_pre_start_kernel(**kwargs)
+    provisioner_class = ForkedProvisioner

@@ -11,13 +11,13 @@ from bench_lib.core import import_time  # noqa: F401  # isort: skip  # before to
 from bench_lib.core.case import Case, Limits
 from bench_lib.core.engine import check_case_options
 from bench_lib.core.errors import InputError, unknown_key, validated
-from bench_lib.core.files import PROJECT
+from bench_lib.core.files import outputs_folder
+from bench_lib.core.lifetime import end_with_parent
 from bench_lib.core.record import Record, write_record
 from bench_lib.sweep import auto_precision
 from bench_lib.workload.images import check_folder
 from bench_lib.workload.network import check_model
 
-SINGLE = PROJECT / "outputs" / "single"
 PARAMETERS = [*Case.model_fields, "limits", "seed", "record_path"]
 
 
@@ -25,10 +25,12 @@ def measure_notebook(namespace: dict[str, Any], cells: Sequence[str]) -> tuple[R
     """Measure the case that a notebook's parameters describe, write its record, and return the record and its path.
 
     `namespace` is the notebook's `globals()`, and `cells` is its `In`, the source of its cells. The record goes to the
-    parameter `record_path` or, if that is empty, into `SINGLE`. Raise `InputError`, before anything is measured, if a
-    parameter is wrong or if papermill was given one that the notebook does not have.
+    parameter `record_path` or, if that is empty, into `outputs/single`. Raise `InputError`, before anything is
+    measured, if a parameter is wrong or if papermill was given one that the notebook does not have.
     """
     refuse_unknown_parameters(cells)
+    if namespace["record_path"]:  # a sweep's, which may be killed
+        end_with_parent()
     parameters = {name: namespace[name] for name in PARAMETERS}
     limits = validated(Limits, parameters.pop("limits"), "limits")
     seed, path = parameters.pop("seed"), parameters.pop("record_path")
@@ -39,7 +41,7 @@ def measure_notebook(namespace: dict[str, Any], cells: Sequence[str]) -> tuple[R
     check_model(case.model, case.weights)
     if case.data:
         check_folder(case.data)
-    target = Path(path) if path else SINGLE / f"{case.id}-{datetime.now():%Y%m%d-%H%M%S-%f}.json"
+    target = Path(path) if path else outputs_folder() / "single" / f"{case.id}-{datetime.now():%Y%m%d-%H%M%S-%f}.json"
     record = auto_precision.measure_auto(case, limits, seed)
     write_record(record, target)
     return record, target

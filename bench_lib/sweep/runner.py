@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellTimeoutError
 from tqdm import tqdm
 
 from bench_lib.core.case import Case
@@ -13,8 +13,10 @@ from bench_lib.core.grid import Grid
 from bench_lib.core.reason import Reason, because
 from bench_lib.core.record import Record, now, write_record
 from bench_lib.measure import system
+from bench_lib.results.crowding import is_crowded
 from bench_lib.results.run_folder import Run
 from bench_lib.sweep import fork_server, workers
+from bench_lib.sweep.deaths import KernelDied, death, oom_kills
 from bench_lib.sweep.execute import NOTEBOOKS, execute_notebook
 
 
@@ -57,13 +59,15 @@ def read_or_measure(case: Case, grid: Grid, run: Run, fork: bool) -> Record:
 
 
 def show_progress(cases: list[Case], records: Iterable[Record]) -> None:
-    """Show which case is measured, how many failed, the rate and the time left, until all records have come."""
-    failures, coming = 0, iter(records)
+    """Show which case is measured, how many failed or were crowded, the rate and the time left, until all have come."""
+    failures, beside, coming = 0, 0, iter(records)
     with tqdm(cases, unit="case", dynamic_ncols=True) as progress:
         for case in progress:
             progress.set_description_str(case.id)
-            failures += next(coming).status == "failed"
-            progress.set_postfix(failed=failures)
+            record = next(coming)
+            failures += record.status == "failed"
+            beside += is_crowded(record)
+            progress.set_postfix(failed=failures, crowded=beside)
 
 
 def shuffled_cases(grid: Grid) -> list[Case]:
@@ -87,24 +91,40 @@ def check_fork() -> bool:
 def run_notebook(case: Case, grid: Grid, run: Run, fork: bool = False) -> Record:
     """Run `measure.ipynb` for the case in a fresh process and return its record.
 
-    If the process ends without a record, write a failed one. Raise `OSError` if the system cannot start a process or
-    write a file: that says nothing about the case.
+    If the process ends without a record, write a failed one; but where the fork server died, which says nothing about
+    the case, it is measured once more. Raise `OSError` if the system cannot start a process or write a file: that says
+    nothing about the case either.
+    """
+    started_at = now()
+    reason, detail = attempt_case(case, grid, run, fork)
+    if reason.name == "process_lost" and run.measured(case) is None:
+        reason, detail = attempt_case(case, grid, run, fork)
+    if record := run.measured(case):
+        return record
+    return write_failure(case, grid, run, reason, detail, system.describe(), started_at)
+
+
+def attempt_case(case: Case, grid: Grid, run: Run, fork: bool) -> tuple[Reason, str]:
+    """Run `measure.ipynb` for the case, which writes its record; return why there is none, should there be none.
+
+    The text beside the reason is the error's own.
     """
     path = run.record_path(case).absolute()
     notebook = run.notebook_path(case)
     notebook.parent.mkdir(parents=True, exist_ok=True)
     parameters = case.model_dump() | {"limits": grid.limits.model_dump(), "seed": grid.seed, "record_path": str(path)}
-    started_at = now()
+    before = oom_kills()
     try:
         execute_notebook(NOTEBOOKS / "measure.ipynb", notebook, parameters, grid.limits.case_timeout_s, fork=fork)
-        detail, reason = "", because("no_record")
-    except Exception as error:  # what the process died of; success is judged by the record alone
-        if isinstance(error, OSError) and not isinstance(error, CellTimeoutError):
-            raise  # a full disk, no process to be had: the system's fault, not the case's
-        detail, reason = str(error), process_death(error, grid.limits.case_timeout_s)
-    if record := run.measured(case):
-        return record
-    return write_failure(case, grid, run, reason, detail, system.describe(), started_at)
+        return because("no_record"), ""
+    except KernelDied as error:
+        return death(error.exit_code, case.engine, before), str(error)
+    except CellTimeoutError as error:
+        return because("timed_out", seconds=grid.limits.case_timeout_s), str(error)
+    except OSError:
+        raise  # a full disk, no process to be had: the system's fault, not the case's
+    except Exception as error:  # what the notebook ended with; success is judged by the record alone
+        return because("stopped_by_error", kind=type(error).__name__), str(error)
 
 
 def write_failure(
@@ -117,12 +137,3 @@ def write_failure(
     )  # fmt: skip
     write_record(record, run.record_path(case))
     return record
-
-
-def process_death(error: Exception, timeout_s: float) -> Reason:
-    """Why a measuring process ended without a record: a time limit of `timeout_s` seconds, its death, or an error."""
-    if isinstance(error, CellTimeoutError):
-        return because("timed_out", seconds=timeout_s)
-    if isinstance(error, DeadKernelError):
-        return because("process_killed")
-    return because("stopped_by_error", kind=type(error).__name__)

@@ -6,10 +6,13 @@ The run's folder and this Python environment must be on a file system that the c
 import collections
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 from tqdm import tqdm
@@ -24,6 +27,7 @@ from bench_lib.measure import system
 from bench_lib.results.run_folder import Run
 from bench_lib.sweep.runner import run_notebook, shuffled_cases, write_failure
 
+TASKS = Path("slurm") / "tasks.json"  # in the run's folder: the tasks that the last call waits for
 HERE = "or leave out --slurm to measure on this machine"
 
 # Slurm's states of an ended task, and the reason for each. In any other state, the task may still write a record.
@@ -96,7 +100,7 @@ def measure_grid_on_slurm(grid: Grid, run: Run, retry_failed: bool = False) -> l
     Tasks of an earlier call that are still in Slurm's queue are waited for, not submitted again, so the folder needs no
     lock. For a task that ends without a record, a record with the reason is written. `retry_failed` measures failed
     cases again. Raise `InputError` if Slurm or submitit is missing or refuses, or if no task began. An interrupt leaves
-    the tasks in Slurm.
+    the tasks in Slurm, see `stays_in_slurm`.
     """
     check_slurm()
     run.start(grid, None)
@@ -107,16 +111,20 @@ def measure_grid_on_slurm(grid: Grid, run: Run, retry_failed: bool = False) -> l
     if fresh := [case for case in missing.values() if case not in tasks.values()]:
         tasks |= submit_tasks(fresh, grid, run)
         job_ids = {job_id: case.id for job_id, case in tasks.items()}
-        write_text(run.folder / "slurm" / "tasks.json", json.dumps(job_ids, indent=1) + "\n")
-    try:
-        lost = wait_for_records(tasks, run, len(grid.cases()))
-    except KeyboardInterrupt:
-        jobs = " ".join(sorted({job_id.split("_")[0] for job_id in tasks}))
-        raise KeyboardInterrupt(f", and the tasks stay in Slurm (`scancel {jobs}` ends them)") from None
+        write_text(run.folder / TASKS, json.dumps(job_ids, indent=1) + "\n")
+    lost = wait_for_records(tasks, run, len(grid.cases()))
     for job_id, ended in lost.items():
         if run.measured(tasks[job_id]) is None:  # a record may have come since
             record_lost(job_id, ended, tasks[job_id], grid, run)
     return run.records()
+
+
+def stays_in_slurm(folder: Path) -> str:
+    """What an interrupted sweep into the folder leaves in Slurm, as the end of a sentence; empty if that is nothing."""
+    if not (folder / TASKS).exists():
+        return ""
+    jobs = " ".join(sorted({job_id.split("_")[0] for job_id in read_dict(folder / TASKS)}))
+    return f", and the tasks stay in Slurm (`scancel {jobs}` ends them)"
 
 
 def still_queued(missing: dict[str, Case], run: Run) -> dict[str, Case]:
@@ -124,7 +132,7 @@ def still_queued(missing: dict[str, Case], run: Run) -> dict[str, Case]:
 
     `missing` holds cases by their id. Raise `InputError` if squeue fails.
     """
-    path = run.folder / "slurm" / "tasks.json"
+    path = run.folder / TASKS
     queue = query_tasks()
     if queue is None:
         raise InputError(f"squeue does not answer, so nothing is submitted; try again later, {HERE}")
@@ -139,7 +147,8 @@ def submit_tasks(cases: list[Case], grid: Grid, run: Run) -> dict[str, Case]:
     from submitit.core.utils import FailedJobError, FailedSubmissionError
 
     asked = grid.slurm or Slurm()
-    executor = submitit.AutoExecutor(run.folder / "slurm", cluster="slurm")
+    python = f"{shlex.quote(sys.executable)} -P"  # as `bench` itself, it imports nothing from the current folder
+    executor = submitit.AutoExecutor(run.folder / "slurm", cluster="slurm", slurm_python=python)
     executor.update_parameters(
         name="bench", timeout_min=asked.timeout_min, cpus_per_task=asked.cpus_per_task, tasks_per_node=1,
         slurm_partition=asked.partition, slurm_gpus_per_task=asked.gpus_per_task or None,

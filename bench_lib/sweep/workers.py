@@ -10,9 +10,11 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from bench_lib.core.case import Case
+from bench_lib.core.lifetime import end_with_parent, interrupts_blocked, use_command_folder
 from bench_lib.core.record import Record
 from bench_lib.measure import system
 from bench_lib.results.company import company
@@ -24,7 +26,10 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 @contextlib.contextmanager
 def worker_map() -> Iterator[Callable[..., Iterable[Record]]]:
-    """A function like `map` that measures in this process or, with several GPUs, in one process for each GPU."""
+    """A function like `map` that measures in this process or, with several GPUs, in one process for each GPU.
+
+    Raise `ChildProcessError` if one of these processes dies, which says nothing about a case.
+    """
     uuids = system.gpus()
     if len(uuids) < 2:
         yield map
@@ -34,7 +39,15 @@ def worker_map() -> Iterator[Callable[..., Iterable[Record]]]:
     for place in zip(uuids, divide_cores(len(uuids)), strict=True):
         free.put(place)
     with ProcessPoolExecutor(len(uuids), context, initializer=take_place, initargs=(free,)) as pool:
-        yield pool.map
+
+        def parallel(function: Callable, cases: Iterable[Case]) -> Iterable[Record]:
+            with interrupts_blocked():  # it starts the processes
+                return pool.map(function, cases)
+
+        try:
+            yield parallel
+        except BrokenProcessPool:
+            raise ChildProcessError("a process that measures on one of the GPUs has died") from None
 
 
 def divide_cores(parts: int) -> list[list[int]]:
@@ -50,6 +63,8 @@ def divide_cores(parts: int) -> list[list[int]]:
 
 def take_place(free: Any) -> None:
     """In a worker process: take one GPU and its cores from the queue `free`; its children get no others either."""
+    end_with_parent()
+    use_command_folder()
     uuid, cores = free.get()
     os.environ[VISIBLE] = uuid
     os.sched_setaffinity(0, cores)

@@ -66,7 +66,10 @@ MESSAGES = {
     "out_of_memory": mark("out of memory: {words}"),
     "input_too_large": mark("out of memory: the input alone takes {asked:.1f} GiB, free are {free:.1f} GiB"),
     "unreadable_image": mark("the image {name} cannot be read ({error})"),
+    "unreadable_images": mark("{bad} of {tried} images cannot be read, the first is {name} ({error})"),
     "runtime_error": mark("{kind}: {words}"),
+    "wrong_input": mark("what was given cannot be measured: {words}"),
+    "not_exported": mark("PyTorch does not export this network to ONNX ({kind}: {words})"),
     "not_finite": mark("the output holds infinity or NaN"),
     "same_answers": mark(
         "the network itself answers the same to all images, so no output can be checked; give it trained weights"
@@ -91,6 +94,16 @@ MESSAGES = {
     "process_crashed": mark("the process that measured it crashed"),
     "process_crashed_with": mark("the process that measured it crashed ({error})"),
     "process_killed": mark("the process that measured it crashed (the system probably stopped it for lack of memory)"),
+    "process_killed_by": mark("the process that measured it was stopped by the signal {signal}"),
+    "process_killed_for_memory": mark(
+        "the process that measured it was stopped by the system, which had no memory left (SIGKILL)"
+    ),
+    "process_crashed_by": mark(
+        "the process that measured it crashed ({signal}): a fault in the native code of {runtime} or of a library that "
+        "it uses"
+    ),
+    "process_exited": mark("the process that measured it ended by itself with exit code {code}"),
+    "process_lost": mark("the process that measured it ended, and how is not known: the fork server has died"),
     "stopped_by_error": mark("the measurement was stopped by {kind}"),
     "timed_out": mark("the measurement did not end within {seconds:g} s"),
     "no_record": mark("the process that measured it left no record"),

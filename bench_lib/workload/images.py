@@ -18,27 +18,25 @@ from torch.nn import functional
 
 from bench_lib.core.case import Case
 from bench_lib.core.engine import data_type
-from bench_lib.core.errors import InputError, error_text
-from bench_lib.core.reason import ReasonedError, because
+from bench_lib.core.errors import InputError
+from bench_lib.core.reason import ReasonedError
 from bench_lib.core.record import RealData
 from bench_lib.core.timing import Clock
 from bench_lib.text.lists import spread_out
+from bench_lib.workload.image_files import UnreadableImage, image_paths, load_picture
 from bench_lib.workload.onnx_file import CHANNELS
 
 LEAST = 16  # the fewest images on which outputs are compared, because an error is relative to how answers differ
 CHECKED = 64  # the least number of images on which outputs are compared, if the folder has that many; whole batches
 COPIES = 20  # timed copies of a batch to the GPU
+MOST_SKIPPED = 0.05  # a larger share is no accident of single files: the folder or its format is not what was meant
 SCALES = (1, 2, 4, 8, 16)  # into how many squares a side is divided, for the parts of a synthetic image
 PURPOSES = ("timing", "check", "weights", "calibration")  # synthetic images for different ones are different
 RESIZED = 256 / 224  # the shorter side of the resized image, relative to the side of the square cut from its middle
 
 
-class UnreadableImage(InputError):
-    """A file that is named as an image and does not decode; `reason` is that of the record."""
-
-    def __init__(self, path: Path, error: Exception) -> None:
-        super().__init__(f"{path}: cannot be read as an image ({error_text(error)}); mend or remove it")
-        self.reason = because("unreadable_image", name=path.name, error=error_text(error))
+class UnreadableImages(ReasonedError):
+    """So many image files cannot be decoded that the folder is not what was meant, or that too few are left."""
 
 
 @dataclass(frozen=True)
@@ -46,27 +44,23 @@ class RealImages:
     """Preprocessed images of a folder: `pixels` is float32, `[count, 3, image_size, image_size]`, on the host.
 
     `found` is how many images the folder has. `decode_ms` and `preprocess_ms` are the milliseconds that each of the
-    `count` images took.
+    `count` images took. `skipped` are those that were tried and cannot be decoded.
     """
 
     pixels: torch.Tensor
     found: int
     decode_ms: list[float]
     preprocess_ms: list[float]
+    skipped: list[UnreadableImage]
 
     def facts(self, copy_ms: list[float] | None) -> RealData:
         """The facts about the images for a record; `copy_ms` is the result of `copy_times_ms`."""
+        first = self.skipped[0] if self.skipped else None
         return RealData(
             found=self.found, used=len(self.pixels), decode_ms=self.decode_ms, preprocess_ms=self.preprocess_ms,
-            copy_ms=copy_ms,
+            copy_ms=copy_ms, skipped=len(self.skipped), first_skipped=first.name if first else "",
+            first_fault=first.fault if first else "",
         )  # fmt: skip
-
-
-def image_paths(folder: str) -> Iterator[Path]:
-    """The files in the folder and its subfolders whose names have an extension of images, in no particular order."""
-    from torchvision.datasets.folder import is_image_file
-
-    return (path for path in Path(folder).rglob("*") if is_image_file(path.name) and path.is_file())
 
 
 def check_folder(folder: str) -> None:
@@ -86,29 +80,66 @@ def read_images(case: Case, device: torch.device, clock: Clock = time.perf_count
     """Decode and preprocess images from the case's folder: `CHECKED` of them, rounded up to whole batches.
 
     If the folder has fewer, all are taken. Otherwise they are spread evenly over all images in the order of their
-    paths. Raise `InputError` for a folder without images, `UnreadableImage` for an image that cannot be decoded, and
-    `InputTooLarge` if the images do not fit in memory.
+    paths; in place of one that cannot be decoded, another is taken. Raise `InputError` for a folder without images,
+    `UnreadableImages` if too many cannot be decoded, and `InputTooLarge` if the images do not fit in memory.
     """
-    from torchvision.datasets.folder import default_loader
-
     check_folder(case.data)
     paths = sorted(image_paths(case.data))
     chosen = spread_out(paths, case.batch_size * math.ceil(CHECKED / case.batch_size))
     check_fits(max(len(chosen), case.batch_size), case, device)
+    others = sorted(set(paths).difference(chosen))
+    candidates = itertools.islice(itertools.chain(chosen, others), len(chosen) + most_skipped(len(chosen)) + 1)
     preprocess = imagenet_transform(case.image_size)
-    pixels, decode_ms, preprocess_ms = [], [], []
-    for path in chosen:
+    pixels, decode_ms, preprocess_ms, skipped = [], [], [], []
+    while len(pixels) < len(chosen) and (decoded := decode_next(candidates, skipped, clock)):
+        start = clock()
+        pixels.append(preprocess(decoded[0]))
+        preprocess_ms.append(1e3 * (clock() - start))
+        decode_ms.append(decoded[1])
+    check_skipped(skipped, len(pixels))
+    return RealImages(torch.stack(pixels), len(paths), decode_ms, preprocess_ms, skipped)
+
+
+def decode_next(candidates: Iterator[Path], skipped: list[UnreadableImage], clock: Clock) -> tuple[Any, float] | None:
+    """The next of the files that can be decoded, and the milliseconds it took; None if there is no such file left.
+
+    Those that cannot are appended to `skipped`.
+    """
+    for path in candidates:
         start = clock()
         try:
-            picture = default_loader(path)
-        except Exception as error:  # Pillow's plugins may raise any exception
-            raise UnreadableImage(path, error) from None
-        decoded = clock()
-        pixels.append(preprocess(picture))
-        preprocessed = clock()
-        decode_ms.append(1e3 * (decoded - start))
-        preprocess_ms.append(1e3 * (preprocessed - decoded))
-    return RealImages(torch.stack(pixels), len(paths), decode_ms, preprocess_ms)
+            picture = load_picture(path)
+        except UnreadableImage as error:
+            skipped.append(error)
+        else:
+            return picture, 1e3 * (clock() - start)
+    return None
+
+
+def check_readable(paths: list[Path]) -> None:
+    """Raise `InputError` if too many of the image files cannot be decoded, as far as `CHECKED` of them tell."""
+    skipped, tried = [], spread_out(paths, CHECKED)
+    candidates = iter(tried)
+    while decode_next(candidates, skipped, time.perf_counter):
+        pass
+    try:
+        check_skipped(skipped, len(tried) - len(skipped))
+    except UnreadableImages as error:
+        raise InputError(f"data: {error}; mend or remove them, or give another folder") from None
+
+
+def check_skipped(skipped: list[UnreadableImage], decoded: int) -> None:
+    """Raise `UnreadableImages` if too many images were skipped, or fewer than `LEAST` are left for that."""
+    if skipped and (decoded < LEAST or len(skipped) > most_skipped(decoded)):
+        raise UnreadableImages(
+            "unreadable_images", bad=len(skipped), tried=decoded + len(skipped), name=skipped[0].name,
+            error=skipped[0].fault,
+        )  # fmt: skip
+
+
+def most_skipped(decoded: int) -> int:
+    """How many files may be skipped beside so many images: one in any case, and otherwise the share `MOST_SKIPPED`."""
+    return max(1, int(MOST_SKIPPED * decoded))
 
 
 def imagenet_transform(image_size: int) -> Callable[[Any], torch.Tensor]:

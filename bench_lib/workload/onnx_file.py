@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from bench_lib.core.engine import Unavailable
-from bench_lib.core.errors import InputError, error_text, on_one_line
+from bench_lib.core.errors import InputError, brief, error_text
 from bench_lib.workload.onnx_graph import foreign_arithmetic, is_quantized, sort_nodes, type_name, widen
 from bench_lib.workload.onnx_size import outline
 
@@ -92,7 +92,7 @@ def classifier(proto: Any) -> Any:
     inputs, outputs = model_inputs(proto), list(proto.graph.output)
     if not takes_images(inputs) or not gives_classes(outputs):
         values = ", ".join(f"{value.name} {described(value)}" for value in inputs + outputs)
-        raise InputError(f"inputs and outputs are {on_one_line(values)}; {SHAPES}")
+        raise InputError(f"inputs and outputs are {brief(values)}; {SHAPES}")
     return proto
 
 

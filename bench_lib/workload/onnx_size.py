@@ -1,12 +1,13 @@
 """ONNX models whose weights do not fit into one protobuf message, which holds less than 2 GiB."""
 
 import copy
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import Any
+
+from bench_lib.core.lifetime import temporary_folder
 
 LIMIT_BYTES = 2**31 - 2**26  # 64 MiB are left for what is not weights
 SMALL_BYTES = 256  # a tensor of no more stays in the model: it may be a shape, which others are computed from
@@ -38,7 +39,7 @@ def loadable(proto: Any) -> Iterator[bytes | str]:
     if not is_large(proto):
         yield proto.SerializeToString()
         return
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         path = str(Path(folder) / "model.onnx")
         onnx.save_model(
             copy.deepcopy(proto), path, save_as_external_data=True, location="weights", size_threshold=SMALL_BYTES

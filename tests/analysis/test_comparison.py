@@ -105,9 +105,19 @@ def test_the_largest_change_says_where_a_row_of_either_run_did_not_settle(old, t
     assert "⚑" not in comparison_conditions(comparison.compare_runs(old, old)).data
 
 
+def test_the_names_of_runs_are_text(old, tmp_path):
+    name = "![x](x.png)<img src=x>$x$"
+    found = comparison.compare_runs(old, run(tmp_path / name, {1: 8.0, 33: 120.0}, MACHINE | {"cores": 3}))
+    for shown in (comparison_table(found).to_html(), machines_table(found).to_html(), comparison_abstract(found).data):
+        page = BeautifulSoup(shown, "html.parser")
+        assert page.img is None
+        assert name in page.get_text()
+
+
 def test_a_run_against_itself_is_the_same(old):
     found = comparison.compare_runs(old, old)
     assert set(found.cases.verdict) == {"same"}
+    assert f"{old} (2), мс" in BeautifulSoup(comparison_table(found).to_html(), "html.parser").get_text()
     assert "Машина, версии и код одни и те же" in machines_table(found).data
 
 

@@ -1,7 +1,7 @@
 """Which rows are marked, with what, and which of them are not steady."""
 
 import pytest
-from helpers.made import record, report, retimed
+from helpers.made import crowded_by, record, report, retimed
 
 from bench_lib.analysis.marks import is_steady, marks_of
 
@@ -12,6 +12,8 @@ MARKED = {
     "drift": ({"latency_ms": DRIFTING}, {"ms": 12.0}),
     "sw_power_cap": ({}, {"gpu_busy": {"throttling": ["sw_power_cap"]}}),
     "other_processes": ({}, {"gpu_idle": {"processes": 1}}),
+    "busy_cores": ({"enqueue_ms": None}, {"processor": crowded_by(1.0), "ran": {"threads": 2}}),
+    "cpu_quota": ({}, {"processor": crowded_by(0.0, stopped=1)}),
 }
 
 
@@ -28,7 +30,8 @@ def test_each_fault_is_a_mark(key):
 
 
 def test_a_sound_row_has_no_mark_and_is_steady():
-    row = row_of(retimed(record(gpu_busy={"throttling": []}, gpu_idle={"processes": 0}), latency_stopped_by="noise"))
+    alone = record(gpu_busy={"throttling": []}, gpu_idle={"processes": 0}, processor=crowded_by(0.0))
+    row = row_of(retimed(alone, latency_stopped_by="noise", enqueue_ms=None))
     assert marks_of(row) == []
     assert is_steady(row)
 

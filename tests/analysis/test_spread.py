@@ -4,7 +4,7 @@ import html
 import math
 
 import pytest
-from helpers.made import GPU, record, report
+from helpers.made import GPU, crowded_by, record, report
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +16,7 @@ from bench_lib.core.intervals import ROPE
 from bench_lib.report.report import Report
 from bench_lib.report.sections import abstract, approaches, charts, intervals, method, recommendations, results
 from bench_lib.results.verdicts import HOST_PACED
+from bench_lib.text import language
 from bench_lib.text.language import NBSP
 
 
@@ -203,3 +204,79 @@ def test_cases_beside_each_other_are_undecided_where_the_host_paces_them_althoug
         assert told in section(data).replace(NBSP, " ")
         assert "измерена одна на машине" in section(alone).replace(NBSP, " ")
         assert "измерена одна на машине" not in section(data).replace(NBSP, " ")
+
+
+BUSY = {"processor": crowded_by(1.0), "ran": {"threads": 2}}
+SHARED = {"gpu_idle": {"processes": 1}}
+
+
+def sides(beside, count):
+    """PyTorch and ONNX Runtime, ten times as fast, in `count` processes each; `beside` is what one of them met."""
+    gpu = GPU if beside is SHARED else None
+    made = [one for name, ms in (("pytorch", 10.0), ("onnx_runtime", 1.0))
+            for one in processes(name, *(ms * (1 + 0.001 * i) for i in range(count)), share=0.1)]  # fmt: skip
+    if not gpu:
+        made = [one.model_copy(update={"timing": one.timing.model_copy(update={"enqueue_ms": None})}) for one in made]
+    return made, gpu
+
+
+@pytest.mark.parametrize("beside", [BUSY, SHARED], ids=["busy cores", "shared GPU"])
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("which", [0, -1], ids=["the baseline", "the other"])
+def test_nothing_is_decided_on_a_row_that_other_processes_computed_beside(beside, count, which):
+    made, gpu = sides(beside, count)
+    alone = report(*made, gpu=gpu)
+    assert alone.cases.verdict[1] == "faster"
+    made[which] = made[which].model_copy(update=beside)
+    data = report(*made, gpu=gpu)
+    row = data.cases.iloc[which]
+    assert (row.spread_from, row.latency_high, list(row.disturbed)) == (
+        "crowded", math.inf, ["busy_cores" if beside is BUSY else "other_processes"],
+    )  # fmt: skip
+    assert (data.cases.verdict[1], data.cases.verdict_from[1]) == ("undecided", "crowded")
+    assert compare_rows(data.cases.iloc[0], data.cases.iloc[1], "fps") == "undecided"
+    for lang, words in LANGUAGES.items():
+        language.use(lang)
+        try:
+            check_told(data, alone, words)
+        finally:
+            language.use(language.DEFAULT)
+
+
+LANGUAGES = {
+    "ru": {
+        "cell": ">НЕ РЕШЕНО ‡<", "note": "‡ — ничего не решено: пока измерялась эта строка",
+        "why": "находились другие процессы — строк таких 1 из 2", "source": ">неизвестен: считали другие процессы<",
+        "beside": "измерено конфигураций: 1 из 2.", "alone": "измерена одна на машине",
+    },
+    "en": {
+        "cell": ">UNDECIDED ‡<", "note": "‡: nothing is decided, as other processes computed",
+        "why": "In 1 of 2 rows other processes computed", "source": ">not known: other processes computed<",
+        "beside": "or were on the same GPU: 1 of 2 configurations.", "alone": "was measured alone on the machine",
+    },
+}  # fmt: skip
+
+
+def check_told(data, alone, words):
+    """Hold the report of a row that others computed beside, and that of the same rows alone, against the words."""
+
+    def both(section):
+        return text(section(data)).replace("**", ""), text(section(alone)).replace("**", "")
+
+    told, sound = both(results.results_table)
+    assert words["cell"] in told
+    assert "⚠" in told
+    assert "⚠" not in sound
+    assert words["source"] in both(intervals.intervals_table)[0]
+    for section, key in (
+        (results.columns_text, "note"), (intervals.intervals_text, "why"), (abstract.abstract_html, "why"),
+        (method.method_text, "beside"),
+    ):  # fmt: skip
+        told, sound = both(section)
+        assert words[key] in told
+        assert words[key] not in sound
+    told, sound = both(method.method_text)
+    assert words["alone"] not in told
+    assert words["alone"] in sound
+    for section in (charts.speedup_map, approaches.approaches_text, recommendations.advice_text):
+        section(data)

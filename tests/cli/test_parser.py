@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from bench_lib.cli import main
+from bench_lib.cli.commands import parser
 from bench_lib.cli.parser import EXAMPLES
 
 ROOT = Path(__file__).parents[2]
 BENCH = [sys.executable, "-m", "bench_lib.cli.main"]
-SUBPARSERS = next(action for action in main.parser()._actions if isinstance(action, argparse._SubParsersAction)).choices
+SUBPARSERS = next(action for action in parser()._actions if isinstance(action, argparse._SubParsersAction)).choices
 
 
 def bench(*words, **environment):
@@ -34,7 +35,7 @@ def test_each_command_has_examples_that_parse_and_name_files_that_exist(name, ca
     for example in examples:
         words = shlex.split(example)
         assert words[0] == name
-        assert main.parser().parse_args(words).run
+        assert parser().parse_args(words).run
         for word in words[1:]:
             assert not word.startswith("params/") or (ROOT / word).is_file(), word
 

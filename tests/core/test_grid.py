@@ -43,7 +43,21 @@ def test_each_grid_names_the_engines_of_the_original_report(name):
 
 @pytest.mark.parametrize("path", sorted(Path("params").glob("*.yaml")), ids=lambda path: path.stem)
 def test_each_grid_s_options_are_those_of_the_engines(path):
-    sweep.check_grid(read_grid(path, LOADS.get(path.stem, Grid)), path)
+    grid = read_grid(path, LOADS.get(path.stem, Grid))
+    sweep.check_grid(grid, path)
+    assert unmeasured(grid) == []
+
+
+def unmeasured(grid):
+    """Names in `engines` that make no case, because the grid has none of their precisions."""
+    asked = {name: grid.variant(name).precisions for name in grid.engines}
+    return [name for name, at in asked.items() if at is not None and not set(at) & set(grid.precisions)]
+
+
+def test_a_variant_that_a_grid_never_measures_is_found():
+    variants = {"quick": {"engine": "pytorch", "precisions": ["int8"]}}
+    axes = {"precisions": ["fp32"], "image_sizes": [32], "batch_sizes": [1]}
+    assert unmeasured(Grid(engines=["pytorch", "quick"], variants=variants, **axes)) == ["quick"]
 
 
 @pytest.mark.parametrize(

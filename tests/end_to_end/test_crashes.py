@@ -69,9 +69,14 @@ def wait_briefly_for_batch_2(monkeypatch):
 @pytest.mark.parametrize(
     ("code", "reason", "options"),
     [
-        pytest.param(KILL, "аварийно завершился", [], id="killed"),
-        pytest.param(KILL, "аварийно завершился", ["--plain"], id="killed-plain"),
-        pytest.param("import ctypes; ctypes.string_at(0)", "аварийно завершился", [], id="segfault"),
+        pytest.param(KILL, "остановлен сигналом SIGKILL", [], id="killed"),
+        pytest.param(KILL, "остановлен сигналом SIGKILL", ["--plain"], id="killed-plain"),
+        pytest.param(
+            "import ctypes; ctypes.string_at(0)",
+            "завершился (SIGSEGV): ошибка в машинном коде PyTorch 2",
+            [],
+            id="segfault",
+        ),
         pytest.param(HANG, "не закончилось за 900 с", [], id="hangs"),
         pytest.param("raise RuntimeError('boom')", "прервано ошибкой", [], id="raises"),
     ],
@@ -85,6 +90,21 @@ def test_a_case_that_dies_hangs_or_raises_is_a_row_and_the_others_are_measured(
     assert main.main(["sweep", str(grid), "--output", str(tmp_path / "run"), *options]) == 0
     assert statuses(tmp_path / "run") == {1: "ok", 2: "failed", 3: "ok"}
     assert reason in say(Run(tmp_path / "run").records()[1].reason)
+
+
+def test_a_killed_fork_server_is_replaced_and_its_case_is_measured(tmp_path, monkeypatch, grid):
+    grid.write_text(GRID.replace("[1, 2, 3]", "[2, 3]"))
+    once = tmp_path / "killed"
+    break_batch_2(tmp_path, monkeypatch, f"""
+import os, pathlib, signal
+if not pathlib.Path({str(once)!r}).exists():
+    pathlib.Path({str(once)!r}).touch()
+    os.kill(os.getppid(), signal.SIGKILL)
+""")  # fmt: skip
+    assert main.main(["sweep", str(grid), "--output", str(tmp_path / "run")]) == 0
+    assert once.exists()
+    assert statuses(tmp_path / "run") == {2: "ok", 3: "ok"}
+    assert {record.process for record in Run(tmp_path / "run").records()} == {"forked"}
 
 
 def test_a_host_without_memory_is_a_row_and_failed_cases_can_be_measured_again(tmp_path, monkeypatch, grid):
@@ -101,9 +121,12 @@ def test_a_host_without_memory_is_a_row_and_failed_cases_can_be_measured_again(t
 
 
 def started(grid, folder):
-    """A sweep in a process of its own, once its first record is written."""
+    """A sweep in a process of its own, once its first record is written; its temporary files are beside `folder`."""
     command = [sys.executable, "-m", "bench_lib.cli.main", "sweep", str(grid), "--output", str(folder)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | {"TMPDIR": str(folder.parent)}, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
     deadline = time.monotonic() + PATIENCE_S
     while not list(folder.glob("records/*.json")) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -115,10 +138,14 @@ def test_a_sweep_that_is_killed_or_interrupted_leaves_no_process_and_goes_on(tmp
     folder = tmp_path / "run"
     process = started(grid, folder)
     family = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(number)
+    os.killpg(process.pid, number)  # as a terminal sends Ctrl-C, to all of the command
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)
     told = process.communicate(timeout=PATIENCE_S)[1]
     if number == signal.SIGINT:
         assert process.returncode == 130
+        assert "Traceback" not in told
+        assert list(tmp_path.glob("bench-lib-*")) == []
         assert f"to go on: bench sweep {grid} --output {folder}" in told
     assert psutil.wait_procs(family, timeout=PATIENCE_S)[1] == []
     kept = {path: path.read_bytes() for path in folder.glob("records/*.json")}

@@ -135,6 +135,13 @@ def record(engine="pytorch", precision="fp32", size=224, batch=1, ms=10.0, *, fp
     return Record(**(base | {"status": "ok"} | measured | fields))
 
 
+def crowded_by(others_cores, seconds=2.5, cores=2, physical_cores=None, stopped=0) -> dict:
+    """What a record holds of its processor if others computed on so many of its cores while it was timed."""
+    own_s = 0.75 * seconds
+    return {"seconds": seconds, "cores": cores, "physical_cores": physical_cores or cores,
+            "busy_s": own_s + others_cores * seconds, "own_s": own_s, "stopped": stopped}  # fmt: skip
+
+
 def retimed(made: Record, **fields) -> Record:
     """The record with other fields of its timing: `warm`, `latency_ms` and so on."""
     return made.model_copy(update={"timing": made.timing.model_copy(update=fields)})

@@ -1,13 +1,18 @@
-"""A processor's governor and quota, read from made folders of the system; threads, and the commit of the code."""
+"""A processor's governor and quota, read from made folders of the system; threads that follow; the code's commit."""
 
 import os
 import subprocess
 import sys
 
 import pytest
+import torch
 
-from bench_lib.measure import system
-from bench_lib.measure.processor import cpu_governor, cpu_quota
+from bench_lib.core.case import Case, Limits
+from bench_lib.measure import processor, system
+from bench_lib.measure.measure_case import measure_case
+from bench_lib.measure.processor import cpu_governor, cpu_quota, most_threads, physical_cores
+from bench_lib.measure.threads import threads
+from bench_lib.scenarios.worker import prepare_thread
 
 
 def made(root, files):
@@ -54,16 +59,82 @@ def test_the_governor_is_that_of_the_cores_and_none_where_the_system_names_none(
     assert cpu_governor(tmp_path) == "performance, powersave"
 
 
-def test_the_threads_are_those_that_the_environment_gives():
-    code = "from bench_lib.measure import system; print(system.describe()['threads'])"
-    told = subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+@pytest.mark.parametrize(
+    ("quota", "workers", "count"),
+    [("max", 1, 4), ("max", 3, 1), ("50000", 1, 1), ("100000", 1, 1), ("150000", 1, 2), ("300000", 2, 1),
+     ("900000", 1, 4), ("900000", 8, 1)],
+)  # fmt: skip
+def test_no_more_threads_than_cores_and_than_the_quota_rounded_up(tmp_path, monkeypatch, quota, workers, count):
+    monkeypatch.setattr(processor, "cores", lambda: [0, 1, 4, 5])
+    made(tmp_path, {"proc/self/cgroup": "0::/", f"{V2}/cpu.max": f"{quota} 100000"})
+    assert most_threads(workers, tmp_path) == count
+
+
+def test_logical_cores_that_share_a_physical_one_are_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(processor, "cores", lambda: [0, 1, 2, 3])
+    assert physical_cores(tmp_path) == 4  # as far as the system tells
+    siblings = "sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
+    made(tmp_path, {siblings.format(core): "0,2" if core % 2 == 0 else "1,3" for core in range(4)})
+    assert physical_cores(tmp_path) == 2
+
+
+@pytest.fixture
+def half_a_core(monkeypatch):
+    """A quota of half a core, and the two threads that PyTorch takes by itself on two cores."""
+    monkeypatch.setattr(processor, "cpu_quota", lambda _root: 0.5)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("half_a_core")
+def test_a_case_in_half_a_core_s_time_is_built_and_computed_by_one_thread(monkeypatch):
+    seen = []
+
+    def build(*_given, **_options):
+        seen.append(torch.get_num_threads())
+        raise RuntimeError("enough")
+
+    monkeypatch.setattr("bench_lib.measure.measure_case.build_engine", build)
+    record = measure_case(Case(engine="pytorch", image_size=32), Limits())
+    assert seen == [1]
+    assert (record.machine["threads"], record.machine["cpu_quota"]) == (1, None)
+
+
+@pytest.mark.usefixtures("half_a_core")
+@pytest.mark.parametrize("cores", [None, 2])
+def test_what_is_loaded_takes_no_more_threads_than_the_quota_either(cores):
+    assert threads() == 1
+    prepare_thread(Case(engine="pytorch"), cores)
+    assert torch.get_num_threads() == 1
+
+
+CODE = """
+import os, sys
+if sys.argv[1:]:
+    os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+import torch
+from bench_lib.measure import system, threads
+on = system.describe()
+threads.limit_threads()
+print(on["threads"], torch.get_num_threads(), on["omp_num_threads"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "one_core", "told"),
+    [("1", [], "1 1 1"), ("4", ["one core"], "1 1 4")],  # PyTorch by itself would take two on that one core
+)
+def test_threads_are_as_few_as_the_environment_gives_and_the_cores_allow(given, one_core, told):
+    found = subprocess.run(
+        [sys.executable, "-c", CODE, *one_core],
+        env=os.environ | {"OMP_NUM_THREADS": given},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert told.stdout == "1\n"
+    assert found.stdout.strip() == told
 
 
 def git(folder, *words):

@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from helpers.made import GPU, record, report
+from helpers.made import GPU, crowded_by, record, report
 from helpers.sentences import text
 
 from bench_lib.core.case import Case
@@ -73,6 +73,20 @@ def test_threads_are_those_that_each_runtime_really_used():
     assert "операции: PyTorch — 2; ONNX Runtime — 1 и 8; OpenVINO — 4." in told(report(*rows, more))
 
 
+def test_what_the_user_gave_as_threads_is_told_beside_those_that_were_used():
+    shown = told(of_machines({"omp_num_threads": "8"}, {"omp_num_threads": None}, ran={"threads": 2}))
+    assert "операции: PyTorch — 2. OMP_NUM_THREADS было задано: 8." in shown
+    assert "OMP_NUM_THREADS" not in told(of_machines({"omp_num_threads": None}, ran={"threads": 2}))
+
+
+def test_how_much_other_processes_took_is_told_where_records_hold_it():
+    rows = record(processor=crowded_by(0.01)), record(batch=2, processor=crowded_by(1.0)), record(batch=3)
+    shown = told(report(*rows))
+    assert "**Другие процессы** занимали во время измерения не больше 50 % времени ядер." in shown
+    assert "не больше 0,50 % времени" in told(report(rows[0], rows[2]))
+    assert "Другие процессы" not in told(report(rows[2]))
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
@@ -112,3 +126,9 @@ def test_the_layout_follows_the_options_and_what_was_read_back():
 def test_where_nothing_was_measured_nothing_of_threads_is_missed():
     shown = told(report(record(status="skipped")))
     assert "потоков" not in shown
+
+
+def test_engines_measured_at_fewer_precisions_are_named():
+    limited = report(record(), record("onnx_runtime"), record(precision="tf32"), only={"onnx_runtime": ["fp32"]})
+    assert "**Точность:** fp32, tf32. Не при всех точностях измерены: ONNX Runtime — fp32." in told(limited)
+    assert "Не при всех точностях" not in told(report(record()))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from helpers.made import GPU, record, report, retimed
+from helpers.made import GPU, crowded_by, record, report, retimed
 from helpers.sentences import text
 
 from bench_lib.analysis.case_row import figures_disagree
@@ -61,6 +61,8 @@ FLAGGED = {
     "⚑ выбросы: раздел 3": ({"latency_ms": [1.0 + 0.001 * (call % 7) for call in range(79)] + [9.0]}, {}),
     "⚑ предел мощности: раздел 3": ({}, {"gpu_busy": {"throttling": ["sw_power_cap"]}}),
     "⚑ другие процессы на GPU: раздел 3": ({}, {"gpu_idle": {"processes": 1}}),
+    "⚑ другие процессы на процессоре: раздел 3": ({}, {"processor": crowded_by(1.9)}),
+    "⚑ остановки из-за квоты процессора: раздел 3": ({}, {"processor": crowded_by(0.0, stopped=9)}),
 }
 
 

@@ -56,3 +56,22 @@ def test_of_many_names_the_map_shows_those_with_the_largest_speedups():
     shown = speedup_map(report(*made)).data
     assert "Показаны 6 из 8, у которых ускорение больше" in shown
     assert "наибольшее 8,89× — OpenVINO bf16" in shown.replace(NBSP, " ")
+
+
+def test_a_name_with_dollars_or_signs_that_the_font_lacks_is_drawn_as_it_is():
+    name = r"$\frac{x$ 中文"
+    with plt.rc_context(plots.STYLE):
+        figure, axes = plt.subplots()
+        axes.plot([1, 2], label=name)
+        axes.set_title(name)
+        plots.draw_legend(figure, [axes])
+    assert plots.figure_html(figure, name, name).data.startswith('<figure><img alt="$')
+
+
+def test_a_figure_replaces_a_link_and_does_not_write_through_it(tmp_path):
+    (tmp_path / "mine").write_text("kept")
+    for kind in ("png", "svg"):
+        (tmp_path / f"x.{kind}").symlink_to("mine")
+    plots.figure_html(plt.figure(), "", "", tmp_path / "x.png")
+    assert (tmp_path / "mine").read_text() == "kept"
+    assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")

@@ -183,9 +183,9 @@ def test_a_case_that_crashes_or_cannot_run_is_a_row_with_its_reason(monkeypatch)
     missing, _ = clock_case(Case(engine="pytorch", batch_size=10**9), GRID, 6)
     assert say(missing.failed).startswith("не хватило памяти")
     assert "the input alone takes" in str(missing.failed)
-    monkeypatch.setattr(worker, "attempt", crash)
+    monkeypatch.setattr(worker, "send_result", crash)
     crashed, _ = clock_case(GRID.cases()[0], GRID, 6)
-    assert say(crashed.failed) == "процесс измерения аварийно завершился"
+    assert say(crashed.failed) == "процесс измерения сам завершился с кодом 3"
     (row,) = clock_rows(clock().model_copy(update={"cases": [crashed]}))
     assert (row.figure, row.clock, row.ms, row.absent) == (None, "", None, crashed.failed)
 

@@ -57,6 +57,12 @@ def test_what_the_engine_raises_comes_out_after_the_test_has_ended(at):
     assert loadgen.offline(Sleeper(), 5)[0] > 0  # and it can be used again
 
 
+def test_settings_of_loadgen_that_lie_in_the_current_folder_are_not_obeyed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "audit.config").write_text("*.Offline.mode = 1\n")  # no figures come from this mode
+    assert loadgen.offline(Sleeper(), 20)[0] >= 0
+
+
 def test_without_loadgen_there_is_a_reason_and_a_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "mlperf_loadgen", None)
     with pytest.raises(Unavailable, match="MLPerf LoadGen is not installed") as error:

@@ -124,7 +124,7 @@ def in_this_process(photos, batch_size, **_):
 
 
 def test_an_engine_that_answers_something_else_is_a_row_with_its_reason(tmp_path, monkeypatch):
-    monkeypatch.setattr(pipeline_module, "run_in_process", attempt)
+    monkeypatch.setattr(pipeline_module, "run_in_process", lambda _engine, *given: attempt(*given))
     monkeypatch.setattr(pipeline_module, "DataLoader", in_this_process)
     monkeypatch.setattr(PyTorchEngine, "output", lambda _: torch.ones(2, 1000))
     failed = measure_pipeline_case(GRID.cases()[0], GRID, write(tmp_path, 2), 1).failed
@@ -140,9 +140,9 @@ def test_a_case_that_crashes_or_cannot_run_is_a_row_with_its_reason(monkeypatch)
     if not torch.cuda.is_available():
         tf32 = Case(engine="pytorch", precision="tf32")
         assert str(measure_pipeline_case(tf32, GRID, [], 1).failed).startswith("TF32")
-    monkeypatch.setattr(worker, "attempt", crash)
+    monkeypatch.setattr(worker, "send_result", crash)
     crashed = measure_pipeline_case(GRID.cases()[0], GRID, [], 1)
-    assert say(crashed.failed) == "процесс измерения аварийно завершился"
+    assert say(crashed.failed) == "процесс измерения сам завершился с кодом 3"
 
 
 def test_an_interrupted_measurement_goes_on_and_until_then_the_report_says_what_is_left(tmp_path, monkeypatch):

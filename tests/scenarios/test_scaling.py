@@ -98,7 +98,7 @@ def test_a_worker_that_dies_hangs_or_cannot_run_is_a_row_with_its_reason(monkeyp
     assert str(tf32.failed).startswith("TF32")
     monkeypatch.setattr(scaling_module, "run_worker", crash)
     dead = measure_crowd(GRID.cases()[0], "processes", 2, GRID, cores=2)
-    assert say(dead.failed) == "процесс измерения аварийно завершился"
+    assert say(dead.failed) == "процесс измерения сам завершился с кодом 3"
     monkeypatch.setattr(scaling_module, "run_worker", hang)
     limits = GRID.limits.model_copy(update={"case_timeout_s": 0.1})
     hung = measure_crowd(GRID.cases()[0], "processes", 1, GRID.model_copy(update={"limits": limits}), cores=2)

@@ -192,7 +192,7 @@ def test_a_real_engine_is_served_and_what_is_measured_is_kept(tmp_path, capsys, 
     monkeypatch.setattr(serving, "SHARES", (0.5, 0.9))
     monkeypatch.setattr(serving, "HOPELESS", 1e9)  # however slow this machine is now
     monkeypatch.setattr(serving, "FURTHER", 10)  # no more rates
-    monkeypatch.setattr(serving, "run_in_process", attempt)
+    monkeypatch.setattr(serving, "run_in_process", lambda _engine, *given: attempt(*given))
     monkeypatch.setattr(ServingGrid, "held_s", 0.2)
     command = ["serve", str(tmp_path / "load.yaml"), "--output", str(tmp_path / "run")]
     assert main.main(command) == 0
@@ -308,6 +308,6 @@ def crash(*_):
 
 
 def test_a_case_that_crashes_is_kept_with_its_reason(monkeypatch):
-    monkeypatch.setattr(worker, "attempt", crash)
+    monkeypatch.setattr(worker, "send_result", crash)
     crashed, log = serving.serve_case(ServingGrid(**GRID).cases(), ServingGrid(**GRID))
-    assert (say(crashed.failed), crashed.points, log) == ("процесс измерения аварийно завершился", [], "")
+    assert (say(crashed.failed), crashed.points, log) == ("процесс измерения сам завершился с кодом 3", [], "")

@@ -59,7 +59,7 @@ def test_a_trial_may_be_taken_if_it_ran_and_computed_as_asked(given, reason):
 def test_a_trial_outside_the_tolerance_says_by_how_much():
     inexact = record(precision="fp16").accuracy.model_copy(update={"error": 0.034})
     found = auto_precision.judge_trial(record(precision="fp16", accuracy=inexact), "fp16", 0.01)
-    assert say(found.reason) == "погрешность 3,4\u00a0% больше допуска 1,0\u00a0%"
+    assert say(found.reason) == "ошибка 3,4\u00a0% больше допуска 1,0\u00a0%"
     assert auto_precision.judge_trial(record(precision="fp16", accuracy=inexact), "fp16", 0.04).reason is None
 
 
@@ -86,7 +86,7 @@ def test_the_record_is_of_the_asked_case_and_tells_each_trial(monkeypatch):
     assert [(case.precision, limits) for case, limits in measured] == [("fp16", Limits())]
     assert found.case.precision == "auto"
     assert {t.precision: say(t.reason) for t in found.trials} == {
-        "fp32": "медленнее", "tf32": "нет GPU", "fp16": "", "bf16": "быстрее ли, не решено, а погрешность больше",
+        "fp32": "медленнее", "tf32": "нет GPU", "fp16": "", "bf16": "быстрее ли, не решено, а ошибка больше",
         "int8": "погрешность",
     }  # fmt: skip
     shown = report(record(), found)
@@ -94,7 +94,7 @@ def test_the_record_is_of_the_asked_case_and_tells_each_trial(monkeypatch):
     assert row["name"] == "PyTorch auto: fp16"
     assert row.speedup == 1.0
     text = choices_text(shown).data
-    assert "**PyTorch, 224×224, батч 1:** fp16 — 5,00\u00a0мс, погрешность 1,0·10⁻³. Остальные: fp32" in text
+    assert "**PyTorch, 224×224, батч 1:** fp16 — 5,00\u00a0мс, ошибка 1,0·10⁻³. Остальные: fp32" in text
     assert "tf32 — нет GPU; bf16 — 4,90\u00a0мс, быстрее ли, не решено" in text
 
 
@@ -111,8 +111,8 @@ def test_where_no_precision_fits_the_row_is_skipped_with_the_reasons(monkeypatch
 def test_a_trial_whose_process_dies_is_passed_over(monkeypatch):
     monkeypatch.setattr(auto_precision, "_try", die)
     found = auto_precision.try_precision(Case(engine="pytorch", precision="auto"), "fp32", Limits(), 0)
-    assert found == Trial(precision="fp32", reason=because("process_crashed"))
-    assert say(found.reason) == "процесс измерения аварийно завершился"
+    assert found == Trial(precision="fp32", reason=because("process_exited", code=9))
+    assert say(found.reason) == "процесс измерения сам завершился с кодом 9"
 
 
 def die(*_):

@@ -76,3 +76,9 @@ def test_each_worker_sees_its_own_gpu_alone(monkeypatch):
     monkeypatch.setattr(system, "gpus", lambda: ["GPU-1"])
     with worker_map() as parallel:
         assert parallel is map
+
+
+def test_a_worker_that_dies_stops_the_sweep_with_a_sentence(monkeypatch):
+    monkeypatch.setattr(system, "gpus", lambda: ["GPU-1", "GPU-2"])
+    with pytest.raises(ChildProcessError, match="on one of the GPUs has died"), worker_map() as parallel:
+        list(parallel(os._exit, [9]))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from helpers.made import MACHINE, record, skipped
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellTimeoutError
 
 from bench_lib.core.grid import Grid
 from bench_lib.core.reason import say
@@ -12,6 +12,7 @@ from bench_lib.core.record import write_record
 from bench_lib.measure import system
 from bench_lib.results.run_folder import Run
 from bench_lib.sweep import runner
+from bench_lib.sweep.deaths import LOST, KernelDied
 from bench_lib.sweep.runner import measure_grid
 
 GRID = Grid(engines=["pytorch"], precisions=["fp32"], image_sizes=[224], batch_sizes=[1, 2, 3])
@@ -49,7 +50,10 @@ def raising(error):
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (DeadKernelError("Kernel died"), "аварийно завершился"),
+        (KernelDied(-11), "аварийно завершился (SIGSEGV): ошибка в машинном коде PyTorch"),
+        (KernelDied(-15), "остановлен сигналом SIGTERM"),
+        (KernelDied(3), "сам завершился с кодом 3"),
+        (KernelDied(LOST), "завершился, и неизвестно как"),
         (CellTimeoutError("too long"), "не закончилось за 900 с"),
         (RuntimeError("boom"), "прервано ошибкой RuntimeError"),
     ],
@@ -60,6 +64,18 @@ def test_a_case_whose_process_dies_is_a_row_and_the_sweep_goes_on(run, monkeypat
     assert [r.status for r in records] == ["ok", "failed", "ok"]
     assert reason in say(records[1].reason)
     assert run.records() == records
+
+
+def test_a_case_is_measured_once_more_where_the_fork_server_died(run, monkeypatch):
+    deaths = iter([KernelDied(LOST)])
+
+    def die_once():
+        if error := next(deaths, None):
+            raise error
+
+    asked = papermill(monkeypatch, die_once)
+    assert [one.status for one in measure_grid(GRID, run)] == ["ok"] * 3
+    assert asked == [1, 2, 2, 3]
 
 
 def test_an_interrupted_sweep_goes_on_where_it_stopped(run, monkeypatch):
@@ -74,7 +90,7 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(run, monkeypatch):
 def test_a_record_counts_even_if_the_process_died_after_writing_it(run, monkeypatch):
     def execute(_notebook, _output, parameters, _timeout, **_options):
         write_record(record(batch=parameters["batch_size"]), Path(parameters["record_path"]))
-        raise DeadKernelError("died while shutting down")
+        raise KernelDied(-9)
 
     monkeypatch.setattr(runner, "execute_notebook", execute)
     assert [r.status for r in measure_grid(GRID, run)] == ["ok"] * 3

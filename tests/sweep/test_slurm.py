@@ -298,6 +298,7 @@ def test_sbatch_was_asked_for_what_the_grid_says(plain):
     for option in ("array=0-1%2", "time=60", "cpus-per-task=1", "gpus-per-task=1", "comment='a b'"):
         assert f"#SBATCH --{option}\n" in script
     assert "srun" not in script
+    assert f"{sys.executable} -P -u -m submitit" in script
 
 
 @NEEDS_SLURM

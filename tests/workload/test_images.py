@@ -91,7 +91,7 @@ def test_images_of_all_folders_are_taken_evenly_in_the_order_of_their_paths(tmp_
         seen.append(path.relative_to(tmp_path))
         return Image.open(path)
 
-    monkeypatch.setattr("torchvision.datasets.folder.default_loader", loader)
+    monkeypatch.setattr(images_module, "load_picture", loader)
     read_images(case(tmp_path, 64, image_size=4), HERE)
     assert seen == sorted(seen)
     assert (str(seen[0]), str(seen[-1])) == ("a/0000.jpg", "b/cats/0099.jpg")
@@ -109,7 +109,7 @@ def test_decoding_and_preprocessing_are_timed_apart(tmp_path, monkeypatch):
 
         return act
 
-    monkeypatch.setattr("torchvision.datasets.folder.default_loader", taking(0.003, None))
+    monkeypatch.setattr(images_module, "load_picture", taking(0.003, None))
     monkeypatch.setattr(images_module, "imagenet_transform", lambda _: taking(0.005, torch.zeros(3, 32, 32)))
     read = read_images(case(tmp_path), HERE, clock)
     assert read.decode_ms == pytest.approx([3] * 16)
@@ -145,13 +145,6 @@ def test_a_folder_with_too_few_images_gets_one_sentence(tmp_path, monkeypatch, c
     Path("grid.yaml").write_text(json.dumps(axes))
     assert main.main(["sweep", "grid.yaml", "--output", "run"]) == 2
     assert f"bench: grid.yaml: {words}" in capsys.readouterr().err
-
-
-def test_a_broken_image_is_a_row_with_its_name(tmp_path):
-    pictures.write(tmp_path, 16)[1].write_bytes(b"no JPEG")
-    told = measure_case(case(tmp_path), Limits(**SHORT))
-    assert told.status == "failed"
-    assert say(told.reason).startswith("изображение 0001.jpg не читается (cannot identify image file")
 
 
 def test_images_that_do_not_fit_in_memory_are_a_row(tmp_path):
@@ -331,6 +324,23 @@ def test_the_report_says_whether_images_were_real():
     assert "В каждой конфигурации — на реальных изображениях (16)" in text(accuracy_text(real))
     assert "на реальных изображениях" not in text(accuracy_text(synthetic))
     assert unknown_accuracy(real.grid) == ["веса случайные", "меток у изображений нет"]
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, None),
+        (1, "Пропущен 1 нечитаемый файл; первый — <code>a&#42;.jpg</code> (the file is empty)."),
+        (3, "Пропущено 3 нечитаемых файла; первый — <code>a&#42;.jpg</code> (the file is empty)."),
+    ],
+)
+def test_the_report_says_what_was_skipped(count, words):
+    more = ON_CPU.model_copy(update={"skipped": count, "first_skipped": "a*.jpg", "first_fault": "the file is empty"})
+    told = text(conditions_text(report(record(data=ON_CPU), record("onnx_runtime", data=more), data="photos")))
+    assert (words in told) if words else "Пропущен" not in told
+    assert dict(record_card(record(data=more)).data.itertuples(index=False)).get("Пропущено файлов") == (
+        str(count) if count else None
+    )
 
 
 def test_the_report_says_that_int8_was_calibrated_on_real_images():

@@ -10,7 +10,6 @@ On a GPU it runs on the CUDA provider or on one of TensorRT's providers, otherwi
 - `intra_op_threads`: threads of the CPU provider; 0 for as many as PyTorch uses.
 """
 
-import tempfile
 import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,6 +19,7 @@ from pydantic import Field
 
 from bench_lib.core.engine import Unavailable, check_precision, compute_device, data_type
 from bench_lib.core.import_time import timed_import
+from bench_lib.core.lifetime import temporary_folder
 from bench_lib.engines.onnx_runtime import providers
 from bench_lib.engines.onnx_runtime.session_facts import ONNX_TYPES, int8_kernels, output_shape, session_facts
 from bench_lib.engines.shared.onnx_export import count_int8_products, export_onnx, quantize
@@ -171,7 +171,7 @@ def open_counted_session(
     On the CPU they are counted in the graph that the session optimized. What TensorRT compiles cannot be written to a
     file, so for its providers they are counted in the model itself.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         if is_quantized and kind == "cpu":
             options.optimized_model_filepath = str(Path(folder) / "optimized.onnx")
             options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "weights")

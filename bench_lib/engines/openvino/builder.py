@@ -1,7 +1,6 @@
 """OpenVINO on the processor: the runtime for readers without an NVIDIA GPU."""
 
 import re
-import sys
 import time
 from collections import Counter
 from functools import cache
@@ -39,13 +38,7 @@ def check_support(precision: str) -> None:
 
 
 def runtime():
-    """The `openvino` module, imported without its telemetry.
-
-    Importing it sends an event to Google Analytics, from a thread and a child process of its own. If the package that
-    sends the events is not installed, OpenVINO uses a stub; an entry of None in `sys.modules` makes Python treat the
-    package as not installed.
-    """
-    sys.modules.setdefault("openvino_telemetry", None)
+    """The `openvino` module."""
     with timed_import("openvino"):
         import openvino
     return openvino

@@ -2,7 +2,6 @@
 
 import copy
 import logging
-import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -11,6 +10,9 @@ from typing import Any
 
 import torch
 
+from bench_lib.core.errors import error_text
+from bench_lib.core.lifetime import temporary_folder
+from bench_lib.core.reason import ReasonedError
 from bench_lib.engines.pytorch import rewrites
 from bench_lib.engines.shared.calibration import calibration_batches, calibration_count, calibration_kind
 from bench_lib.engines.shared.onnx_refusal import refusals_named
@@ -24,11 +26,15 @@ PRODUCTS = ("Conv", "Gemm", "MatMul")
 BF16_OPSET = 22  # the first opset in which convolutions and pooling take bf16
 
 
+class NotExported(ReasonedError):
+    """PyTorch's exporter refuses the network."""
+
+
 def export_onnx(model: Network, images: torch.Tensor, for_int8: bool = False):
     """The model as an ONNX `ModelProto`, in the data type of `images` and with their shape fixed.
 
     `for_int8` says that it is going to be quantized by `quantize`. Raise `Unavailable` for an ONNX file as
-    `model_for_images` does, and whatever PyTorch's exporter raises.
+    `model_for_images` does, and `NotExported` for a network that PyTorch's exporter refuses.
     """
     if isinstance(model, OnnxFile):
         return model_for_images(model, images, for_int8)
@@ -37,9 +43,14 @@ def export_onnx(model: Network, images: torch.Tensor, for_int8: bool = False):
         network, options = rewrites.fold_batch_norm(model), {"opset_version": BF16_OPSET}
     else:
         network, options = copy.deepcopy(model), {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own deprecations, which a reader cannot act on
-        return torch.onnx.export(network.to(images.dtype), (images,), dynamo=True, verbose=False, **options).model_proto
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the exporter's own deprecations, which a reader cannot act on
+            network = network.to(images.dtype)
+            return torch.onnx.export(network, (images,), dynamo=True, verbose=False, **options).model_proto
+    except torch.onnx.OnnxExporterError as error:  # a page of advice around what was really wrong
+        cause = error.__cause__ or error
+        raise NotExported("not_exported", kind=type(cause).__name__, words=error_text(cause)) from error
 
 
 def quantize(
@@ -110,7 +121,7 @@ def with_qdq(
     data = Calibration(proto.graph.input[0].name, calibration_batches(images.shape, given))
     logging.disable(logging.WARNING)  # it advises folding and shape inference, which PyTorch's exporter has done
     try:
-        with tempfile.TemporaryDirectory() as folder:
+        with temporary_folder() as folder:
             path = Path(folder) / "int8.onnx"
             quantize_static(
                 proto, path, data, quant_format=QuantFormat.QDQ, activation_type=QuantType[activations],

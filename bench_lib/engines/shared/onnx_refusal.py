@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import torch
 
 from bench_lib.core.engine import Unavailable
-from bench_lib.core.errors import on_one_line
+from bench_lib.core.errors import brief
 from bench_lib.workload.network import Network
 from bench_lib.workload.onnx_file import OnnxFile
 
@@ -29,7 +29,7 @@ def refusals_named(model: Network, runtime: str, version: str, signs: re.Pattern
             raise
         raise Unavailable(
             "onnx_file_refused", runtime=runtime, version=version, opset=model.opset, ir=model.proto.ir_version,
-            words=on_one_line(str(error)[found.start() :]),
+            words=brief(str(error)[found.start() :]),
         ) from error  # fmt: skip
 
 

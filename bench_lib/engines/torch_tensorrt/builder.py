@@ -4,7 +4,6 @@ import contextlib
 import copy
 import inspect
 import logging
-import tempfile
 import warnings
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch import nn
 
 from bench_lib.core.engine import Unavailable, check_precision, compute_device, data_type
 from bench_lib.core.import_time import timed_import
+from bench_lib.core.lifetime import temporary_folder
 from bench_lib.engines.shared.calibration import calibration_batches, calibration_count, calibration_kind
 from bench_lib.engines.torch_tensorrt.quantize import (
     QUANTIZATION,
@@ -177,7 +177,7 @@ def build(
     """
     torch_tensorrt, graphs = runtime(), contextlib.ExitStack()
     images = images.to(compute_device(), data_type(precision))
-    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as cache, torch.no_grad():
+    with warnings.catch_warnings(), temporary_folder() as cache, torch.no_grad():
         warnings.simplefilter("ignore")
         program, quantization = export_program(model, images, precision, calibration, unquantized)
         options = accepted_settings(

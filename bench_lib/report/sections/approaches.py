@@ -5,6 +5,7 @@ from IPython.display import Markdown, display
 
 from bench_lib.analysis import findings, roofline
 from bench_lib.analysis.case_table import BASELINE, BASELINE_NAME, by_approach, main_names
+from bench_lib.analysis.spread import NOT_KNOWN
 from bench_lib.report.marks import marked_title, with_marks
 from bench_lib.report.phrases import bullets, heading, leadership, nothing_text
 from bench_lib.report.report import Report
@@ -84,7 +85,7 @@ def against_baseline(rows: pd.DataFrame, trend: str) -> str:
 
 def speedup_sentences(rows: pd.DataFrame) -> list[str]:
     """The range of the rows' speedups; where some are left out, as their spread is not known, the sentence says so."""
-    known = rows[rows.verdict_from != "unknown"]
+    known = rows[~rows.verdict_from.isin(NOT_KNOWN)]
     if known.empty:
         return []
     words = {

@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+from bench_lib.report import matplotlib_alone  # noqa: F401  # isort: skip  # before all that imports Matplotlib
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -111,10 +113,12 @@ def speedup_map(report: Report) -> HTML:
 CELLS = {  # on `SPREAD_MARKS` in a map's cells
     "assumed": mark("; †: rests on an assumed spread between processes"),
     "unknown": mark("; ‡: not decided, as the spread between processes is not known"),
+    "crowded": mark("; ‡: not decided, as other processes computed"),
 }
 BARS = {
     "assumed": mark("; some allow for an assumed spread between processes"),
     "unknown": mark("; points whose spread between processes is not known have none"),
+    "crowded": mark("; points beside which other processes computed have none"),
 }
 
 

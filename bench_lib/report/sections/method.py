@@ -4,12 +4,14 @@ import pandas as pd
 from IPython.display import Markdown, display
 from pandas.io.formats.style import Styler
 
-from bench_lib.core.case import model_kind
+from bench_lib.core.case import engine_label, model_kind
+from bench_lib.core.grid import Grid
 from bench_lib.report.company_words import alone_sentence
 from bench_lib.report.conditions import condition_sentences
 from bench_lib.report.exactness import adapted_sentence, reference_name
+from bench_lib.report.images_words import images_sentence
 from bench_lib.report.marks import unsettled_sentences
-from bench_lib.report.phrases import bullets, device_name, engines_of, heading, records_with_images
+from bench_lib.report.phrases import bullets, device_name, engines_of, heading
 from bench_lib.report.report import Report
 from bench_lib.report.tables import styled
 from bench_lib.text.language import mark, number, tr, tr_n
@@ -55,34 +57,6 @@ def network_sentence(report: Report) -> str:
     )  # fmt: skip
 
 
-def images_sentence(report: Report) -> str:
-    """Which images went into the network, and what was done to them beforehand."""
-    if not report.grid.data:
-        return tr(
-            "**Data format:** synthetic, random images ~{nbsp}N(0,{nbsp}1), the same for all. Reading and preparing "
-            "images is not measured."
-        )
-    prepared = tr(
-        "They were decoded and prepared beforehand, as is usual for ImageNet (the shorter side 256/224 of the size, "
-        "the square in the middle, channels normalised), and that is not in the measured speed: section 3 says what "
-        "preparation costs. Speed was measured on the first batch, outputs were compared on all images taken."
-    )
-    return f"{folder_sentence(report)} {prepared}"
-
-
-def folder_sentence(report: Report) -> str:
-    """Which folder the images are from and, where a record tells it, how many it holds and how many were taken."""
-    data, name = records_with_images(report.records), quoted(report.grid.data)
-    if not data:
-        return tr("**Data format:** real images from the folder <code>{folder}</code>.", folder=name)
-    return tr(
-        "**Data format:** real images from the folder <code>{folder}</code> ({found} in it, {used} taken, evenly from "
-        "the list).",
-        folder=name, found=number(max(one.found for one in data), 0),
-        used=span(min(one.used for one in data), max(one.used for one in data), digits=0),
-    )  # fmt: skip
-
-
 STATES = {  # of the GPU
     "sm_clock_mhz": mark("clock {value}{nbsp}MHz"),
     "temperature_c": mark("temperature {value}{nbsp}°C"),
@@ -100,10 +74,17 @@ def conditions_text(report: Report) -> Markdown:
              sizes=", ".join(map(str, grid.image_sizes))),
         tr("**Batch size:** {batches}.", batches=", ".join(map(str, grid.batch_sizes))),
         tr("**Optimisation:** {engines}.", engines=", ".join(engines_of(grid))),
-        tr("**Precision:** {precisions}.", precisions=", ".join(grid.precisions)),
+        precision_sentence(grid),
         tr("**Machine:** {place}.", place=device_name(report)),
     ]  # fmt: skip
     return bullets(lines + condition_sentences(report) + support_sentences(report) + gpu_states(report))
+
+
+def precision_sentence(grid: Grid) -> str:
+    """The grid's precisions, and which engines were measured at some of them only."""
+    limited = "; ".join(f"{engine_label(name)} — {', '.join(at)}" for name, at in grid.only.items())
+    only = f" {tr('Measured at fewer precisions: {engines}.', engines=limited)}" if limited else ""
+    return tr("**Precision:** {precisions}.", precisions=", ".join(grid.precisions)) + only
 
 
 def support_sentences(report: Report) -> list[str]:

@@ -1,6 +1,7 @@
 """The section with the table of results, and what its columns mean."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 import pandas as pd
 from IPython.display import Markdown, display
@@ -9,13 +10,13 @@ from pandas.io.formats.style import Styler
 from bench_lib.analysis import roofline
 from bench_lib.analysis.case_row import MIB
 from bench_lib.analysis.case_table import BASELINE_NAME, TF32, TF32_NAME, is_baseline, is_of, status_counts
-from bench_lib.analysis.marks import FLAGS, is_steady
+from bench_lib.analysis.marks import FLAGS, HOST, is_steady
 from bench_lib.report.marks import mark_words
 from bench_lib.report.phrases import bullets, heading
 from bench_lib.report.report import Report
 from bench_lib.report.spread_words import mark_notes
 from bench_lib.report.tables import COLUMNS, KINDS, headers, styled, verdict_texts
-from bench_lib.text.language import NBSP, number, tr, tr_n
+from bench_lib.text.language import NBSP, mark, number, tr, tr_n
 from bench_lib.text.markup import quoted
 from bench_lib.text.numbers import plain, span
 
@@ -58,7 +59,7 @@ def ceiling_meaning(report: Report) -> str:
 
 
 def columns_text(report: Report) -> Markdown:
-    """What the columns of the results mean, and what disturbed the GPU."""
+    """What the columns of the results mean, and what disturbed the measurement."""
     lines = [
         tr(
             "Rows are grouped by image and batch size, and within a group go from fast to slow; the fastest is in "
@@ -70,18 +71,25 @@ def columns_text(report: Report) -> Markdown:
         tr("**Memory:** {memory}.", memory=memory_meaning(report)),
         tr("**% of ceiling:** {ceiling}.", ceiling=ceiling_meaning(report)),
     ]
-    disturbed = Counter(name for names in report.measured.disturbed for name in names)
-    if disturbed:
-        words = "; ".join(f"{mark_words(name)} — {count}" for name, count in disturbed.most_common())
-        lines.append(
-            tr(
-                "**⚠:** the state of the GPU disturbed the measurement ({words}); trust these rows with caution.",
-                words=words,
-            )
-        )
+    lines += disturbed_sentences(name for names in report.measured.disturbed for name in names)
     if len(restless_rows(report)):
         lines.append(tr("**⚑:** the speed did not settle (warm-up or drift); trust these rows with caution."))
     return bullets(lines)
+
+
+def disturbed_sentences(keys: Iterable[str]) -> list[str]:
+    """What disturbed the GPU and what the processor, and how many rows; `keys` are those of all rows' disturbances."""
+    counts, told = Counter(keys), {False: [], True: []}
+    for name, count in counts.most_common():
+        told[name in HOST].append(f"{mark_words(name)} — {count}")
+    words = {
+        False: mark("**⚠:** the state of the GPU disturbed the measurement ({words}); trust these rows with caution."),
+        True: mark(
+            "**⚠:** the processor was not the case's alone ({words}); these rows' times are not those of an idle "
+            "machine."
+        ),
+    }
+    return [tr(words[on_host], words="; ".join(parts)) for on_host, parts in told.items() if parts]
 
 
 def restless_rows(report: Report) -> pd.DataFrame:
