@@ -30,6 +30,7 @@ RAISE = {
     "NoCounter",
     "InputTooLarge",
     "NoReference",
+    "NotExported",
     "UnreadableImages",
 }  # take a message's name and its fields
 
