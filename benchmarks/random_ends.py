@@ -47,7 +47,7 @@ BETWEEN_S = 0.05  # the longest time between the two signals of a pair
 NOT_OURS = ".ses"  # a file that ONNX Runtime's telemetry keeps among the system's temporary ones
 LIMIT_S = 600.0  # for a whole sweep
 POLL_S = 0.1
-END_S = 15.0  # for a sweep to end once its process was sent a signal, on a busy machine
+END_S = 60.0  # for a sweep to end once its process was sent a signal, on a busy machine
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Plan:
 def start(grid: Path, folder: Path) -> subprocess.Popen:
     """Start the sweep in a process group of its own, as a terminal does."""
     command = [sys.executable, "-m", "bench_lib.cli.main", "sweep", str(grid), "--output", str(folder)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": str(folder.parent)}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": str(folder.parent), "PYTHONFAULTHANDLER": "1"}
     return subprocess.Popen(
         command, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
@@ -115,7 +115,7 @@ def watch(sweep: subprocess.Popen, limit_s: float, seen: set[psutil.Process]) ->
             time.sleep(POLL_S)
         hung = sweep.poll() is None
         if hung:
-            os.killpg(sweep.pid, signal.SIGKILL)
+            sweep.send_signal(signal.SIGABRT)  # Python's faulthandler then tells where it is
             sweep.wait()
         with contextlib.suppress(subprocess.TimeoutExpired):
             copier.wait(5)  # an orphan may hold the pipe
@@ -150,7 +150,7 @@ def try_plan(plan: Plan, scratch: Path) -> tuple[bool, list[str]]:
     sent = send(sweep, plan)
     ends = sent and plan.target in ("process", "group")
     told, hung = watch(sweep, END_S if ends else LIMIT_S, seen)
-    faults = ["hung"] * hung + ["traceback"] * ("Traceback" in told)
+    faults = [f"hung: {told[-1500:]}"] * hung + ["traceback"] * ("Traceback" in told)
     if ends and "KILL" not in plan.signals and "interrupted." not in told:
         faults.append(f"no line (status {sweep.returncode})")
     kept = records(folder)

@@ -20,7 +20,9 @@ def main(words: list[str] | None = None) -> int:
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as it is in the background
         signal.signal(signal.SIGINT, end_early)
     from bench_lib.cli import interrupt
+    from bench_lib.cli.terminal import take_everything
 
+    take_everything()
     interrupt.end_on_signals()
     return run_command(sys.argv[1:], alone=True)
 

@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+import sys
 from pathlib import Path
 
 import shtab
@@ -51,23 +52,34 @@ def add_path(parser: Parser, *names: str, kind: dict[str, str] = shtab.DIRECTORY
     parser.add_argument(*names, type=local_path, **given).complete = kind
 
 
-def local_path(word: str) -> Path:
-    """The path that a person gave; raise `ArgumentTypeError`, which argparse tells, for an address."""
-    if "://" in word:
+def local_path(given: str) -> Path:
+    """The path that a person gave; raise `ArgumentTypeError` for an address, and for a path that no file can tell of.
+
+    Records, notebooks and messages name the path, or the current folder, and are written in UTF-8.
+    """
+    if "://" in given:
         raise argparse.ArgumentTypeError(
-            f"{word!r} is an address; give a path of this machine, mounted there if need be"
+            f"{given!r} is an address; give a path of this machine, mounted there if need be"
         )
-    return Path(word)
+    path = Path(given)
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        encoding = sys.getfilesystemencoding()
+        raise argparse.ArgumentTypeError(
+            f"{given!r} is no {encoding} text, or in a folder whose name is none; rename it, or set PYTHONUTF8=1"
+        ) from None
+    return path
 
 
 def command_line(*words: str | Path) -> str:
     """A command that can be pasted into a shell: `bench` with these words, a path with a dash first as no option."""
-    return shlex.join(
-        [
-            "bench",
-            *(f"./{word}" if str(word).startswith("-") and isinstance(word, Path) else str(word) for word in words),
-        ]
-    )
+    return shlex.join(["bench", *map(as_argument, words)])
+
+
+def as_argument(word: str | Path) -> str:
+    """A word of a command, a path with a dash first as no option."""
+    return f"./{word}" if isinstance(word, Path) and str(word).startswith("-") else str(word)
 
 
 OUTPUTS = Path("outputs")

@@ -31,7 +31,12 @@ def one_line(words: str) -> str:
 
 def error_text(error: BaseException) -> str:
     """An exception's message on one line, shortened to 300 characters; its type's name if it has no message."""
-    return shortened(one_line(str(error)) or type(error).__name__, 300)
+    return brief(str(error)) or type(error).__name__
+
+
+def brief(words: str) -> str:
+    """The words on one line, shortened to 300 characters."""
+    return shortened(one_line(words), 300)
 
 
 def shortened(words: str, most: int) -> str:

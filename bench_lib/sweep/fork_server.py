@@ -10,6 +10,7 @@ import contextlib
 import gc
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
@@ -59,14 +60,16 @@ def probe() -> int | None:
     return code
 
 
-def start_child(function: Callable, *arguments: Any) -> Any:
-    """Start a child process that calls the function, and return it; it is forked if there is a fork server.
+def start_child(function: Callable, *arguments: Any, forked: bool = True) -> Any:
+    """Start a child process that calls the function, and return it.
+
+    It is forked if there is a fork server, unless `forked` is unset: then it is a new interpreter.
 
     `multiprocessing` would first import this program's main module in the child. An empty main module in its place
     prevents that. Where the fork server has just died, `multiprocessing` starts a new one.
     """
     shorten_socket_paths()
-    context = CONTEXT or multiprocessing
+    context = (CONTEXT or multiprocessing) if forked else multiprocessing.get_context("spawn")
     child = context.Process(target=function, args=arguments)
     main_module = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
@@ -144,7 +147,11 @@ class ForkedProcess:
     def poll(self) -> int | None:
         """The exit code, or None while the process runs; `LOST` if the fork server has died."""
         code = self._process.exitcode
-        return LOST if code == UNKNOWN else code
+        if code != UNKNOWN:
+            return code
+        with contextlib.suppress(ProcessLookupError):
+            self.send_signal(signal.SIGKILL)  # if the server died before this process had asked to end with it
+        return LOST
 
     def wait(self) -> int | None:
         """Wait until the process ends, and return its exit code."""

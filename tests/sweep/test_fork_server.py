@@ -1,6 +1,9 @@
 """Kernels forked from a preloaded process, the guard that refuses it, and one worker for each GPU."""
 
 import os
+import signal
+import subprocess
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +12,8 @@ from bench_lib.core.grid import Grid
 from bench_lib.measure import system
 from bench_lib.results.run_folder import Run
 from bench_lib.sweep import fork_server
+from bench_lib.sweep.deaths import LOST
+from bench_lib.sweep.fork_server import ForkedProcess
 from bench_lib.sweep.runner import measure_grid
 from bench_lib.sweep.workers import worker_map
 
@@ -35,6 +40,14 @@ def test_a_forked_process_computes_here():
 def test_forking_is_refused_where_it_is_not_safe(monkeypatch, probe, reason):
     monkeypatch.setattr(fork_server, "_probe", probe)
     assert fork_server.why_not() == reason
+
+
+def test_a_kernel_that_outlives_the_fork_server_is_ended():
+    with subprocess.Popen(["sleep", "1000"]) as kernel:
+        forked = ForkedProcess(SimpleNamespace(pid=kernel.pid, exitcode=fork_server.UNKNOWN))
+        assert forked.poll() == LOST
+        assert kernel.wait() == -signal.SIGKILL
+    assert forked.poll() == LOST  # again, and there is no such process
 
 
 def test_an_open_gpu_is_seen_among_the_open_files(tmp_path):
