@@ -73,6 +73,7 @@ MESSAGES = {
     "unreadable_images": mark("{bad} of {tried} images cannot be read, the first is {name} ({error})"),
     "runtime_error": mark("{kind}: {words}"),
     "wrong_input": mark("what was given cannot be measured: {words}"),
+    "not_quantized": mark("torchao does not quantize this network to int8 ({kind}: {words})"),
     "not_exported": mark("PyTorch does not export this network to ONNX ({kind}: {words})"),
     "not_finite": mark("the output holds infinity or NaN"),
     "same_answers": mark(

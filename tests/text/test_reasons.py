@@ -20,7 +20,8 @@ LIBRARY = Path(bench_lib.__file__).parent
 DICTIONARY = LIBRARY / "text" / "reasons.py"
 OF_OLD_RECORDS = {"inexact", "onnx_output_is_unknown", "process_killed", "unreadable_image"}
 RAISE = {
-    "because", "InputTooLarge", "NoCounter", "NoReference", "NotExported", "Unavailable", "UnreadableImages",
+    "because", "InputTooLarge", "NoCounter", "NoReference", "NotExported", "NotQuantized", "Unavailable",
+    "UnreadableImages",
 }  # fmt: skip
 
 

@@ -167,7 +167,7 @@ def test_a_pickle_is_not_run():
         else:
             Path("trap.pt").write_bytes(content)
         with pytest.raises(
-            InputError, match=r"'trap.pt': not a file of tensors alone, and a pickle is not run; save net"
+            InputError, match=r"'trap.pt': damaged, or not a file of tensors alone, and a pickle is not run; save net"
         ):
             load_network("resnet18", 0, "trap.pt")
     assert not os.path.exists("hacked")

@@ -13,6 +13,7 @@ from corpus import networks
 from bench_lib.core.case import Case, Limits
 from bench_lib.core.errors import InputError
 from bench_lib.core.reason import say
+from bench_lib.engines.pytorch.quantize import NotQuantized, quantize_pt2e
 from bench_lib.engines.shared.onnx_export import NotExported, export_onnx
 from bench_lib.measure.flops import count_work
 from bench_lib.measure.measure_case import failure_reason, measure_case
@@ -140,6 +141,15 @@ def test_a_network_that_is_not_exported_is_a_row_without_the_page_of_advice():
     assert told.startswith("PyTorch не экспортирует эту сеть в ONNX (")
     assert "\x1b" not in told
     assert "Next steps" not in told
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="PyTorch quantizes on a processor alone")
+def test_a_network_that_is_not_quantized_is_a_row_with_the_cause():
+    pytest.importorskip("torchao")
+    with pytest.raises(NotQuantized) as caught:
+        quantize_pt2e(load_network("nets:Branching", 0, image_size=32), IMAGES, [IMAGES])
+    told = say(failure_reason(caught.value))
+    assert told.startswith("torchao не квантует эту сеть в int8 (Unsupported: Data-dependent branching")
 
 
 def test_a_mended_network_is_exported():
