@@ -12,7 +12,7 @@ from typing import NamedTuple
 import psutil
 
 from bench_lib.core.machine import ProcessorTime
-from bench_lib.measure.processor import ROOT, cores, cpu_groups, physical_cores
+from bench_lib.measure.processor import ROOT, control_groups, cores, physical_cores
 
 COMPUTING = (0, 1, 2, 7)  # the columns user, nice and system, and steal: what other virtual machines took
 
@@ -72,7 +72,8 @@ def descendants_s() -> float:
 def times_stopped(root: Path) -> int:
     """How often a quota has stopped the control groups of this process."""
     count = 0
-    for folder in {folder.resolve() for folder in cpu_groups(root)}:  # version 1 has a folder under several names
+    groups = {folder.resolve() for folder in control_groups(root, "cpu")}  # version 1 has one under several names
+    for folder in groups:
         with contextlib.suppress(OSError):
             told = dict(line.split() for line in (folder / "cpu.stat").read_text().splitlines())
             count += int(told.get("nr_throttled", 0))
