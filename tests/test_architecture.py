@@ -67,6 +67,20 @@ def test_rooms_import_only_what_the_table_allows():
     assert arrow_faults(modules(), allowed()) == []
 
 
+def drawing_too_early(sources):
+    """The modules that import what imports Matplotlib without `matplotlib_alone` before it."""
+    first = "from bench_lib.report import matplotlib_alone"
+    drawing = re.compile(r"^(?:import|from) (?:matplotlib|seaborn)\b(?!_)", re.MULTILINE)
+    return [str(path) for path, source in sources.items() if path.name != "matplotlib_alone"
+            and (found := drawing.search(source)) and first not in source[: found.start()]]  # fmt: skip
+
+
+def test_matplotlib_is_imported_without_the_settings_of_the_current_folder():
+    assert drawing_too_early(modules()) == []
+    early = "import seaborn as sns\nfrom bench_lib.report import matplotlib_alone\n"
+    assert drawing_too_early({Path("x"): early, Path("y"): "import pandas\n"}) == ["x"]
+
+
 def test_an_arrow_that_is_not_in_the_table_is_told():
     may = {"analysis": {"analysis", "core"}, "report": {"report", "analysis", "core"}}
     wrong = {

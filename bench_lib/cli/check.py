@@ -7,7 +7,7 @@ from pathlib import Path
 import shtab
 
 from bench_lib.cli.interrupt import going_on
-from bench_lib.cli.parser import OUTPUTS, PARAMS, add_command, add_path
+from bench_lib.cli.parser import OUTPUTS, PARAMS, add_command, add_path, command_line
 from bench_lib.cli.sweep import check_grid
 from bench_lib.core.errors import InputError
 from bench_lib.core.grid import read_grid
@@ -68,7 +68,8 @@ def run_selfcheck(params: Path | None, output: Path | None, clock: bool, counts:
     from bench_lib.scenarios.verdicts import check_verdicts
 
     Run(folder).refuse_unlike(system.describe(), "check it there, or give a new folder")
-    again = "" if clock else f"What is measured is kept; to go on: bench selfcheck {params} --output {folder}"
+    command = command_line("selfcheck", params, "--output", folder)
+    again = "" if clock else f"What is measured is kept; to go on: {command}"
     with going_on(lambda: again):
         if clock:
             found = check_clock(grid, folder, **counts)

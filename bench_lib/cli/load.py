@@ -9,7 +9,7 @@ import shtab
 
 from bench_lib.cli.interrupt import going_on
 from bench_lib.cli.load_lines import pipeline_lines, scaling_lines, serving_lines
-from bench_lib.cli.parser import add_command, add_path
+from bench_lib.cli.parser import add_command, add_path, command_line
 from bench_lib.cli.sweep import check_grid
 from bench_lib.core.grid import read_grid
 from bench_lib.results.load_grid import LoadGrid
@@ -84,6 +84,7 @@ def run_load(load: Load, params: Path, folder: Path) -> None:
     grid = read_grid(params, load.grid)
     check_grid(grid, params)
     Run(folder).refuse_unlike(system.describe(), "measure there, or in a new folder")
-    with going_on(lambda: f"What is measured is kept; to go on: bench {load.name} {params} --output {folder}"):
+    again = command_line(load.name, params, "--output", folder)
+    with going_on(lambda: f"What is measured is kept; to go on: {again}"):
         found = load.measure(grid, folder)
     print(folder / found.file, *load.lines(found), sep="\n")

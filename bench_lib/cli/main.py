@@ -20,11 +20,11 @@ def main(words: list[str] | None = None) -> int:
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as it is in the background
         signal.signal(signal.SIGINT, end_early)
     from bench_lib.cli import interrupt
-    from bench_lib.core.lifetime import hold_command_folder
+    from bench_lib.cli.terminal import take_everything
 
+    take_everything()
     interrupt.end_on_signals()
-    hold_command_folder()
-    return run_command(sys.argv[1:])
+    return run_command(sys.argv[1:], alone=True)
 
 
 def end_early(number: int, _frame: object) -> None:
@@ -33,14 +33,16 @@ def end_early(number: int, _frame: object) -> None:
     os._exit(128 + number)
 
 
-def run_command(words: list[str]) -> int:
-    """Do what `main` does."""
+def run_command(words: list[str], alone: bool = False) -> int:
+    """Do what `main` does; `alone` if nothing else is done in this process."""
     from bench_lib.cli.commands import parser
+    from bench_lib.cli.folders import prepare_folders
     from bench_lib.cli.parser import Regressed, Stopped
     from bench_lib.core.errors import InputError
 
     given = parser().parse_args(words)
     try:
+        prepare_folders(alone)
         given.run(given)
     except InputError as error:
         return print_error(error, 2)

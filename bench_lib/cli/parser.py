@@ -1,6 +1,8 @@
 """What the `bench` commands share: the parser, help with examples, arguments that are paths, and two exceptions."""
 
 import argparse
+import shlex
+import sys
 from pathlib import Path
 
 import shtab
@@ -43,11 +45,41 @@ def add_command(commands: argparse._SubParsersAction, name: str, words: str, *ex
 
 
 def add_path(parser: Parser, *names: str, kind: dict[str, str] = shtab.DIRECTORY, **given) -> None:
-    """Add an argument that is a path; `given` goes to argparse's `add_argument`.
+    """Add an argument that is a path of this machine; `given` goes to argparse's `add_argument`.
 
     The shell completes it with names of folders or, where `kind` is `shtab.FILE`, of files.
     """
-    parser.add_argument(*names, type=Path, **given).complete = kind
+    parser.add_argument(*names, type=local_path, **given).complete = kind
+
+
+def local_path(given: str) -> Path:
+    """The path that a person gave; raise `ArgumentTypeError` for an address, and for a path that no file can tell of.
+
+    Records, notebooks and messages name the path, or the current folder, and are written in UTF-8.
+    """
+    if "://" in given:
+        raise argparse.ArgumentTypeError(
+            f"{given!r} is an address; give a path of this machine, mounted there if need be"
+        )
+    path = Path(given)
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        encoding = sys.getfilesystemencoding()
+        raise argparse.ArgumentTypeError(
+            f"{given!r} is no {encoding} text, or in a folder whose name is none; rename it, or set PYTHONUTF8=1"
+        ) from None
+    return path
+
+
+def command_line(*words: str | Path) -> str:
+    """A command that can be pasted into a shell: `bench` with these words, a path with a dash first as no option."""
+    return shlex.join(["bench", *map(as_argument, words)])
+
+
+def as_argument(word: str | Path) -> str:
+    """A word of a command, a path with a dash first as no option."""
+    return f"./{word}" if isinstance(word, Path) and str(word).startswith("-") else str(word)
 
 
 OUTPUTS = Path("outputs")

@@ -7,7 +7,7 @@ from pathlib import Path
 import shtab
 
 from bench_lib.cli.interrupt import going_on
-from bench_lib.cli.parser import OUTPUTS, Stopped, add_command, add_path
+from bench_lib.cli.parser import OUTPUTS, Stopped, add_command, add_path, command_line
 from bench_lib.core.errors import InputError
 from bench_lib.core.grid import Grid, read_grid
 from bench_lib.core.record import Record
@@ -46,7 +46,7 @@ def run_sweep(params: Path, output: Path | None, plain: bool, retry_failed: bool
     from bench_lib.sweep.runner import measure_grid
     from bench_lib.sweep.slurm import measure_grid_on_slurm, stays_in_slurm
 
-    again = f"bench sweep {params} --output {folder}{' --slurm' if slurm else ''}"
+    again = command_line("sweep", params, "--output", folder, *(["--slurm"] if slurm else []))
     try:
         with going_on(lambda: f"What is measured is kept{stays_in_slurm(folder) if slurm else ''}; to go on: {again}"):
             if slurm:

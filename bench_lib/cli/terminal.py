@@ -1,11 +1,46 @@
-"""How figures look at a terminal, and colours, which only a terminal gets and no file, pipe or log."""
+"""Standard output that takes whatever is printed, how figures look there, and colours, which only a terminal gets."""
 
+import io
 import os
 import sys
 from collections.abc import Iterable
 from typing import TextIO
 
 CODES = {"red": 31, "green": 32, "yellow": 33}
+
+
+class LastingFile(io.FileIO):
+    """A file that takes what is written although nobody reads it any longer: `bench … | head -1`.
+
+    From then on its number stands for /dev/null, for child processes too.
+    """
+
+    def write(self, data: bytes) -> int:
+        """Write, and return how many bytes were taken."""
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+            return len(data)
+
+
+def take_everything() -> None:
+    """Let standard output and standard error never fail for their reader's sake.
+
+    A letter that their encoding lacks becomes a question mark, and what goes into a closed pipe, or into a stream that
+    was never open, is lost. What the command does, and its exit status, are the same.
+    """
+    sys.stdout, sys.stderr = lasting(sys.stdout), lasting(sys.stderr)
+
+
+def lasting(stream: TextIO | None) -> TextIO:
+    """A stream that takes everything, into the file of `stream`, or nowhere if that was closed from the start."""
+    number = stream.fileno() if stream else os.open(os.devnull, os.O_WRONLY)
+    file = io.BufferedWriter(LastingFile(number, "w", closefd=False))
+    encoding, by_line = (stream.encoding, stream.line_buffering) if stream else ("utf-8", False)
+    return io.TextIOWrapper(file, encoding, errors="replace", line_buffering=by_line)
 
 
 def per_second(value: float) -> str:

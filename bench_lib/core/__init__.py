@@ -5,7 +5,6 @@ when it is asked for, because an engine and the timing loop need torch, and a re
 """
 
 import importlib
-from typing import Any
 
 _HOMES = {
     "Case": "case", "Limits": "case", "Grid": "grid", "read_grid": "grid", "Record": "record", "read_record": "record",
@@ -15,7 +14,7 @@ _HOMES = {
 __all__ = list(_HOMES)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """A name of `__all__`, from its module; raise `AttributeError` for another."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -30,9 +30,19 @@ def one_line(words: str) -> str:
 
 
 def error_text(error: BaseException) -> str:
-    """An exception's message on one line, cut at 300 characters; its type's name if it has no message."""
-    words = one_line(str(error)) or type(error).__name__
-    return words if len(words) <= 300 else f"{words[:300]}…"
+    """An exception's message on one line, shortened to 300 characters; its type's name if it has no message."""
+    return brief(str(error)) or type(error).__name__
+
+
+def brief(words: str) -> str:
+    """The words on one line, shortened to 300 characters."""
+    return shortened(one_line(words), 300)
+
+
+def shortened(words: str, most: int) -> str:
+    """At most so many characters of the words: their beginning, “…” and their end, where a cause is often told."""
+    end = most // 3
+    return words if len(words) <= most else f"{words[: most - end - 1]}…{words[-end:]}"
 
 
 def validated(model: type[BaseModel], data: dict[str, Any] | str, where: str) -> Any:

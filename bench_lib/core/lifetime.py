@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from pathlib import Path
 
+from bench_lib.core.sockets import shorten_socket_paths
+
 PREFIX = "bench-lib-"
 VARIABLE = "BENCH_LIB_TEMPORARY"  # the command's folder, for its child processes
 LONGEST = 70  # characters of the folder's path: that of a socket in it may have 107
@@ -56,6 +58,7 @@ def hold_command_folder() -> None:
     os.environ[VARIABLE] = folder = str(claim_folder())
     if len(folder) <= LONGEST:
         use_command_folder()
+    shorten_socket_paths()
     multiprocessing.util.get_temp_dir()  # makes one for the sockets of this process and its children
     use_command_folder()
     multiprocessing.util.Finalize(None, delete_command_folder, exitpriority=-200)  # after it deletes that one itself

@@ -23,10 +23,11 @@ import torch
 
 from bench_lib.core.engine import Engine, data_type
 from bench_lib.core.record import Accuracy, Fault
-from bench_lib.workload import onnx_file
+from bench_lib.core.references import PYTORCH_FP32, PYTORCH_FP64
 from bench_lib.workload.images import LEAST, batches
 from bench_lib.workload.network import Network
 from bench_lib.workload.onnx_file import OnnxFile
+from bench_lib.workload.onnx_reference import open_reference, rounded_to_bf16
 
 # The largest error allowed in the precision that was really computed in, in units of `Reference.rounding`: four times
 # what rounding the weights and images makes, because an engine rounds in between as well. On 16 networks of
@@ -49,12 +50,14 @@ BF16_FROM = 1 / 2.8  # … and between TF32 and bf16
 class Reference:
     """What an engine's answers are compared with: `outputs` `[images, classes]`, and how they were computed (`name`).
 
-    `rounded` are the answers to the first images with weights and images rounded to bf16.
+    `rounded` are the answers to the first images with weights and images rounded to bf16. `is_quantized` says that the
+    network was quantized before it came here, so that the reference rounds as int8 does.
     """
 
     outputs: torch.Tensor
     rounded: torch.Tensor
     name: str
+    is_quantized: bool = False
 
     @property
     def rounding(self) -> float:
@@ -72,21 +75,24 @@ class Reference:
 def reference(model: Network, images: torch.Tensor, device: torch.device, batch_size: int) -> Reference:
     """The reference for the images (`[images, 3, height, width]`), computed in batches of `batch_size`.
 
-    The reference of an ONNX file is computed by ONNX Runtime on the CPU. The reference of a PyTorch network is computed
-    by PyTorch in fp32 on a CPU, or in fp64 on a GPU, because TF32 must be distinguished from fp32 there.
+    The reference of an ONNX file is that of `open_reference`. The reference of a PyTorch network is computed by PyTorch
+    in fp32 on a CPU, or in fp64 on a GPU, because TF32 must be distinguished from fp32 there. Raise `NoReference` for
+    an ONNX file that nothing here evaluates.
     """
+    few = images[:LEAST]
+    few_size, is_quantized = min(batch_size, len(few)), False
     if isinstance(model, OnnxFile):
-        name, compute = onnx_file.ONNX_REFERENCE, partial(onnx_file.onnx_reference, model)
-        compute_rounded = partial(onnx_file.onnx_reference, onnx_file.rounded_to_bf16(model))
+        few_size, is_quantized = model.fixed_batch or few_size, model.is_quantized
+        name, compute = open_reference(model, torch.Size([batch_size, *images.shape[1:]]))
+        _, compute_rounded = open_reference(rounded_to_bf16(model), torch.Size([few_size, *images.shape[1:]]))
     else:
-        name, dtype = ("PyTorch fp64", torch.float64) if device.type == "cuda" else ("PyTorch fp32", torch.float32)
+        name, dtype = (PYTORCH_FP64, torch.float64) if device.type == "cuda" else (PYTORCH_FP32, torch.float32)
         compute = partial(run_network, copy.deepcopy(model).to(device, dtype))
         compute_rounded = partial(run_network, copy.deepcopy(model).bfloat16().to(device, dtype))
-    few = images[:LEAST]
     with torch.inference_mode():
         outputs = [compute(batch) for batch in batches(images, batch_size)]
-        rounded = [compute_rounded(batch.bfloat16().float()) for batch in batches(few, min(batch_size, len(few)))]
-    return Reference(torch.cat(outputs)[: len(images)], torch.cat(rounded)[: len(few)], name)
+        rounded = [compute_rounded(batch.bfloat16().float()) for batch in batches(few, few_size)]
+    return Reference(torch.cat(outputs)[: len(images)], torch.cat(rounded)[: len(few)], name, is_quantized)
 
 
 def run_network(model: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
@@ -115,8 +121,10 @@ def compare(
 ) -> Accuracy:
     """Compare an engine's output, `[images, classes]`, with the reference for the same images.
 
-    `precision` is the one that was asked for, and `kernels` the engine's `ran["kernels"]`, if it reports them. Raise
-    `ValueError` if the shapes differ.
+    `precision` is the one that was asked for, and `kernels` the engine's `ran["kernels"]`, if it reports them. A
+    network that was quantized before may be as far off as in bf16, however it is computed: runtimes round its steps a
+    little differently, which changes fewer of them than rounding its scales and images to bf16 does. Raise `ValueError`
+    if the shapes differ.
     """
     expected = against.outputs
     if output.shape != expected.shape:
@@ -125,10 +133,10 @@ def compare(
     actual, error = precision, None
     if fault not in ("not_finite", "same_answers"):
         error = error_of(output, expected)
-        actual = computed_in(output.dtype, error / rounding, kernels)
+        actual = computed_in(output.dtype, error / rounding, kernels, against.is_quantized)
     return Accuracy(
         error=error,
-        tolerance=tolerance(actual, rounding),
+        tolerance=tolerance("bf16" if against.is_quantized else actual, rounding),
         rounding=rounding,
         images=len(expected),
         answered_classes=len(expected.argmax(1).unique()),
@@ -192,15 +200,24 @@ def tolerance(precision: str, rounding: float) -> float:
     return min(allowed, LARGEST_ALLOWED)
 
 
-def computed_in(output_dtype: torch.dtype, roundings: float, kernels: Mapping[str, int] | None = None) -> str:
+def computed_in(
+    output_dtype: torch.dtype, roundings: float, kernels: Mapping[str, int] | None = None, is_quantized: bool = False
+) -> str:
     """The precision in which the output was computed, concluded from its data type, its error and the runtime's report.
 
     `roundings` is the error in units of `Reference.rounding`. An output in fp16 or bf16 shows its precision by its
     type; for a float32 output, the size of the error shows it. The error alone cannot show int8: a model quantized to
     int8 has the same error if its rounded numbers are multiplied in fp32. So if the runtime reports how many of its
-    `kernels` compute in which precision, the most frequent one is taken, unless the error is as small as that of fp32.
+    `kernels` compute in which precision, the most frequent one is taken (int8 if it is as frequent as another), unless
+    the error is as small as that of fp32.
+
+    If the network was quantized before (`is_quantized`), the reference has the same rounded numbers, so no error shows
+    a precision: the runtime's report alone does, and int8 is taken where there is none.
     """
-    reported = max(kernels, key=kernels.get) if kernels else ""
+    kernels = kernels or {}
+    reported = max(kernels, key=lambda name: (kernels[name], name == "int8"), default="")
+    if is_quantized:
+        return reported or "int8"
     if output_dtype in (torch.float16, torch.bfloat16):
         return reported or ("fp16" if output_dtype == torch.float16 else "bf16")
     if roundings < FP32_BELOW:

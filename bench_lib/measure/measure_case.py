@@ -12,7 +12,7 @@ import torch
 
 from bench_lib.core.case import Case, Limits
 from bench_lib.core.engine import Engine, Unavailable, build_engine, compute_device, load_builder
-from bench_lib.core.errors import InputError, one_line
+from bench_lib.core.errors import InputError, one_line, shortened
 from bench_lib.core.intervals import median
 from bench_lib.core.reason import Reason, because
 from bench_lib.core.record import Accuracy, Energy, Memory, Record, Timing, now
@@ -26,6 +26,10 @@ from bench_lib.workload.network import Network, load_network
 
 OUT_OF_MEMORY = re.compile(
     r"out of memory|tried to allocate|failed to allocate|bad allocation|bad_alloc", re.IGNORECASE
+)
+
+SHARED_MEMORY_FULL = re.compile(
+    r"</torch_\w+>.{0,60}No space left on device|out of shared memory|unable to allocate shared memory", re.IGNORECASE
 )
 
 
@@ -170,6 +174,8 @@ def failure_reason(error: BaseException) -> Reason:
     if isinstance(reason, Reason):
         return reason
     words = one_line(str(error))
+    if shortage := SHARED_MEMORY_FULL.search(words):
+        return because("shared_memory_full", words=shorten_error(words[shortage.start() :]))
     if shortage := OUT_OF_MEMORY.search(words):
         return because("out_of_memory", words=shorten_error(words[shortage.start() :]))
     if isinstance(error, MemoryError):
@@ -181,4 +187,4 @@ def failure_reason(error: BaseException) -> Reason:
 
 def shorten_error(words: str) -> str:
     """At most 200 characters; the whole is in the record's `detail`."""
-    return words if len(words) <= 200 else words[:200] + "…"
+    return shortened(words, 200)

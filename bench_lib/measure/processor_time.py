@@ -72,8 +72,8 @@ def descendants_s() -> float:
 def times_stopped(root: Path) -> int:
     """How often a quota has stopped the control groups of this process."""
     count = 0
-    groups = {folder.resolve() for folder in control_groups(root, "cpu")}  # version 1 has one under several names
-    for folder in groups:
+    folders = {folder.resolve() for folder in control_groups(root, "cpu")}  # version 1 has one under several names
+    for folder in folders:
         with contextlib.suppress(OSError):
             told = dict(line.split() for line in (folder / "cpu.stat").read_text().splitlines())
             count += int(told.get("nr_throttled", 0))

@@ -1,12 +1,29 @@
-"""How exact a row's output is, in words: its error, and how often its first class is the reference's."""
+"""How exact a row's output is, in words: its error, how often its first class is the reference's, and which that is."""
 
 from typing import Any
 
 import pandas as pd
 
+from bench_lib.core import references
+from bench_lib.core.case import model_kind
 from bench_lib.report.report import Report
-from bench_lib.text.language import tr, tr_n
+from bench_lib.text.language import mark, tr, tr_n
 from bench_lib.text.numbers import percent, scientific
+
+OF_ONNX_FILES = {
+    references.ONNX_FILE: mark("ONNX Runtime fp32 on the processor, without graph optimisation"),
+    references.QUANTIZED_FILE: mark("the same quantised file in ONNX Runtime on the processor"),
+    references.BY_STANDARD: mark("the evaluator of the ONNX standard (package onnx)"),
+}
+
+
+def reference_name(report: Report) -> str:
+    """What the outputs are compared with, in words."""
+    if model_kind(report.grid.model) != "onnx":
+        return tr("PyTorch fp32 on the processor or fp64 on the GPU")
+    recorded = {record.accuracy.reference for record in report.records if record.accuracy}
+    names = [name for name in OF_ONNX_FILES if name in recorded] or [references.ONNX_FILE]
+    return "; ".join(tr(OF_ONNX_FILES[name]) for name in names)
 
 
 def exactness_words(row: Any) -> str:

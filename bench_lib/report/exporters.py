@@ -1,6 +1,8 @@
 """An executed report notebook → one offline HTML file, or a PDF: nbconvert's `bench-html` and `bench-pdf`."""
 
-import warnings
+import signal
+import subprocess
+import sys
 from html import escape
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from traitlets import default
 from traitlets.config import Config
 
 from bench_lib.core.files import write_bytes
+from bench_lib.report import typeset
 from bench_lib.report.long_tables import left_out, set_aside, with_numbers
 from bench_lib.text import language
 from bench_lib.text.language import tr
@@ -18,8 +21,20 @@ from bench_lib.text.language import tr
 TEMPLATES_FOLDER = Path(__file__).parent / "templates"
 
 
+ABSENT = {
+    typeset.NO_PANGO: (
+        "The PDF needs WeasyPrint with Pango: `apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0`, "
+        "or `conda install -c conda-forge pango`; the HTML report needs neither."
+    ),
+    typeset.NO_FONTS: (
+        "The PDF needs fonts, and fontconfig finds none: `apt-get install fonts-dejavu-core`, or `conda install "
+        "-c conda-forge fonts-conda-ecosystem`; the HTML report does not need them."
+    ),
+}
+
+
 class PDFUnavailable(RuntimeError):
-    """This machine lacks the libraries that a PDF needs; the message says what to install."""
+    """No PDF can be made here; the message says what to install, or what went wrong."""
 
 
 class ReportHTMLExporter(HTMLExporter):
@@ -45,6 +60,11 @@ class ReportHTMLExporter(HTMLExporter):
         kinds = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain"]
         config.NbConvertBase.display_data_priority = kinds
         return config
+
+    def get_prefix_root_dirs(self) -> list[str]:
+        """Where nbconvert's own templates lie: beside this Python, if it is there, whatever templates Jupyter finds."""
+        own = Path(sys.prefix, "share", "jupyter")
+        return [str(own)] if (own / "nbconvert" / "templates").is_dir() else super().get_prefix_root_dirs()
 
     def from_notebook_node(self, nb: NotebookNode, resources: dict | None = None, **kw) -> tuple[str, dict]:
         """Return the page and nbconvert's resources.
@@ -82,7 +102,7 @@ class ReportPDFExporter(ReportHTMLExporter):
     def from_notebook_node(self, nb: NotebookNode, resources: dict | None = None, **kw) -> tuple[bytes, dict]:
         """Return the PDF and nbconvert's resources.
 
-        Raises PDFUnavailable where WeasyPrint cannot start, and ValueError as the HTML exporter does.
+        Raises PDFUnavailable where WeasyPrint cannot start or crashes, and ValueError as the HTML exporter does.
         """
         page, rest, resources = self._page(nb, resources, **kw)
         for mark, rows in rest.items():
@@ -101,7 +121,7 @@ def write_html(notebook: Path, target: Path) -> Path:
 def write_pdf(notebook: Path, target: Path) -> Path:
     """Write the executed `notebook` to `target` as a PDF, whole or not at all; return `target`.
 
-    Raises PDFUnavailable where Pango is missing, and the errors of `write_html`.
+    Raises PDFUnavailable where Pango or fonts are missing, and the errors of `write_html`.
     """
     return _write(ReportPDFExporter(), notebook, target)
 
@@ -113,21 +133,22 @@ def _write(exporter: HTMLExporter, notebook: Path, target: Path) -> Path:
 
 
 def _pdf(html: str) -> bytes:
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "HarfBuzz-Subset")  # it warns when imported, too
-            import weasyprint
-    except (ImportError, OSError) as error:  # OSError: the package is there, Pango is not
-        raise PDFUnavailable(
-            "The PDF needs WeasyPrint with Pango: `apt-get install libpango-1.0-0 libpangoft2-1.0-0 "
-            "libharfbuzz-subset0`, or `conda install -c conda-forge pango`; the HTML report needs neither."
-        ) from error
-    from weasyprint.urls import URLFetcher
+    """The page as a PDF; raise `PDFUnavailable`, also if the process that typesets it crashes."""
+    command = [sys.executable, "-P", typeset.__file__]  # -P: nothing is imported from the folder that it lies in
+    done = subprocess.run(command, input=html.encode(), capture_output=True)
+    told = done.stderr.decode(errors="replace")
+    if done.returncode:
+        raise PDFUnavailable(ABSENT.get(done.returncode) or _failure(done.returncode, told))
+    sys.stderr.write(told)
+    return done.stdout
 
-    page = weasyprint.HTML(string=html, url_fetcher=URLFetcher(allowed_protocols=["data"]))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "HarfBuzz-Subset")  # fonts are embedded without it too, only larger
-        return page.write_pdf(pdf_variant="pdf/ua-1")
+
+def _failure(status: int, told: str) -> str:
+    """Why WeasyPrint made no PDF, in a sentence; `told` is what its process wrote to standard error."""
+    if status < 0:
+        return f"WeasyPrint crashed ({signal.Signals(-status).name}); the HTML report is whole."
+    last = told.strip().rpartition("\n")[2]
+    return f"WeasyPrint failed ({last or f'exit status {status}'}); the HTML report is whole."
 
 
 def _finish(html: str) -> str:

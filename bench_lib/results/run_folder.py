@@ -36,16 +36,30 @@ def _grids_differ(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def digests(grid: Grid) -> dict[str, str]:
-    """SHA-256 of the grid's ONNX file and of its weights file, by path; empty if it has neither.
+    """SHA-256 of the grid's ONNX file, the files that it keeps weights in, and its weights file, by path.
 
-    A run keeps them, so that it is not continued with another file of the same name.
+    A run keeps them, so that it is not continued with another file of the same name. Empty if the grid has none.
     """
-    named = [grid.weights, grid.model if model_kind(grid.model) == "onnx" else ""]
+    named = [grid.weights]
+    if model_kind(grid.model) == "onnx":
+        named += [grid.model, *files_beside(grid.model)]
     found = {}
     for path in filter(os.path.isfile, named):
         with open(path, "rb") as file:
             found[path] = hashlib.file_digest(file, "sha256").hexdigest()
     return found
+
+
+def files_beside(path: str) -> list[str]:
+    """The files that an ONNX file keeps weights in; none if it cannot be read, which whoever runs it will say."""
+    try:
+        import onnx
+
+        tensors = onnx.load(path, load_external_data=False).graph.initializer
+    except Exception:
+        return []
+    names = {entry.value for tensor in tensors for entry in tensor.external_data if entry.key == "location"}
+    return [os.path.join(os.path.dirname(path), name) for name in sorted(names)]
 
 
 class Run:

@@ -12,6 +12,7 @@ from bench_lib.core.case import Case
 from bench_lib.core.engine import Engine, build_engine, compute_device, load_builder
 from bench_lib.core.lifetime import end_with_parent, interrupts_blocked
 from bench_lib.core.reason import Reason, ReasonedError
+from bench_lib.core.sockets import shorten_socket_paths
 from bench_lib.measure import accuracy
 from bench_lib.measure.measure_case import compare_with_reference, failure_reason, inaccuracy
 from bench_lib.measure.threads import limit_threads
@@ -29,6 +30,7 @@ def run_in_process(engine: str, function: Callable, *given: Any) -> Any:
 
     If it raises or the process dies, a `Reason` is returned. Function, arguments and result are pickled.
     """
+    shorten_socket_paths()
     before = oom_kills()
     process, link = start_process(send_result, function, *given)
     try:

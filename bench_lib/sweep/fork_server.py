@@ -22,6 +22,7 @@ from typing import Any
 from tqdm import tqdm
 
 from bench_lib.core.lifetime import end_with_parent, interrupts_blocked
+from bench_lib.core.sockets import shorten_socket_paths
 from bench_lib.sweep.deaths import LOST, WatchedProvisioner
 from bench_lib.sweep.kernels import OwnKernelManager
 
@@ -59,13 +60,16 @@ def probe() -> int | None:
     return code
 
 
-def start_child(function: Callable, *arguments: Any) -> Any:
-    """Start a child process that calls the function, and return it; it is forked if there is a fork server.
+def start_child(function: Callable, *arguments: Any, forked: bool = True) -> Any:
+    """Start a child process that calls the function, and return it.
+
+    It is forked if there is a fork server, unless `forked` is unset: then it is a new interpreter.
 
     `multiprocessing` would first import this program's main module in the child. An empty main module in its place
     prevents that. Where the fork server has just died, `multiprocessing` starts a new one.
     """
-    context = CONTEXT or multiprocessing
+    shorten_socket_paths()
+    context = (CONTEXT or multiprocessing) if forked else multiprocessing.get_context("spawn")
     child = context.Process(target=function, args=arguments)
     main_module = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")

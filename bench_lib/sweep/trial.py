@@ -39,7 +39,8 @@ def tried_apart(grid: Grid, printed: Path) -> str:
     What the process prints goes into the file `printed`.
     """
     reader, writer = Pipe(duplex=False)
-    child = fork_server.start_child(_try, writer, grid, os.getcwd(), dict(os.environ), printed)
+    given = (writer, grid, os.getcwd(), dict(os.environ), printed)
+    child = fork_server.start_child(_try, *given, forked=not fork_server.why_not())
     writer.close()
     try:
         if not connection.wait([reader, child.sentinel], grid.limits.case_timeout_s):

@@ -26,6 +26,18 @@ MESSAGES = {
     ),
     "onnx_file_not_taken": mark("the model is an ONNX file, and this engine takes PyTorch networks alone"),
     "onnx_input_is_fixed": mark("the ONNX file fixes its input as {fixed}, this case is {asked}"),
+    "onnx_file_is_quantized": mark("the ONNX file is quantized already and runs as it is: measure it in int8"),
+    "onnx_opset_is_old": mark(
+        "int8 needs opset {least} of the ONNX file, it has {opset} and cannot be converted: {words}"
+    ),
+    "onnx_file_refused": mark("{runtime} {version} does not take this ONNX file (opset {opset}, IR {ir}): {words}"),
+    "onnx_answers_otherwise": mark(
+        "the ONNX file answers {shape} to images {asked}, and a classifier answers [batch, classes]"
+    ),
+    "onnx_lacks_reference": mark(
+        "nothing here evaluates this ONNX file, so its answers cannot be checked; ONNX Runtime says: {words}; the "
+        "evaluator of the package onnx says: {other}"
+    ),
     "onnx_output_is_unknown": mark("the shape of the ONNX file's output does not follow from that of its input"),
     "onnx_lacks_bf16": mark("there is no converter of an ONNX file to bf16 here"),
     "no_compiler": mark("torch.compile finds no compiler here"),
@@ -52,6 +64,10 @@ MESSAGES = {
     "rtx_provider_finds_no_gpu": mark("ONNX Runtime's TensorRT-RTX provider finds no GPU that it supports"),
     # Why a measurement gave no figure.
     "out_of_memory": mark("out of memory: {words}"),
+    "shared_memory_full": mark(
+        "no space left in shared memory (/dev/shm), where worker processes put their batches: {words}; enlarge it, in "
+        "Docker by --shm-size=2g for example"
+    ),
     "input_too_large": mark("out of memory: the input alone takes {asked:.1f} GiB, free are {free:.1f} GiB"),
     "unreadable_image": mark("the image {name} cannot be read ({error})"),
     "unreadable_images": mark("{bad} of {tried} images cannot be read, the first is {name} ({error})"),

@@ -9,9 +9,8 @@ from torch import nn
 from bench_lib.core.case import model_kind
 from bench_lib.core.errors import InputError, error_text
 from bench_lib.core.grid import Grid
-from bench_lib.workload import onnx_file
 from bench_lib.workload.images import draw_images
-from bench_lib.workload.onnx_file import OnnxFile
+from bench_lib.workload.onnx_file import OnnxFile, read_onnx
 from bench_lib.workload.own_function import network_from_function, refused
 from bench_lib.workload.own_network import check_answers, plain_network
 from bench_lib.workload.random_weights import adapt_weights
@@ -75,7 +74,7 @@ def load_network(name: str, seed: int, weights: str = "", image_size: int = LARG
     """
     check_model(name, weights)
     if model_kind(name) == "onnx":
-        return onnx_file.read_onnx(Path(name))
+        return read_onnx(Path(name))
     state = read_weights(weights) if weights else {}
     if model_kind(name) == "function":
         model = plain_network(network_from_function(name, seed), name)

@@ -1,24 +1,28 @@
-"""A network in an ONNX file: reading it, fixing its shape and data type for a case, and computing its reference."""
+"""A network in an ONNX file: reading it, and fixing its shape, data type and operators' version for a case."""
 
+import contextlib
 import copy
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from bench_lib.core.engine import Unavailable
-from bench_lib.core.errors import InputError, error_text
+from bench_lib.core.errors import InputError, brief, error_text
+from bench_lib.workload.onnx_graph import foreign_arithmetic, is_quantized, sort_nodes, type_name, widen
+from bench_lib.workload.onnx_size import outline
 
 CHANNELS = 3
-ONNX_REFERENCE = "ONNX Runtime CPU fp32"
+SHAPES = "it must take one input [batch, 3, height, width] and answer one output [batch, classes], of float numbers"
 
 
 @dataclass(frozen=True)
 class OnnxFile:
-    """A classifier with one float32 input, `[batch, 3, height, width]`, and one float32 output, `[batch, classes]`.
+    """A classifier with one input, `[batch, 3, height, width]`, and one output, `[batch, classes]`, both float32.
 
-    `proto` is its `ModelProto`, which is never changed.
+    `proto` is its `ModelProto`, which is never changed. Numbers that the file stores in fp16 or bf16 are float32 in it.
     """
 
     proto: Any
@@ -28,27 +32,68 @@ class OnnxFile:
         """The `ValueInfoProto` of the input."""
         return model_inputs(self.proto)[0]
 
+    @property
+    def fixed_batch(self) -> int | None:
+        """The batch size, if the file fixes it."""
+        return next(iter(fixed_sizes(self.input)), None)
+
+    @property
+    def opset(self) -> int:
+        """The version of ONNX's own operators that the file asks for."""
+        return onnx_opset(self.proto)
+
+    @cached_property
+    def is_quantized(self) -> bool:
+        """Whether the file holds a network that is quantized already."""
+        return is_quantized(self.proto)
+
 
 def read_onnx(path: Path) -> OnnxFile:
-    """Read and check the file; raise `InputError` if it is not an ONNX model or not a classifier as in `OnnxFile`."""
+    """Read the file; raise `InputError` if it is not an ONNX model or not a classifier as in `OnnxFile`.
+
+    It is not checked any further: what a runtime runs is not refused, though it may not be what the standard asks for.
+    """
+    try:
+        return OnnxFile(classifier(read_proto(path)))
+    except InputError as error:
+        words = str(error)
+    except Exception as error:  # from protobuf or the file system, or of numbers that do not fit their shape
+        words = f"not an ONNX model ({error_text(error)}); give another file"
+    raise InputError(f"model {str(path)!r}: {words}")
+
+
+def read_proto(path: Path) -> Any:
+    """The file's `ModelProto`, with the weights that lie in files beside it; raise `InputError` if those are not there.
+
+    Files outside the model's folder are not read, whatever it asks for.
+    """
     import onnx
 
+    proto = onnx.load(path, load_external_data=False)
+    if not proto.graph.node:
+        raise InputError("not an ONNX model (it has no nodes); give another file")
     try:
-        onnx.checker.check_model(str(path))
-        proto = onnx.load(path)
-    except Exception as error:  # from protobuf, the checker or the file system
-        raise InputError(f"model {str(path)!r}: not an ONNX model ({error_text(error)}); give another file") from None
-    inputs, outputs = model_inputs(proto), list(proto.graph.output)
-    is_float = all(value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT for value in inputs + outputs)
-    input_ranks, output_ranks = ([len(fixed_sizes(value)) for value in values] for values in (inputs, outputs))
-    has_ranks = input_ranks == [4] and output_ranks == [2]
-    if not is_float or not has_ranks or fixed_sizes(inputs[0])[1] not in (None, CHANNELS):
-        shapes = ", ".join(f"{value.name} {fixed_sizes(value)}" for value in inputs + outputs)
+        onnx.load_external_data_for_model(proto, str(path.parent))
+    except Exception as error:
         raise InputError(
-            f"model {str(path)!r}: inputs and outputs are {shapes}; it must take one float32 [batch, 3, height, width] "
-            "and answer one float32 [batch, classes]"
+            f"its weights cannot be read ({error_text(error)}); put the files that it names beside it, whole"
+        ) from None
+    return proto
+
+
+def classifier(proto: Any) -> Any:
+    """The model with its numbers in float32 and its nodes in order; raise `InputError` if it is no classifier."""
+    if found := foreign_arithmetic(proto):
+        raise InputError(
+            f"it computes in {found}, and only fp32, tf32, fp16, bf16 and int8 are measured; give another file"
         )
-    return OnnxFile(proto)
+    widen(proto)
+    sort_nodes(proto.graph)
+    inputs, outputs = model_inputs(proto), list(proto.graph.output)
+    if not takes_images(inputs) or not gives_classes(outputs):
+        values = ", ".join(f"{value.name} {described(value)}" for value in inputs + outputs)
+        raise InputError(f"inputs and outputs are {brief(values)}; {SHAPES}")
+    return proto
 
 
 def model_inputs(proto: Any) -> list[Any]:
@@ -60,19 +105,51 @@ def model_inputs(proto: Any) -> list[Any]:
     return [value for value in proto.graph.input if value.name not in weights]
 
 
+def takes_images(inputs: list[Any]) -> bool:
+    """Whether the inputs are one float32 `[batch, 3, height, width]`, any size of which may be left open."""
+    if len(inputs) != 1 or not is_float(inputs[0]):
+        return False
+    sizes = fixed_sizes(inputs[0]) or [None] * 4  # a file may leave out the whole shape
+    return len(sizes) == 4 and sizes[1] in (None, CHANNELS)
+
+
+def gives_classes(outputs: list[Any]) -> bool:
+    """Whether the outputs are one float32 `[batch, classes]`, or one that the file does not describe."""
+    if len(outputs) != 1 or not (is_float(outputs[0]) or outputs[0].type.WhichOneof("value") is None):
+        return False
+    return len(fixed_sizes(outputs[0])) in (0, 2)
+
+
+def is_float(value: Any) -> bool:
+    """Whether a `ValueInfoProto` is a tensor of float32."""
+    return type_name(value.type.tensor_type.elem_type) == "FLOAT"
+
+
+def described(value: Any) -> str:
+    """The type and shape of a `ValueInfoProto`, as `uint8 [1, 3, None, None]`, or what it is instead of a tensor."""
+    kind = value.type.WhichOneof("value")
+    if kind != "tensor_type":
+        return (kind or "of no type").removesuffix("_type")
+    return f"{type_name(value.type.tensor_type.elem_type).lower()} {fixed_sizes(value)}"
+
+
 def fixed_sizes(value: Any) -> list[int | None]:
     """The shape of a `ValueInfoProto`, with None for each size that the caller may choose."""
     return [dim.dim_value if dim.dim_value > 0 else None for dim in value.type.tensor_type.shape.dim]
 
 
+def onnx_opset(proto: Any) -> int:
+    """The version of ONNX's own operators; a file may import other sets of operators as well. 0 if it names none."""
+    return next((opset.version for opset in proto.opset_import if opset.domain in ("", "ai.onnx")), 0)
+
+
 def model_of_shape(network: OnnxFile, shape: torch.Size) -> Any:
     """A copy of the model (`ModelProto`) whose input has the fixed shape `[batch, 3, height, width]`.
 
-    Raise `Unavailable` if the file fixes another shape, or if the output's shape does not follow from the input's.
+    Its other shapes are those that follow from it, whatever the file says of them; where the output's does not follow,
+    it has none, and the runtime finds it. Raise `Unavailable` if the file fixes another input shape.
     """
-    from onnxruntime.tools import onnx_model_utils
-
-    own = fixed_sizes(network.input)
+    own = fixed_sizes(network.input) or [None] * 4
     if any(size not in (None, asked) for size, asked in zip(own, shape, strict=True)):
         fixes, asks = ("×".join("?" if size is None else str(size) for size in sizes) for sizes in (own, shape))
         raise Unavailable("onnx_input_is_fixed", fixed=fixes, asked=asks)
@@ -81,47 +158,26 @@ def model_of_shape(network: OnnxFile, shape: torch.Size) -> Any:
     del proto.graph.input[:]
     proto.graph.input.extend(kept)
     proto.ir_version = max(proto.ir_version, 4)  # the first version in which weights need not be inputs
-    onnx_model_utils.make_input_shape_fixed(proto.graph, kept[0].name, list(shape))
-    onnx_model_utils.fix_output_shapes(proto)
-    if None in fixed_sizes(proto.graph.output[0]):
-        raise Unavailable("onnx_output_is_unknown")
+    for value in (*proto.graph.value_info, *proto.graph.output):
+        value.type.tensor_type.ClearField("shape")
+    given = proto.graph.input[0].type.tensor_type.shape
+    del given.dim[:]
+    for size in shape:
+        given.dim.add(dim_value=size)
+    output = inferred(proto).output[0]
+    if None not in fixed_sizes(output):
+        proto.graph.output[0].CopyFrom(output)
     return proto
 
 
-def model_for_images(network: OnnxFile, images: torch.Tensor) -> Any:
-    """The `ModelProto` for the shape and data type of `images`.
+def inferred(proto: Any) -> Any:
+    """The graph (`GraphProto`) without its weights, and with the types and shapes that follow from the input's.
 
-    Raise `Unavailable` for bf16, and as `model_of_shape` does.
+    If they cannot be inferred, as for operators that the package `onnx` does not know, the graph as it is.
     """
-    if images.dtype == torch.bfloat16:
-        raise Unavailable("onnx_lacks_bf16")
-    proto = model_of_shape(network, images.shape)
-    if images.dtype == torch.float16:
-        from onnxruntime.transformers.float16 import convert_float_to_float16
+    import onnx
 
-        return convert_float_to_float16(proto)
-    return proto
-
-
-def onnx_reference(network: OnnxFile, images: torch.Tensor) -> torch.Tensor:
-    """The output of ONNX Runtime on the CPU in fp32 without any of its optimizations, `[batch_size, classes]`."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.intra_op_num_threads = torch.get_num_threads()
-    model = model_of_shape(network, images.shape).SerializeToString()
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    return torch.from_numpy(session.run(None, {network.input.name: images.numpy()})[0])
-
-
-def rounded_to_bf16(network: OnnxFile) -> OnnxFile:
-    """The network with each of its float32 weights rounded to bf16; they stay float32."""
-    from onnx import numpy_helper
-
-    proto = copy.deepcopy(network.proto)
-    for tensor in proto.graph.initializer:
-        if tensor.data_type == tensor.FLOAT:
-            weights = torch.from_numpy(numpy_helper.to_array(tensor).copy()).bfloat16().float()
-            tensor.CopyFrom(numpy_helper.from_array(weights.numpy(), tensor.name))
-    return OnnxFile(proto)
+    made = outline(proto)
+    with contextlib.suppress(Exception):  # it raises RuntimeError and its own kinds
+        return onnx.shape_inference.infer_shapes(made, data_prop=True).graph
+    return made.graph

@@ -13,7 +13,7 @@ import pytest
 
 from bench_lib.cli import main
 from bench_lib.cli.commands import parser
-from bench_lib.cli.parser import EXAMPLES
+from bench_lib.cli.parser import EXAMPLES, command_line
 
 ROOT = Path(__file__).parents[2]
 BENCH = [sys.executable, "-m", "bench_lib.cli.main"]
@@ -116,6 +116,28 @@ def test_verdicts_are_coloured_on_a_terminal_alone():
     assert len(verdicts) > 3
     assert re.findall(r"\033\[3[123]m(\w+)\033\[0m", shown) == verdicts
     assert re.sub(r"\033\[\d+m", "", shown).replace("\r", "") == plain.stdout
+
+
+@pytest.mark.parametrize("words", [["report", "s3://bucket/run"], ["sweep", "x.yaml", "--output", "file:///run"]])
+def test_an_address_is_no_folder(words, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main.main(words)
+    told = f"{words[-1]!r} is an address; give a path of this machine, mounted there if need be"
+    assert told in capsys.readouterr().err
+
+
+def test_a_command_to_go_on_with_can_be_pasted_into_a_shell():
+    words = ["sweep", Path("a b.yaml"), "--output", Path("-run{x}")]
+    assert shlex.split(command_line(*words)) == ["bench", "sweep", "a b.yaml", "--output", "./-run{x}"]
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "file"])
+def test_a_temporary_folder_that_cannot_be_used_is_told(tmp_path, monkeypatch, capsys, folder):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / folder))
+    assert main.main(["doctor"]) == 2
+    told = f"bench: TMPDIR is {str(tmp_path / folder)!r}, which is no folder that can be written; unset it, or name one"
+    assert capsys.readouterr().err.startswith(told)
 
 
 def test_help_is_plain_in_a_pipe_and_names_where_the_rest_is_told():

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bench_lib.core.errors import InputError, refusal, validated
+from bench_lib.core.errors import InputError, error_text, refusal, shortened, validated
 
 
 class Inner(BaseModel):
@@ -49,3 +49,12 @@ def test_a_file_is_refused_by_its_first_fault_and_what_to_do():
 def test_a_name_of_any_length_makes_a_short_sentence():
     long = '{"name": "a", "more": {"' + 1000 * "x" + '": null}}'
     assert refused(long).startswith(f"not a check (more.{60 * 'x'}…: Input should be")
+
+
+def test_a_long_message_keeps_its_beginning_and_its_end():
+    told = error_text(OSError("unable to write " + "x" * 1000 + ": No space left on device"))
+    assert len(told) == 300
+    assert told.startswith("unable to write xxx")
+    assert told.endswith("xxx: No space left on device")
+    assert shortened("a" * 10, 10) == "a" * 10
+    assert shortened("abcdefghijk", 10) == "abcdef…ijk"

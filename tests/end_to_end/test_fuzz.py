@@ -12,6 +12,7 @@ import nbformat
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from corpus import onnx_files
 from helpers.here import NEEDS_PANGO
 from helpers.made import (
     GPU,
@@ -78,6 +79,7 @@ from bench_lib.results.result_file import read_result
 from bench_lib.results.run_folder import Run
 from bench_lib.results.verdicts import SelfCheck
 from bench_lib.text.markup import quoted
+from bench_lib.workload.onnx_file import OnnxFile, read_onnx
 
 GOOD = {
     "title": "ResNet-18", "model": "resnet18", "weights": "", "data": "", "engines": ["pytorch"],
@@ -86,7 +88,8 @@ GOOD = {
 }  # fmt: skip
 NASTY = [
     "<img src=x onerror=alert(1)>", "</td></tr></table><script>alert(1)</script>", "[x](javascript:alert(1))", "`a`",
-    "![x](http://e.org/x.png)", "a | b", "**b** __b__ ~~b~~", "$x$", "\\", "&lt;b&gt; &#60;", "http://e.org www.e.org",
+    "![x](http://e.org/x.png)", "a | b", "**b** __b__ ~~b~~", "$\\frac{x$", "\\", "&lt;b&gt; &#60;",
+    "http://e.org www.e.org",
     "\n\n# head\n\n- item\n1. one", '" onload="x', "-->", "]]>", "\x00\x1b[31m", "\u202eabc", "<!--", "{{ 7*7 }}", "``",
     "<b", "a\u2028b", "~~~\nx", "    code", "[^1]: x", "x@e.org", "../../etc/x", "C:\\x", ".", "..", "NaN", "'",
     "a" * 9999,
@@ -200,6 +203,30 @@ def test_any_bytes_as_a_grid(content):
 
 SHORT_TEXT = TEXT.map(lambda text: text[:200])
 LIKE_OTHERS = st.sampled_from([True, 0.5, 1.0, 1, "1", "True", "1-b=2", "b=1"])  # easily taken for another's
+ONNX = [onnx_files.FILES[name]().SerializeToString() for name in ("qdq", "half_inside", "view", "sequence_output")]
+FLIPS = st.lists(st.tuples(st.integers(0, 1500), st.integers(1, 255)), max_size=8)
+
+
+def read_onnx_bytes(content: bytes) -> OnnxFile:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "net.onnx"
+        path.write_bytes(content)
+        return read_onnx(path)
+
+
+@given(st.sampled_from(ONNX), FLIPS, st.integers(0, 1500))
+@example(b"", [], 0)
+def test_an_onnx_file_of_any_bytes_is_read_or_refused_in_one_sentence(good, flips, lost):
+    content = bytearray(good[: len(good) - lost] if lost < len(good) else good)
+    for place, mask in flips:
+        if content:
+            content[place % len(content)] ^= mask
+    network = accepted(read_onnx_bytes, bytes(content))
+    if network is not None:
+        assert network.fixed_batch is None or network.fixed_batch > 0
+        assert isinstance(network.is_quantized, bool)
+
+
 CASES = st.builds(
     Case, engine=st.sampled_from(["pytorch", "onnx_runtime"]), precision=st.sampled_from(["fp32", "fp16"]),
     image_size=st.integers(1, 2), batch_size=st.integers(1, 2), model=SHORT_TEXT,

@@ -8,7 +8,7 @@ from helpers import pictures
 from helpers.saboteurs import judged, saboteurs
 
 from bench_lib.analysis import roofline
-from bench_lib.core import intervals
+from bench_lib.core import intervals, references
 from bench_lib.core.case import Case, Limits
 from bench_lib.core.engine import Unavailable, build_engine, compute_device
 from bench_lib.core.grid import Grid
@@ -24,7 +24,6 @@ from bench_lib.results.pipeline import PipelineGrid
 from bench_lib.results.scaling import ScalingGrid
 from bench_lib.results.serving import ServingGrid, best_point
 from bench_lib.scenarios import clock, pipeline, scaling, serving
-from bench_lib.workload import onnx_file
 from bench_lib.workload.images import COPIES, draw_images, images_to_check, synthetic_images
 from bench_lib.workload.network import load_network
 
@@ -159,7 +158,7 @@ def test_an_onnx_file_computes_as_asked(tmp_path, precision):
                           dynamic_shapes=({0: "batch", 2: "height", 3: "width"},))  # fmt: skip
     record = measured("onnx_runtime", precision, model=path)
     assert record.status == "ok", record.detail
-    assert (record.accuracy.reference, record.accuracy.actual_precision) == (onnx_file.ONNX_REFERENCE, precision)
+    assert (record.accuracy.reference, record.accuracy.actual_precision) == (references.ONNX_FILE, precision)
     assert set(record.ran["nodes_by_provider"]) == {"CUDAExecutionProvider"}
 
 

@@ -124,6 +124,14 @@ def test_an_engine_that_cheats_is_a_failed_row_with_its_reason(monkeypatch, kind
             "не хватило памяти: Failed to allocate memory for requested buffer of size",
         ),
         (MemoryError("no"), "не хватило памяти"),
+        (
+            RuntimeError(
+                "Caught RuntimeError in DataLoader worker process 0.\nOriginal Traceback"
+                + " x" * 400
+                + ("RuntimeError: unable to write to file </torch_31_24_0>: No space left on device (28)")
+            ),
+            "</torch_31_24_0>: No space left on device (28); увеличьте её, в Docker — например, ключом --shm-size=2g",
+        ),
         (RuntimeError("asked for CUDA, the session runs on CPU"), "ошибка RuntimeError: asked for CUDA"),
         (Unavailable("engine_needs_gpu", engine="Рантайм"), "Рантайм работает только на GPU NVIDIA"),
     ],

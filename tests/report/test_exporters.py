@@ -1,6 +1,5 @@
 import base64
 import io
-import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ import nbformat
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
+from corpus import without_fonts
 from helpers.here import CHROMIUM, NEEDS_CHROMIUM, NEEDS_PANGO
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont
@@ -167,6 +167,17 @@ def test_jupyter_nbconvert_command(notebook, tmp_path, kind):
     assert (tmp_path / f"report.{kind}").stat().st_size > 10_000
 
 
+def test_templates_that_a_user_has_for_jupyter_are_not_used(notebook, page, tmp_path, monkeypatch):
+    for name in ("report", "lab", "base"):
+        folder = tmp_path / "nbconvert" / "templates" / name
+        folder.mkdir(parents=True)
+        (folder / "conf.json").write_text("{")
+        (folder / "index.html.j2").write_text("{{ 1/0 }}")
+        (folder / "base.html.j2").write_text("{{ 1/0 }}")
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    assert write_html(notebook, tmp_path / "report.html").read_bytes() == page.read_bytes()
+
+
 def test_export_imports_no_torch():
     code = "import sys, bench_lib.report.exporters; sys.exit(bool({'torch', 'weasyprint'} & sys.modules.keys()))"
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -242,20 +253,33 @@ def test_pdf_cuts_nothing_at_the_edges(pdf):
 
 
 @NEEDS_PANGO
-def test_pdf_is_made_without_complaint(notebook, tmp_path, caplog):
-    with caplog.at_level(logging.WARNING):
-        write_pdf(notebook, tmp_path / "report.pdf")
-    assert [record.getMessage() for record in caplog.records] == []
+def test_pdf_is_made_without_complaint(notebook, tmp_path, capfd):
+    write_pdf(notebook, tmp_path / "report.pdf")
+    assert capfd.readouterr() == ("", "")
 
 
-def test_pdf_without_pango_says_what_to_install(notebook, tmp_path, monkeypatch):
-    (tmp_path / "weasyprint.py").write_text("raise OSError('cannot load library libpango-1.0-0')")
-    for name in [name for name in sys.modules if name.split(".")[0] == "weasyprint"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(PDFUnavailable, match="apt-get install libpango"):
+@pytest.mark.parametrize(
+    ("weasyprint", "words"),
+    [
+        ("raise OSError('cannot load library libpango-1.0-0')", "apt-get install libpango"),
+        ("import ctypes; ctypes.string_at(0)", r"WeasyPrint crashed \(SIGSEGV\)"),
+        ("raise ValueError('odd')", r"WeasyPrint failed \(ValueError: odd\)"),
+    ],
+    ids=["no Pango", "crash", "error"],
+)
+def test_pdf_that_cannot_be_made_says_why_in_a_sentence(notebook, tmp_path, monkeypatch, weasyprint, words):
+    (tmp_path / "weasyprint.py").write_text(weasyprint)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(PDFUnavailable, match=words):
         write_pdf(notebook, tmp_path / "report.pdf")
     assert not (tmp_path / "report.pdf").exists()
+
+
+@NEEDS_PANGO
+def test_pdf_without_fonts_says_what_to_install(notebook, tmp_path, monkeypatch):
+    monkeypatch.setenv("FONTCONFIG_FILE", str(without_fonts.make(tmp_path)))
+    with pytest.raises(PDFUnavailable, match="apt-get install fonts"):
+        write_pdf(notebook, tmp_path / "report.pdf")
 
 
 def test_every_sign_of_the_report_is_in_the_font_that_it_is_shown_in():

@@ -18,18 +18,10 @@ from bench_lib.text.reasons import AS_RECORDED, MESSAGES, sentence
 
 LIBRARY = Path(bench_lib.__file__).parent
 DICTIONARY = LIBRARY / "text" / "reasons.py"
-OF_OLD_RECORDS = {
-    "inexact",
-    "process_killed",
-    "unreadable_image",
-}  # messages that records hold, and that nothing gives any more
+OF_OLD_RECORDS = {"inexact", "onnx_output_is_unknown", "process_killed", "unreadable_image"}
 RAISE = {
-    "because",
-    "Unavailable",
-    "NoCounter",
-    "InputTooLarge",
-    "UnreadableImages",
-}  # take a message's name and its fields
+    "because", "InputTooLarge", "NoCounter", "NoReference", "NotExported", "Unavailable", "UnreadableImages",
+}  # fmt: skip
 
 
 def trees():

@@ -11,7 +11,6 @@ On a GPU it runs on the CUDA provider or on one of TensorRT's providers, otherwi
 """
 
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,18 +21,17 @@ from bench_lib.core.engine import Unavailable, check_precision, compute_device, 
 from bench_lib.core.import_time import timed_import
 from bench_lib.core.lifetime import temporary_folder
 from bench_lib.engines.onnx_runtime import providers
-from bench_lib.engines.shared.onnx_export import (
-    count_int8_products,
-    export_onnx,
-    quantize_qdq,
-    quantize_qdq_for_tensorrt,
-)
+from bench_lib.engines.onnx_runtime.session_facts import ONNX_TYPES, int8_kernels, output_shape, session_facts
+from bench_lib.engines.shared.onnx_export import count_int8_products, export_onnx, quantize
+from bench_lib.engines.shared.onnx_refusal import check_answer, refusals_named
 from bench_lib.workload.network import Network
+from bench_lib.workload.onnx_file import onnx_opset
+from bench_lib.workload.onnx_reference import UNREAD
+from bench_lib.workload.onnx_size import loadable
 
 IMPORTS = ("onnxruntime",)
 TAKES_ONNX = True
 COMMAND = "pip install -c constraints.txt onnxruntime-gpu"
-ONNX_TYPES = {torch.float32: 1, torch.float16: 10, torch.bfloat16: 16}  # values of onnx.TensorProto.DataType
 GRAPH_CALLS = 3  # ONNX Runtime records a CUDA graph in one of the first calls, after its own warm-up
 
 
@@ -62,7 +60,9 @@ class OnnxRuntimeEngine:
 
         # ONNX Runtime reads memory as contiguous, whatever a tensor's strides say.
         self._session, self._images = session, images.contiguous()
-        self._output = torch.empty(session.get_outputs()[0].shape, dtype=images.dtype, device=images.device)
+        shape = output_shape(session, self._images)
+        check_answer(shape, images)
+        self._output = torch.empty(shape, dtype=images.dtype, device=images.device)
         self._binding = session.io_binding()
         for tensor, bind, name in (
             (self._images, self._binding.bind_input, session.get_inputs()[0].name),
@@ -110,17 +110,19 @@ def build(
     The options are described at the top of this module. Raise `Unavailable` if a provider or what an option needs is
     missing, and `RuntimeError` if the session reports another provider than the one asked for.
     """
+    import onnxruntime
+
     kind = providers.choose_provider(provider, precision)
     if cuda_graph and kind == "cpu":
         raise Unavailable("option_needs_gpu", options="cuda_graph")
     cuda = {"cudnn_conv_algo_search": cudnn_conv_algo_search, "prefer_nhwc": str(int(prefer_nhwc)),
             "fuse_conv_bias": str(int(fuse_conv_bias))}  # fmt: skip
     settings = providers.provider_settings(kind, precision, cuda_graph, cuda)
-    images = images.to(data_type(precision))
+    images, options = images.to(data_type(precision)), session_options(intra_op_threads)
     proto, export_s, quantization = export_model(model, images, precision, kind, calibration)
+    with refusals_named(model, "ONNX Runtime", onnxruntime.__version__, UNREAD):
+        session, kernels = open_counted_session(proto, kind, settings, options, bool(quantization))
     images = images.to(compute_device())
-    options = session_options(intra_op_threads)
-    session, kernels = open_counted_session(proto, kind, settings, options, bool(quantization))
     export_facts = {
         "export_s": export_s, "opset": onnx_opset(proto), "exported_nodes": len(proto.graph.node),
     }  # fmt: skip
@@ -134,17 +136,16 @@ def build(
 def export_model(
     model: Network, images: torch.Tensor, precision: str, kind: str, calibration: torch.Tensor | None
 ) -> tuple[Any, float, dict[str, Any]]:
-    """Export the model and, for int8, quantize it after training in the form that the provider `kind` needs.
+    """Export the model and, for int8, quantize it as the provider `kind` needs.
 
     Return the `ModelProto`, the seconds that the export took, and how the model was quantized (empty if it was not).
     """
     start = time.perf_counter()
-    proto = export_onnx(model, images)
+    proto = export_onnx(model, images, precision == "int8")
     export_s = time.perf_counter() - start
     if precision != "int8":
         return proto, export_s, {}
-    quantize = quantize_qdq if kind == "cpu" else quantize_qdq_for_tensorrt
-    proto, quantization = quantize(proto, images, calibration)
+    proto, quantization = quantize(model, proto, images, calibration, for_tensorrt=kind != "cpu")
     return proto, export_s, quantization
 
 
@@ -173,45 +174,10 @@ def open_counted_session(
     with temporary_folder() as folder:
         if is_quantized and kind == "cpu":
             options.optimized_model_filepath = str(Path(folder) / "optimized.onnx")
-        session = providers.open_session(proto.SerializeToString(), kind, settings, options)
+            options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "weights")
+        with loadable(proto) as source:
+            session = providers.open_session(source, kind, settings, options)
         kernels = int8_kernels(options.optimized_model_filepath) if options.optimized_model_filepath else {}
     if is_quantized and kind != "cpu":
         kernels = count_int8_products(proto)
     return session, kernels
-
-
-def session_facts(session: Any, images: torch.Tensor) -> dict[str, Any]:
-    """What runs, as the session reports it; `cuda_graph` is None where the provider does not report it."""
-    import onnxruntime
-
-    name = session.get_providers()[0]
-    provider_options = session.get_provider_options().get(name, {})
-    return {
-        "device": str(images.device), "dtype": str(images.dtype).removeprefix("torch."), "provider": name,
-        "version": onnxruntime.__version__,
-        "nodes_by_provider": nodes_by_provider(session),
-        "provider_options": provider_options,
-        "cuda_graph": provider_options.get("enable_cuda_graph", provider_options.get("trt_cuda_graph_enable")),
-    }  # fmt: skip
-
-
-def onnx_opset(proto) -> int:
-    """The version of ONNX's own operators; a file may import other sets of operators as well."""
-    return next(opset.version for opset in proto.opset_import if opset.domain in ("", "ai.onnx"))
-
-
-def int8_kernels(path: str) -> dict[str, int]:
-    """How many convolutions and matrix products the optimized graph in the file `path` has in int8, and in fp32."""
-    import onnx
-
-    names = [node.op_type for node in onnx.load(path).graph.node]
-    products = [name for name in names if name.endswith(("Conv", "Gemm", "MatMul"))]
-    return dict(Counter("int8" if name.startswith("Q") else "fp32" for name in products))
-
-
-def nodes_by_provider(session) -> dict[str, int]:
-    """The number of nodes of the optimized graph that each provider runs, as the session reports it."""
-    counts: Counter[str] = Counter()
-    for part in session.get_provider_graph_assignment_info():
-        counts[part.ep_name] += len(part.get_nodes())
-    return dict(counts)

@@ -62,8 +62,8 @@ def provider_settings(provider: str, precision: str, cuda_graph: bool, cuda: dic
     }  # fmt: skip
 
 
-def open_session(model: bytes, provider: str, given: dict[str, str], options: Any) -> Any:
-    """A session on the provider that may not fall back to another.
+def open_session(model: bytes | str, provider: str, given: dict[str, str], options: Any) -> Any:
+    """A session of the model (its bytes, or the path of its file) on the provider, that may not fall back to another.
 
     Raise `Unavailable`, with the provider's own words, where it does not load or lacks what the network needs, and
     `RuntimeError` if the session reports another provider.

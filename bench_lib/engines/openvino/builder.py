@@ -1,5 +1,6 @@
 """OpenVINO on the processor: the runtime for readers without an NVIDIA GPU."""
 
+import re
 import time
 from collections import Counter
 from functools import cache
@@ -9,13 +10,16 @@ import torch
 
 from bench_lib.core.engine import Unavailable, check_precision, compute_device, data_type
 from bench_lib.core.import_time import timed_import
-from bench_lib.engines.shared.onnx_export import export_onnx, quantize_qdq
+from bench_lib.engines.shared.onnx_export import export_onnx, quantize
+from bench_lib.engines.shared.onnx_refusal import check_answer, refusals_named
 from bench_lib.workload.network import Network
+from bench_lib.workload.onnx_size import loadable
 
 IMPORTS = ("openvino",)
 TAKES_ONNX = True
 COMMAND = "pip install -c constraints.txt -e '.[openvino]'"
 TYPES = {torch.float32: "f32", torch.float16: "f16", torch.bfloat16: "bf16"}
+UNREAD = re.compile("Unable to read the model|FrontEnd API failed")  # what it says of a file that it does not take
 PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "i8": "int8"}
 
 
@@ -56,9 +60,11 @@ class OpenVINOEngine:
 
     def __init__(self, compiled, images: torch.Tensor, ran: dict) -> None:
         self._images = images.contiguous()
-        self._output = torch.empty(tuple(compiled.outputs[0].shape), dtype=images.dtype)
         self._request = compiled.create_infer_request()
         self._request.set_input_tensor(shared_tensor(self._images))
+        shape = output_shape(compiled, self._request)
+        check_answer(shape, images)
+        self._output = torch.empty(shape, dtype=images.dtype)
         self._request.set_output_tensor(shared_tensor(self._output))
         self.ran = ran
 
@@ -76,6 +82,14 @@ class OpenVINOEngine:
     def output(self) -> torch.Tensor:
         """The last output, `[batch_size, classes]`."""
         return self._output
+
+
+def output_shape(compiled, request) -> tuple[int, ...]:
+    """The shape of the output: what the compiled graph knows or, where it knows none, that of one call."""
+    if compiled.outputs[0].partial_shape.is_dynamic:
+        request.infer()
+        return tuple(request.get_output_tensor().shape)
+    return tuple(compiled.outputs[0].shape)
 
 
 def shared_tensor(tensor: torch.Tensor):
@@ -102,19 +116,20 @@ def build(
     The model is exported in fp32, as for ONNX Runtime, so that both runtimes compute the same graph; OpenVINO's own
     converter of PyTorch modules would also report to Google Analytics. The data type of the computation, input and
     output is set here, because OpenVINO by itself computes in bf16 wherever the processor can. For int8 the model is
-    quantized after training, see `quantize_qdq`. `performance_hint`, `streams` (requests that share the processor; one
+    quantized after training, see `quantize`. `performance_hint`, `streams` (requests that share the processor; one
     is sent at a time), `threads` (0: as many as PyTorch uses) and `cpu_pinning` are properties of OpenVINO's CPU
     device. With pinning, which is the default, several engines of few threads may all run on the same cores.
     """
     openvino, kind = runtime(), TYPES[data_type(precision)]
     start = time.perf_counter()
-    proto = export_onnx(model, images)
+    proto = export_onnx(model, images, precision == "int8")
     export_s = time.perf_counter() - start
-    proto, quantization = quantize_qdq(proto, images, calibration) if precision == "int8" else (proto, {})
-    compiled = core().compile_model(with_input_of(kind, core().read_model(proto.SerializeToString())), "CPU", {
-        "INFERENCE_PRECISION_HINT": kind, "PERFORMANCE_HINT": performance_hint, "NUM_STREAMS": streams,
-        "INFERENCE_NUM_THREADS": threads or torch.get_num_threads(), "ENABLE_CPU_PINNING": cpu_pinning,
-    })  # fmt: skip
+    proto, quantization = quantize(model, proto, images, calibration) if precision == "int8" else (proto, {})
+    with refusals_named(model, "OpenVINO", openvino.__version__, UNREAD), loadable(proto) as source:
+        compiled = core().compile_model(with_input_of(kind, core().read_model(source)), "CPU", {
+            "INFERENCE_PRECISION_HINT": kind, "PERFORMANCE_HINT": performance_hint, "NUM_STREAMS": streams,
+            "INFERENCE_NUM_THREADS": threads or torch.get_num_threads(), "ENABLE_CPU_PINNING": cpu_pinning,
+        })  # fmt: skip
     primitives = primitives_of(compiled)
     return OpenVINOEngine(compiled, images.to(data_type(precision)), {
         "device": "cpu", "dtype": str(data_type(precision)).removeprefix("torch."), "version": openvino.__version__,

@@ -15,9 +15,12 @@ from bench_lib.core.lifetime import temporary_folder
 from bench_lib.core.reason import ReasonedError
 from bench_lib.engines.pytorch import rewrites
 from bench_lib.engines.shared.calibration import calibration_batches, calibration_count, calibration_kind
-from bench_lib.workload import onnx_file
+from bench_lib.engines.shared.onnx_refusal import refusals_named
 from bench_lib.workload.network import Network
 from bench_lib.workload.onnx_file import OnnxFile
+from bench_lib.workload.onnx_precision import model_for_images
+from bench_lib.workload.onnx_reference import UNREAD
+from bench_lib.workload.onnx_size import is_large
 
 PRODUCTS = ("Conv", "Gemm", "MatMul")
 BF16_OPSET = 22  # the first opset in which convolutions and pooling take bf16
@@ -27,14 +30,14 @@ class NotExported(ReasonedError):
     """PyTorch's exporter refuses the network."""
 
 
-def export_onnx(model: Network, images: torch.Tensor):
+def export_onnx(model: Network, images: torch.Tensor, for_int8: bool = False):
     """The model as an ONNX `ModelProto`, in the data type of `images` and with their shape fixed.
 
-    Raise `Unavailable` for an ONNX file as `onnx_file.model_for_images` does, and `NotExported` for a network that
-    PyTorch's exporter refuses.
+    `for_int8` says that it is going to be quantized by `quantize`. Raise `Unavailable` for an ONNX file as
+    `model_for_images` does, and `NotExported` for a network that PyTorch's exporter refuses.
     """
     if isinstance(model, OnnxFile):
-        return onnx_file.model_for_images(model, images)
+        return model_for_images(model, images, for_int8)
     if images.dtype == torch.bfloat16:
         # The exporter folds BatchNorm by itself, but then leaves float32 biases in a bf16 graph.
         network, options = rewrites.fold_batch_norm(model), {"opset_version": BF16_OPSET}
@@ -48,6 +51,22 @@ def export_onnx(model: Network, images: torch.Tensor):
     except torch.onnx.OnnxExporterError as error:  # a page of advice around what was really wrong
         cause = error.__cause__ or error
         raise NotExported("not_exported", kind=type(cause).__name__, words=error_text(cause)) from error
+
+
+def quantize(
+    model: Network, proto, images: torch.Tensor, given: torch.Tensor | None, *, for_tensorrt: bool = False
+) -> tuple[Any, dict[str, Any]]:
+    """Quantize the exported `proto` of the model by `quantize_qdq`, or by `quantize_qdq_for_tensorrt`.
+
+    An ONNX file that is quantized already is left as it is: to quantize it again would measure another network.
+    """
+    import onnxruntime
+
+    if isinstance(model, OnnxFile) and model.is_quantized:
+        return proto, {"calibration": "in the file"}
+    method = quantize_qdq_for_tensorrt if for_tensorrt else quantize_qdq
+    with refusals_named(model, "ONNX Runtime (quantize_static)", onnxruntime.__version__, UNREAD):
+        return method(proto, images, given)
 
 
 def quantize_qdq(proto, images: torch.Tensor, given: torch.Tensor | None = None) -> tuple[Any, dict[str, Any]]:
@@ -106,7 +125,8 @@ def with_qdq(
             path = Path(folder) / "int8.onnx"
             quantize_static(
                 proto, path, data, quant_format=QuantFormat.QDQ, activation_type=QuantType[activations],
-                weight_type=QuantType.QInt8, calibrate_method=CalibrationMethod.MinMax, **settings,
+                weight_type=QuantType.QInt8, calibrate_method=CalibrationMethod.MinMax,
+                use_external_data_format=is_large(proto), **settings,
             )  # fmt: skip
             return onnx.load(path)
     finally:

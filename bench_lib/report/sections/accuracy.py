@@ -7,6 +7,7 @@ from bench_lib.analysis.case_table import by_approach, main_names
 from bench_lib.core.case import AUTO
 from bench_lib.core.grid import Grid
 from bench_lib.core.record import Accuracy, Record
+from bench_lib.core.references import QUANTIZED_FILE
 from bench_lib.report.exactness import exactness_words, worst
 from bench_lib.report.phrases import bullets, has_random_weights, heading, nothing_text
 from bench_lib.report.report import Report
@@ -57,6 +58,14 @@ def images_words(report: Report, checked: list[Accuracy]) -> str:
 
 def quantization_sentences(report: Report) -> list[str]:
     """What int8's ranges were taken from, and what its error does not show; nothing if int8 was not measured."""
+    if any(record.accuracy and record.accuracy.reference == QUANTIZED_FILE for record in report.records):
+        return [
+            tr(
+                "**int8** is the file's own: the network in it is quantised already, and was measured as it is. An "
+                "error is that of a runtime against the same quantised network, so it does not show what "
+                "quantisation cost: compare with the network that the file was made from."
+            )
+        ]
     ran = [record.ran for record in report.records if record.status == "ok" and record.case.precision == "int8"]
     counts = [one["calibration_images"] for one in ran if "calibration_images" in one]
     if not counts:

@@ -8,7 +8,7 @@ from bench_lib.core.case import engine_label, model_kind
 from bench_lib.core.grid import Grid
 from bench_lib.report.company_words import alone_sentence
 from bench_lib.report.conditions import condition_sentences
-from bench_lib.report.exactness import adapted_sentence
+from bench_lib.report.exactness import adapted_sentence, reference_name
 from bench_lib.report.images_words import images_sentence
 from bench_lib.report.marks import unsettled_sentences
 from bench_lib.report.phrases import bullets, device_name, engines_of, heading
@@ -195,13 +195,6 @@ def sampling_sentence(report: Report) -> str:
         )  # fmt: skip
     build = tr("The build (export, compilation) is measured apart and is not part of the speed.")
     return f"{warm_up} {samples} {build}"
-
-
-def reference_name(report: Report) -> str:
-    """What the outputs are compared with, in words."""
-    if model_kind(report.grid.model) == "onnx":
-        return tr("ONNX Runtime fp32 on the processor, without graph optimisation")
-    return tr("PyTorch fp32 on the processor or fp64 on the GPU")
 
 
 def machine_table(report: Report) -> Styler:
