@@ -9,7 +9,6 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import numpy as np
-from google.protobuf.message import Message
 
 from bench_lib.core.errors import InputError
 
@@ -30,7 +29,7 @@ def messages(message: Any) -> Iterator[Any]:
         return
     for field, value in message.ListFields():
         if field.message_type:
-            for inner in [value] if isinstance(value, Message) else value:
+            for inner in [value] if hasattr(value, "ListFields") else value:  # one, or several
                 yield from messages(inner)
 
 
