@@ -60,6 +60,15 @@ class Plan:
     pause_s: float
 
 
+def heed_signals() -> None:
+    """Let processes that are started from now on heed Ctrl-C and SIGHUP, which they ignore in the background or nohup.
+
+    A program that is started gets a signal's default in place of a handler of ours, but what we ignore it ignores too.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, lambda *_: None)
+
+
 def start(grid: Path, folder: Path) -> subprocess.Popen:
     """Start the sweep in a process group of its own, as a terminal does."""
     command = [sys.executable, "-m", "bench_lib.cli.main", "sweep", str(grid), "--output", str(folder)]
@@ -150,7 +159,7 @@ def try_plan(plan: Plan, scratch: Path) -> tuple[bool, list[str]]:
     sent = send(sweep, plan)
     ends = sent and plan.target in ("process", "group")
     told, hung = watch(sweep, END_S if ends else LIMIT_S, seen)
-    faults = [f"hung: {told[-1500:]}"] * hung + ["traceback"] * ("Traceback" in told)
+    faults = [f"hung: {told[told.find('Fatal Python error') :][:1500]}"] * hung + ["traceback"] * ("Traceback" in told)
     if ends and "KILL" not in plan.signals and "interrupted." not in told:
         faults.append(f"no line (status {sweep.returncode})")
     kept = records(folder)
@@ -199,6 +208,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
+    heed_signals()
     with tempfile.TemporaryDirectory() as folder:
         before = time.monotonic()
         _, faults = try_plan(Plan("kernel", "", 0, 0), Path(folder))

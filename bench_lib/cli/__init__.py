@@ -9,10 +9,14 @@ def bar_current_folder() -> None:
 
     `python -m` and an empty entry of PYTHONPATH would. The folder stays if this very code lies in it, or if PYTHONPATH
     gives its whole path. A model of the user's own (`package.module:build`) is still found there, by
-    `bench_lib.workload.network`.
+    `bench_lib.workload.own_function`.
     """
-    here, code = os.path.abspath(""), os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    given = os.environ.get("PYTHONPATH", "").split(os.pathsep) if "PYTHONPATH" in os.environ else []
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:  # deleted, so nothing can be imported from it
+        return
+    code = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     kept = [path for path in given if path == here or os.path.abspath(path) != here]
     if here == code and here not in kept:
         kept.insert(0, here)

@@ -1,4 +1,4 @@
-"""The temporary folder and the home folder: what a command needs of them, and a sentence where it cannot be had."""
+"""The current, temporary and home folders: what a command needs of them, and a sentence where it cannot be had."""
 
 import atexit
 import os
@@ -10,10 +10,14 @@ from bench_lib.core.lifetime import hold_command_folder
 
 
 def prepare_folders(alone: bool) -> None:
-    """Make both ready for this process and its children; raise `InputError` as `check_temporary_folder` does.
+    """Make them ready for this process and its children; raise `InputError` where one cannot be used.
 
     `alone` if this process does one command and nothing else: then it gets a folder for its temporary ones.
     """
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise InputError("the current folder has been deleted; change to one that exists") from None
     check_temporary_folder()
     if alone:
         hold_command_folder()

@@ -39,8 +39,9 @@ def lasting(stream: TextIO | None) -> TextIO:
     """A stream that takes everything, into the file of `stream`, or nowhere if that was closed from the start."""
     number = stream.fileno() if stream else os.open(os.devnull, os.O_WRONLY)
     file = io.BufferedWriter(LastingFile(number, "w", closefd=False))
-    encoding, by_line = (stream.encoding, stream.line_buffering) if stream else ("utf-8", False)
-    return io.TextIOWrapper(file, encoding, errors="replace", line_buffering=by_line)
+    encoding = stream.encoding if stream else "utf-8"
+    at_once = bool(stream) and (stream.line_buffering or stream.write_through)  # a terminal, or PYTHONUNBUFFERED
+    return io.TextIOWrapper(file, encoding, errors="replace", line_buffering=at_once)
 
 
 def per_second(value: float) -> str:

@@ -20,7 +20,6 @@ from bench_lib.core.sockets import shorten_socket_paths
 
 PREFIX = "bench-lib-"
 VARIABLE = "BENCH_LIB_TEMPORARY"  # the command's folder, for its child processes
-LONGEST = 70  # characters of the folder's path: that of a socket in it may have 107
 PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux' prctl
 
 
@@ -55,12 +54,10 @@ def hold_command_folder() -> None:
     The folders of commands that were killed are deleted first.
     """
     clear_stale_folders()
-    os.environ[VARIABLE] = folder = str(claim_folder())
-    if len(folder) <= LONGEST:
-        use_command_folder()
+    os.environ[VARIABLE] = str(claim_folder())
+    use_command_folder()
     shorten_socket_paths()
     multiprocessing.util.get_temp_dir()  # makes one for the sockets of this process and its children
-    use_command_folder()
     multiprocessing.util.Finalize(None, delete_command_folder, exitpriority=-200)  # after it deletes that one itself
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bench_lib.cli import main
+from bench_lib.cli import bar_current_folder, main
 from bench_lib.cli.commands import parser
 from bench_lib.cli.parser import EXAMPLES, command_line
 
@@ -138,6 +138,14 @@ def test_a_temporary_folder_that_cannot_be_used_is_told(tmp_path, monkeypatch, c
     assert main.main(["doctor"]) == 2
     told = f"bench: TMPDIR is {str(tmp_path / folder)!r}, which is no folder that can be written; unset it, or name one"
     assert capsys.readouterr().err.startswith(told)
+
+
+def test_a_current_folder_that_has_been_deleted_is_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+    bar_current_folder()
+    assert main.main(["doctor"]) == 2
+    assert capsys.readouterr().err == "bench: the current folder has been deleted; change to one that exists\n"
 
 
 def test_help_is_plain_in_a_pipe_and_names_where_the_rest_is_told():

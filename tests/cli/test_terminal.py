@@ -43,6 +43,16 @@ def test_a_command_whose_output_nobody_reads_does_its_work_without_a_word(pipe):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize(("unbuffered", "order"), [("1", ["one", "two"]), ("", ["two", "one"])])
+def test_what_is_printed_comes_at_once_where_that_is_asked_for(unbuffered, order):
+    code = (
+        "import os; from bench_lib.cli.terminal import take_everything; "
+        "take_everything(); print('one'); os.write(1, b'two\\n')"
+    )
+    done = bash(f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}", PYTHONUNBUFFERED=unbuffered)
+    assert done.stdout.decode().split() == order
+
+
 def test_a_fault_is_a_fault_although_nobody_reads_it():
     assert bash(f"{BENCH} report nothing 2>&1 | true").returncode == 2
 
