@@ -35,9 +35,9 @@ ENGLISH = {  # of the sentences that version 1 kept in Russian alone
 
 
 def told(reason, detail):
-    """Version 1's rule, in the chosen language."""
+    """Version 1's rule, in the chosen language; an error has one word in Russian now."""
     if language.chosen == "ru" or not reason:
-        return reason
+        return reason.replace("погрешность", "ошибка")
     lines = detail.strip().splitlines() or [ENGLISH.get(reason, reason)]
     return lines[-1 if lines[0].startswith("Traceback") else 0]
 
