@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from corpus.__main__ import make_all
 
 from bench_lib.report.report import Report
 from bench_lib.report.sections.results import results_table
@@ -115,3 +116,10 @@ def test_a_published_run_is_whole_and_its_report_shows_its_records(name):
     assert (folder / "report.pdf").read_bytes().startswith(b"%PDF")
     published = rows_of((folder / "report.html").read_text(encoding="utf-8"))
     assert rows_of(results_table(report).to_html()) <= published
+
+
+def test_the_script_makes_the_whole_corpus(tmp_path):
+    make_all(tmp_path)
+    made = {folder.name: len(list(folder.rglob("*"))) for folder in tmp_path.iterdir()}
+    assert made.keys() == {path.stem for path in (ROOT / "tests" / "corpus").glob("[!_]*.py")}
+    assert min(made.values()) >= 1
