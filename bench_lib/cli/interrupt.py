@@ -29,6 +29,15 @@ def end_on_signals() -> None:
             signal.signal(number, end_command)
 
 
+def ignore_signals() -> None:
+    """Let none of the signals disturb this process from now on: it is ending already, and all is done or told.
+
+    Python itself, while it ends, would take our handlers back, and a late Ctrl-C would kill it without a word.
+    """
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextlib.contextmanager
 def going_on(words: Callable[[], str]) -> Iterator[None]:
     """While this is open, the line about an interrupt ends with what `words` returns then: how to go on."""
@@ -43,8 +52,7 @@ def going_on(words: Callable[[], str]) -> Iterator[None]:
 
 def end_command(number: int, _frame: FrameType | None) -> None:
     """End this process and its children, say so, and exit with 128 plus the signal's number."""
-    for one in SIGNALS:
-        signal.signal(one, signal.SIG_IGN)
+    ignore_signals()
     end_children()
     delete_command_folder()
     words = _told[-1]() if _told else ""

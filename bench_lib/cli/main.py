@@ -24,7 +24,10 @@ def main(words: list[str] | None = None) -> int:
 
     take_everything()
     interrupt.end_on_signals()
-    return run_command(sys.argv[1:], alone=True)
+    try:
+        return run_command(sys.argv[1:], alone=True)
+    finally:
+        interrupt.ignore_signals()
 
 
 def end_early(number: int, _frame: object) -> None:

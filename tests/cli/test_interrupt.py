@@ -63,6 +63,25 @@ def test_ctrl_c_while_the_command_is_imported_is_one_line_too(tmp_path):
     assert (process.returncode, told) == (130, "\nbench: interrupted.\n")
 
 
+LATE = """
+import atexit, os, sys
+atexit.register(os.kill, os.getpid(), {number})
+sys.argv = ["bench", "report", "there is no such folder"]
+from bench_lib.cli.main import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_after_all_is_done_changes_nothing(tmp_path, number):
+    ended = subprocess.run(
+        [sys.executable, "-c", LATE.format(number=int(number))], cwd=ROOT, env=os.environ | {"TMPDIR": str(tmp_path)},
+        capture_output=True, text=True, timeout=PATIENCE_S,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert "there is no such folder" in ended.stderr
+
+
 def test_a_signal_that_is_ignored_stays_so(monkeypatch):
     kept = {}
     monkeypatch.setattr(signal, "getsignal", lambda number: signal.SIG_IGN if number == signal.SIGHUP else None)
