@@ -54,6 +54,7 @@ def commands(installed, tmp_path_factory) -> Traced:
     return done
 
 
+@pytest.hookimpl(tryfirst=True)  # before the marks are read
 def pytest_collection_modifyitems(config, items):
     """Where several processes share the tests, one gets all that need the fixture `run`, which is long in the making.
 

@@ -88,13 +88,13 @@ def ended_reason(process: BaseProcess, engine: str, oom_kills_before: int) -> Re
 def prepare_thread(case: Case, cores: int | None = None) -> torch.device:
     """Make this thread ready to build the case's engine, and return the device for it.
 
-    On a GPU the thread gets a CUDA stream of its own, as in a sweep. PyTorch and the runtimes that take their number of
-    threads from it use at most `cores` threads (None: as many as in a sweep). Raise `Unavailable` if the engine cannot
+    On a GPU the thread gets a CUDA stream of its own, as in a sweep. On a CPU, PyTorch and the runtimes that take their
+    number of threads from it use at most `cores` threads (None: as many as in a sweep). Raise `Unavailable` if the engine cannot
     run here.
     """
-    limit_threads(cores)
-    load_builder(case.engine).check_support(case.precision)
     device = compute_device()
+    limit_threads(None if device.type == "cuda" else cores)
+    load_builder(case.engine).check_support(case.precision)
     if device.type == "cuda":
         torch.cuda.set_stream(torch.cuda.Stream())
     return device

@@ -31,7 +31,7 @@ from helpers.made import (
     worded,
 )
 from helpers.sentences import as_kept
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_notebook, new_output
@@ -429,6 +429,7 @@ def hostile(word: str, on_gpu: bool) -> Report:
 PLAIN = {on_gpu: skeleton(page_of(hostile("word", on_gpu))) for on_gpu in (True, False)}
 
 
+@settings(max_examples=settings.default.max_examples // 8)  # a whole page takes a second
 @given(TEXT.filter(str.strip), st.booleans())
 def test_no_text_becomes_markup_in_the_report(word, on_gpu):
     page = page_of(hostile(word, on_gpu), word)

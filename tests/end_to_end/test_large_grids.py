@@ -156,4 +156,4 @@ def test_an_id_stays_readable(model, options, starts):
 
 
 def test_an_error_is_one_line_whatever_it_quotes():
-    assert str(InputError("a\n b\x1b[31m\u2028c")) == "a b\ufffd[31m c"
+    assert str(InputError("a\n b\x1b[31m\x07\u2028c")) == "a b\ufffd c"

@@ -97,7 +97,7 @@ class Doubling(Honest):
 def test_a_wrong_output_has_figures_but_no_speed(monkeypatch):
     record = measured(monkeypatch, lambda clock, model, images: Doubling(clock, model, images))
     assert record.status == "failed"
-    assert "погрешность — 1" in say(record.reason)
+    assert "ошибка — 1" in say(record.reason)
     assert record.accuracy.error == pytest.approx(1, abs=0.2)
 
 

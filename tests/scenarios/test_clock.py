@@ -17,6 +17,7 @@ from bench_lib.core.case import Case, Limits
 from bench_lib.core.errors import InputError
 from bench_lib.core.grid import Grid
 from bench_lib.core.reason import say
+from bench_lib.measure import threads
 from bench_lib.results import verdicts
 from bench_lib.results.clock import EVENTS, LEAST_ROUNDS, LOADGEN, OURS, TIMER, Clock, clock_rows, median_interval
 from bench_lib.results.result_file import read_result, write_result
@@ -161,6 +162,7 @@ def test_a_real_engine_is_timed_by_all_clocks_in_each_round(tmp_path, capsys):
 def test_on_a_cpu_a_core_is_left_free_and_a_gpu_gets_a_stream_of_its_own(monkeypatch):
     set_to = []
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    monkeypatch.setattr(threads, "most_threads", lambda: 4)
     monkeypatch.setattr(torch, "set_num_threads", set_to.append)
     monkeypatch.setattr(torch.cuda, "set_stream", set_to.append)
     monkeypatch.setattr(torch.cuda, "Stream", lambda: "stream")
