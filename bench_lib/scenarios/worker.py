@@ -89,8 +89,8 @@ def prepare_thread(case: Case, cores: int | None = None) -> torch.device:
     """Make this thread ready to build the case's engine, and return the device for it.
 
     On a GPU the thread gets a CUDA stream of its own, as in a sweep. On a CPU, PyTorch and the runtimes that take their
-    number of threads from it use at most `cores` threads (None: as many as in a sweep). Raise `Unavailable` if the engine cannot
-    run here.
+    number of threads from it use at most `cores` threads (None: as many as in a sweep). Raise `Unavailable` if the
+    engine cannot run here.
     """
     device = compute_device()
     limit_threads(None if device.type == "cuda" else cores)
