@@ -20,7 +20,7 @@ report: install
 test: .venv/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest
 
 bench: .venv/.installed
 	$(BIN)/python -m benchmarks.overhead

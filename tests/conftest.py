@@ -54,18 +54,6 @@ def commands(installed, tmp_path_factory) -> Traced:
     return done
 
 
-@pytest.hookimpl(tryfirst=True)  # before the marks are read
-def pytest_collection_modifyitems(config, items):
-    """Where several processes share the tests, one gets all that need the fixture `run`, which is long in the making.
-
-    The other tests of a file stay together, too.
-    """
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            group = "run" if "run" in item.fixturenames else item.nodeid.partition("::")[0]
-            item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def run(commands):
     """The folder of a finished run with its report."""
