@@ -78,7 +78,7 @@ def _place(error: dict) -> str:
 def _sentence(error: dict, model: type[BaseModel]) -> str:
     """What one of Pydantic's errors says to the person who wrote the data: what is given, what is allowed."""
     place = _place(error)
-    given = reprlib.repr(error["input"])
+    given = shortened(reprlib.repr(error["input"]), 200)
     word = given.strip("'")
     match error["type"]:
         case "extra_forbidden":
