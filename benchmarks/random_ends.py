@@ -44,7 +44,6 @@ SIGNALS = {
     "fork server": ["INT", "TERM", "KILL", "SEGV"],
 }
 BETWEEN_S = 0.05  # the longest time between the two signals of a pair
-NOT_OURS = ".ses"  # a file that ONNX Runtime's telemetry keeps among the system's temporary ones
 LIMIT_S = 600.0  # for a whole sweep
 POLL_S = 0.1
 END_S = 60.0  # for a sweep to end once its process was sent a signal, on a busy machine
@@ -147,7 +146,7 @@ def faults_left(seen: set[psutil.Process], scratch: Path) -> Iterator[str]:
                 yield f"left running: {' '.join(one.cmdline())[:60]}"
                 one.kill()
     for path in scratch.iterdir():
-        if path.name not in ("run", "grid.json", NOT_OURS):
+        if path.name not in ("run", "grid.json"):
             yield f"left: {path.name}"
 
 

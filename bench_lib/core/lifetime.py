@@ -77,9 +77,13 @@ def delete_command_folder() -> None:
 
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[str]:
-    """The path of a temporary folder, deleted when this is closed; if this process is killed, with its command's."""
+    """The path of a temporary folder, deleted when this is closed; if this process is killed, with its command's.
+
+    What cannot be deleted, because a process that was just killed still writes there, is left to the command.
+    """
     inside = os.environ.get(VARIABLE, "")
-    with tempfile.TemporaryDirectory(dir=inside if os.path.isdir(inside) else None) as folder:
+    place = inside if os.path.isdir(inside) else None
+    with tempfile.TemporaryDirectory(dir=place, ignore_cleanup_errors=True) as folder:
         yield folder
 
 

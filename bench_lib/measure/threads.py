@@ -12,7 +12,8 @@ def threads(most: int | None = None) -> int:
     """As many as PyTorch uses, which OMP_NUM_THREADS sets, but no more than `most` (by default `most_threads`)."""
     import torch
 
-    return min(torch.get_num_threads(), most or most_threads(), most_threads())
+    allowed = most_threads()
+    return min(torch.get_num_threads(), allowed, most or allowed)
 
 
 def limit_threads(most: int | None = None) -> None:
@@ -22,5 +23,6 @@ def limit_threads(most: int | None = None) -> None:
     """
     import torch
 
-    if threads(most) < torch.get_num_threads():  # otherwise PyTorch is left as it is by default
-        torch.set_num_threads(threads(most))
+    count = threads(most)
+    if count < torch.get_num_threads():  # otherwise PyTorch is left as it is by default
+        torch.set_num_threads(count)

@@ -2,12 +2,10 @@
 
 import multiprocessing
 import os
-import threading
 from typing import Any, get_args
 
 from bench_lib.core.case import AUTO, Case, Limits, Precision
 from bench_lib.core.intervals import by_chance, median
-from bench_lib.core.lifetime import end_with_parent
 from bench_lib.core.reason import because
 from bench_lib.core.record import Record, Trial
 from bench_lib.measure.measure_case import attempted, measure_case
@@ -78,8 +76,5 @@ def try_precision(case: Case, precision: Precision, limits: Limits, seed: int) -
 
 
 def _try(writer: Any, case: Case, limits: Limits, seed: int, environment: dict[str, str]) -> None:
-    end_with_parent()
-    os.environ.clear()
-    os.environ.update(environment)
-    threading.Thread(target=fork_server.end_with_the_parent, daemon=True).start()
+    fork_server.begin_child(environment)
     writer.send(measure_case(case, limits, seed).model_dump_json())

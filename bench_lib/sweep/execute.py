@@ -1,6 +1,5 @@
 """Runs one notebook with papermill in a fresh process."""
 
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import papermill
 from nbformat import NotebookNode
 
 from bench_lib.core.files import PROJECT
+from bench_lib.core.lifetime import temporary_folder
 from bench_lib.sweep.deaths import KernelDied, watched
 from bench_lib.sweep.fork_server import ForkedKernelManager
 from bench_lib.sweep.kernels import OwnKernelManager
@@ -43,7 +43,7 @@ def run_papermill(
     notebook: Path, output: Path | None, parameters: dict, timeout_s: float | None, cwd: Path | None, manager: type
 ) -> NotebookNode:
     """Do what `execute_notebook` does with kernels of a manager's class, and raise whatever papermill raises."""
-    with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as own, warnings.catch_warnings():
+    with temporary_folder() as own, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # papermill's and nbclient's own deprecations
         return papermill.execute_notebook(
             literal(notebook), None if output is None else literal(output), parameters, kernel_name="python3",

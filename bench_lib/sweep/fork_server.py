@@ -112,19 +112,27 @@ def become_kernel(arguments: list[str], environment: dict[str, str], folder: str
 
     `environment` replaces the environment variables, and `folder`, if given, becomes the current folder.
     """
-    end_with_parent()  # the fork server
+    begin_child(environment)
     gc.freeze()  # garbage collection of what the server imported would copy its memory into this process
     os.setsid()  # Ctrl-C in a terminal then reaches only the sweep
     tqdm.set_lock(threading.RLock())  # the usual lock is a semaphore, which a killed kernel would leave to the server
-    os.environ.clear()
-    os.environ.update(environment)
     if folder:
         os.chdir(folder)
-    threading.Thread(target=end_with_the_parent, daemon=True).start()
     sys.argv = ["ipykernel_launcher", *arguments, f"--IPKernelApp.parent_handle={os.getppid()}"]
     from ipykernel.kernelapp import launch_new_instance
 
     launch_new_instance()
+
+
+def begin_child(environment: dict[str, str]) -> None:
+    """Let this child of the fork server be as one that its parent started itself: it ends with it.
+
+    `environment` is that of the parent, and replaces the environment variables.
+    """
+    end_with_parent()  # the fork server
+    os.environ.clear()
+    os.environ.update(environment)
+    threading.Thread(target=end_with_the_parent, daemon=True).start()
 
 
 def end_with_the_parent() -> None:

@@ -5,7 +5,6 @@ That code is not known: it may print, end the program, crash or hang, and nothin
 
 import os
 import signal
-import threading
 from contextlib import suppress
 from multiprocessing import Pipe, connection
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 from bench_lib.core.case import model_kind
 from bench_lib.core.errors import InputError, error_text, one_line
 from bench_lib.core.grid import Grid
-from bench_lib.core.lifetime import end_with_parent, temporary_folder
+from bench_lib.core.lifetime import temporary_folder
 from bench_lib.sweep import fork_server
 from bench_lib.sweep.deaths import signal_name
 from bench_lib.workload import network
@@ -80,11 +79,8 @@ def end_family(child: Any) -> None:
 
 def _try(writer: Any, grid: Grid, folder: str, environment: dict[str, str], printed: Path) -> None:
     """Run in the child: send what is wrong with the network, or an empty text."""
-    end_with_parent()  # the fork server
+    fork_server.begin_child(environment)
     os.setsid()  # Ctrl-C in a terminal then reaches only the command
-    threading.Thread(target=fork_server.end_with_the_parent, daemon=True).start()
-    os.environ.clear()
-    os.environ.update(environment)
     os.chdir(folder)
     output = os.open(printed, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.dup2(output, 1)
