@@ -41,8 +41,8 @@ class Engine(Protocol):
     def synchronize(self) -> None:
         """Wait until all calls sent so far are done."""
 
-    def output(self) -> torch.Tensor:
-        """The output of the last call, `[batch_size, classes]`."""
+    def outputs(self) -> tuple[torch.Tensor, ...]:
+        """The outputs of the last call, each `[batch_size, …]`: of a classifier one, `[batch_size, classes]`."""
 
     def fill(self, images: torch.Tensor) -> None:
         """Make the next calls read these images, which have the shape and type of those that `build` was given."""
@@ -175,6 +175,6 @@ class Slowed:
         """Make the next calls read these images."""
         self._engine.fill(images)
 
-    def output(self) -> Any:
-        """The output of the last call, `[batch_size, classes]`."""
-        return self._engine.output()
+    def outputs(self) -> Any:
+        """The outputs of the last call, each `[batch_size, …]`."""
+        return self._engine.outputs()

@@ -95,6 +95,19 @@ class Memory(_Noun):
 Fault = Literal["not_finite", "same_answers", "constant_output", "few_digits"]
 
 
+class Output(_Noun):
+    """One output of a network: its name, its `shape` for one image, and how far it is from the reference.
+
+    `error`, `tolerance` and `fault` are those of `Accuracy`.
+    """
+
+    name: str
+    shape: list[Count]
+    error: float | None = None
+    tolerance: float
+    fault: Fault | None = None
+
+
 class Accuracy(_Noun):
     """How far the output is from the reference on so many `images`, see `bench_lib.measure.accuracy`.
 
@@ -102,6 +115,9 @@ class Accuracy(_Noun):
     error that rounding to bf16 makes in this network. `answered_classes` is the number of different first classes in
     the reference's answers, and `top1_agreement` the share of images for which the output has the same one. `fault` is
     what is wrong whatever the error is.
+
+    `outputs` has each output of the network. The other figures are those of the one that is the furthest off for its
+    tolerance. It is empty in records written before this was recorded.
 
     Versions 1 and 2 of the record compared with the largest value instead, which a constant output could pass. Of
     those, `images` is None, and `max_relative_error` is what they found.
@@ -116,6 +132,7 @@ class Accuracy(_Noun):
     fault: Fault | None = None
     reference: str
     actual_precision: Precision
+    outputs: list[Output] = []
     max_relative_error: float | None = None
 
     @property

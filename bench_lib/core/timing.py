@@ -176,9 +176,9 @@ class NoOpEngine:
     def synchronize(self) -> None:
         """Do nothing."""
 
-    def output(self) -> torch.Tensor:
-        """An empty tensor."""
-        return torch.empty(0)
+    def outputs(self) -> tuple[torch.Tensor, ...]:
+        """Nothing."""
+        return ()
 
 
 def overhead_ns(clock: Callable[[], float] = time.perf_counter) -> dict[str, float]:

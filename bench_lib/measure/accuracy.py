@@ -1,6 +1,7 @@
-"""How far an engine's output is from a reference output, and in which precision it was really computed.
+"""How far an engine's outputs are from a reference's, and in which precision they were really computed.
 
-This compares outputs only: it does not know the true class of an image.
+This compares outputs only: it does not know the true class of an image. A network may have several outputs, each
+`[images, …]`: each is compared with its own reference, and the one that is the furthest off decides.
 
 The error is the root mean square of the differences from the reference, relative to the *spread*: the root mean square
 of how the reference's answers to different images differ from their mean. So an output that does not depend on the
@@ -15,6 +16,7 @@ the unit roundoff, which is 8 times smaller in TF32 and fp16, and 2^16 times sma
 """
 
 import copy
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -22,8 +24,9 @@ from functools import partial
 import torch
 
 from bench_lib.core.engine import Engine, data_type
-from bench_lib.core.record import Accuracy, Fault
+from bench_lib.core.record import Accuracy, Fault, Output
 from bench_lib.core.references import PYTORCH_FP32, PYTORCH_FP64
+from bench_lib.workload.answers import as_tuple
 from bench_lib.workload.images import LEAST, batches
 from bench_lib.workload.network import Network
 from bench_lib.workload.onnx_file import OnnxFile
@@ -40,6 +43,7 @@ LEAST_ROUNDING = 2**-9  # the unit roundoff of bf16
 SAME_BELOW = 1e-6  # answers that differ by a smaller share of their size are the same in fp32
 CONSTANT_BELOW = 1e-3  # an output that differs between images by this share of what the reference does, or less
 FP8_BITS = 4  # of the significand of fp8 (E4M3)
+MOST_VALUES = 4096  # of an image's answer that are counted
 FEW_VALUES = 0.45  # of the different values that there are in bf16: midway, by ratio, between those in fp8 and all
 
 FP32_BELOW = 1 / 700  # limits of the error, in units of `Reference.rounding`: midway, by ratio, between fp32 and TF32 …
@@ -48,7 +52,7 @@ BF16_FROM = 1 / 2.8  # … and between TF32 and bf16
 
 @dataclass(frozen=True)
 class Reference:
-    """What an engine's answers are compared with: `outputs` `[images, classes]`, and how they were computed (`name`).
+    """What an engine's answers are compared with: `outputs`, `[images, …]`, and how they were computed (`name`).
 
     `rounded` are the answers to the first images with weights and images rounded to bf16. `is_quantized` says that the
     network was quantized before it came here, so that the reference rounds as int8 does.
@@ -72,8 +76,8 @@ class Reference:
         return spread(self.outputs) <= SAME_BELOW * root_mean_square(self.outputs)
 
 
-def reference(model: Network, images: torch.Tensor, device: torch.device, batch_size: int) -> Reference:
-    """The reference for the images (`[images, 3, height, width]`), computed in batches of `batch_size`.
+def references(model: Network, images: torch.Tensor, device: torch.device, batch_size: int) -> list[Reference]:
+    """The reference of each output for the images (`[images, 3, height, width]`), in batches of `batch_size`.
 
     The reference of an ONNX file is that of `open_reference`. The reference of a PyTorch network is computed by PyTorch
     in fp32 on a CPU, or in fp64 on a GPU, because TF32 must be distinguished from fp32 there. Raise `NoReference` for
@@ -90,19 +94,24 @@ def reference(model: Network, images: torch.Tensor, device: torch.device, batch_
         compute = partial(run_network, copy.deepcopy(model).to(device, dtype))
         compute_rounded = partial(run_network, copy.deepcopy(model).bfloat16().to(device, dtype))
     with torch.inference_mode():
-        outputs = [compute(batch) for batch in batches(images, batch_size)]
-        rounded = [compute_rounded(batch.bfloat16().float()) for batch in batches(few, few_size)]
-    return Reference(torch.cat(outputs)[: len(images)], torch.cat(rounded)[: len(few)], name, is_quantized)
+        outputs = joined([compute(batch) for batch in batches(images, batch_size)], len(images))
+        rounded = joined([compute_rounded(batch.bfloat16().float()) for batch in batches(few, few_size)], len(few))
+    return [Reference(*pair, name, is_quantized) for pair in zip(outputs, rounded, strict=True)]
 
 
-def run_network(model: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """The network's output on the host, computed on its own device and in its own data type."""
+def run_network(model: torch.nn.Module, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """The network's outputs on the host, computed on its own device and in its own data type."""
     placed = next(iter([*model.parameters(), *model.buffers()]), images)
-    return model(images.to(placed.device, placed.dtype)).cpu()
+    return tuple(output.cpu() for output in as_tuple(model(images.to(placed.device, placed.dtype))))
 
 
-def answers(engine: Engine, images: torch.Tensor, batch_size: int) -> torch.Tensor:
-    """The engine's output for any images of the size it was built for, `[images, classes]`, on the host.
+def joined(answers: list[tuple[torch.Tensor, ...]], count: int) -> tuple[torch.Tensor, ...]:
+    """Each output of all batches put together, for the first `count` images."""
+    return tuple(torch.cat(parts)[:count] for parts in zip(*answers, strict=True))
+
+
+def answers(engine: Engine, images: torch.Tensor, batch_size: int) -> tuple[torch.Tensor, ...]:
+    """The engine's outputs for any images of the size it was built for, each `[images, …]`, on the host.
 
     `batch_size` is the batch size that the engine was built for.
     """
@@ -112,14 +121,37 @@ def answers(engine: Engine, images: torch.Tensor, batch_size: int) -> torch.Tens
         engine.synchronize()
         engine.run()
         engine.synchronize()
-        outputs.append(engine.output().cpu().clone())
-    return torch.cat(outputs)[: len(images)]
+        outputs.append(tuple(output.cpu().clone() for output in engine.outputs()))
+    return joined(outputs, len(images))
+
+
+def compare_all(
+    outputs: tuple[torch.Tensor, ...], against: list[Reference], names: list[str], precision: str,
+    kernels: Mapping[str, int] | None = None,
+) -> Accuracy:  # fmt: skip
+    """Compare each of an engine's outputs as `compare` does; the result is that of the one that is the furthest off.
+
+    Raise `ValueError` if the engine has more or fewer outputs than the reference.
+    """
+    if len(outputs) != len(against):
+        raise ValueError(f"there are {len(outputs)} outputs, and {len(against)} in the reference")
+    compared = [compare(*pair, precision, kernels) for pair in zip(outputs, against, strict=True)]
+    each = [
+        Output(name=name, shape=output.shape[1:], error=one.error, tolerance=one.tolerance, fault=one.fault)
+        for name, output, one in zip(names, outputs, compared, strict=True)
+    ]
+    return max(compared, key=distance).model_copy(update={"outputs": each})
+
+
+def distance(compared: Accuracy) -> float:
+    """The error in units of what is allowed; infinite for an output with a fault."""
+    return math.inf if compared.fault or compared.error is None else compared.error / compared.tolerance
 
 
 def compare(
     output: torch.Tensor, against: Reference, precision: str, kernels: Mapping[str, int] | None = None
 ) -> Accuracy:
-    """Compare an engine's output, `[images, classes]`, with the reference for the same images.
+    """Compare one output of an engine, `[images, …]`, with the reference for the same images.
 
     `precision` is the one that was asked for, and `kernels` the engine's `ran["kernels"]`, if it reports them. A
     network that was quantized before may be as far off as in bf16, however it is computed: runtimes round its steps a
@@ -139,8 +171,8 @@ def compare(
         tolerance=tolerance("bf16" if against.is_quantized else actual, rounding),
         rounding=rounding,
         images=len(expected),
-        answered_classes=len(expected.argmax(1).unique()),
-        top1_agreement=float((output.argmax(1) == expected.argmax(1)).double().mean()),
+        answered_classes=len(first_classes(expected).unique()),
+        top1_agreement=float((first_classes(output) == first_classes(expected)).double().mean()),
         fault=fault,
         reference=against.name,
         actual_precision=actual,
@@ -160,6 +192,11 @@ def find_fault(output: torch.Tensor, against: Reference, precision: str) -> Faul
     return None
 
 
+def first_classes(output: torch.Tensor) -> torch.Tensor:
+    """Where the largest value of each image's answer is; of `[images, classes, height, width]`, of each pixel's."""
+    return output.argmax(1) if output.dim() == 4 else output.reshape(len(output), -1).argmax(1)
+
+
 def has_few_digits(output: torch.Tensor, expected: torch.Tensor) -> bool:
     """Whether the output holds no more digits than fp8 does: four significant bits or, with a scale, few values.
 
@@ -173,8 +210,13 @@ def has_few_digits(output: torch.Tensor, expected: torch.Tensor) -> bool:
 
 
 def count_values(outputs: torch.Tensor) -> int:
-    """The number of different values in the answers to each image, summed over the images."""
-    return sum(len(image.unique()) for image in outputs.detach().cpu())
+    """The number of different values in the answers to each image, summed over the images.
+
+    Of an answer of many values, such as a class for each pixel, `MOST_VALUES` at equal distances are counted.
+    """
+    images = outputs.detach().cpu().reshape(len(outputs), -1)
+    step = max(1, images.shape[1] // MOST_VALUES)
+    return sum(len(image.unique()) for image in images[:, ::step])
 
 
 def root_mean_square(values: torch.Tensor) -> float:
@@ -189,7 +231,7 @@ def spread(outputs: torch.Tensor) -> float:
 
 
 def error_of(output: torch.Tensor, expected: torch.Tensor) -> float:
-    """The root mean square of output − expected, both `[images, classes]`, relative to the `spread` of the expected."""
+    """The root mean square of output − expected, both `[images, …]`, relative to the `spread` of the expected."""
     difference = root_mean_square(output.detach().cpu().double() - expected.cpu().double())
     return difference / spread(expected) if difference else 0.0
 

@@ -14,6 +14,7 @@ from bench_lib.core.case import Case
 from bench_lib.core.engine import data_type
 from bench_lib.core.record import Work
 from bench_lib.workload import onnx_file
+from bench_lib.workload.answers import as_tuple
 from bench_lib.workload.network import Network
 
 TILE = 4  # outputs along the side of a tile in F(4×4, 3×3), the largest that cuDNN's Winograd is known to use
@@ -43,11 +44,11 @@ def network_work(case: Case, network: nn.Module) -> Work:
     direct = FlopCounterMode(display=False)
     fast = FlopCounterMode(display=False, custom_mapping={torch.ops.aten.convolution: fast_convolution_flops})
     with torch.enable_grad(), direct, fast:
-        output = torch.func.functional_call(network, tensors, image)
+        outputs = as_tuple(torch.func.functional_call(network, tensors, image))
     item_bytes = data_type(case.precision).itemsize
     weight_bytes = 1 if case.precision == "int8" else item_bytes
-    weight_count = sum(weight.numel() for weight in weights_behind(output))
-    input_and_output_count = case.batch_size * (image.numel() + output.numel())
+    weight_count = sum(weight.numel() for weight in weights_behind(outputs))
+    input_and_output_count = case.batch_size * (image.numel() + sum(output.numel() for output in outputs))
     return Work(
         flops=case.batch_size * direct.get_total_flops(),
         flops_least=case.batch_size * fast.get_total_flops(),
@@ -78,13 +79,13 @@ def fast_convolution_flops(
     return direct * prod(TILE + side - 1 for side in sides) // prod(TILE * side for side in sides)
 
 
-def weights_behind(output: torch.Tensor) -> list[torch.Tensor]:
-    """The kernels and matrices that the output was computed from: the leaves of its autograd graph.
+def weights_behind(outputs: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
+    """The kernels and matrices that the outputs were computed from: the leaves of their autograd graph.
 
     Parts of the network that only training uses are not among them. Tensors with one dimension (biases, normalisation)
     are left out, because they can be folded into other weights.
     """
-    visited, waiting = set(), [output.grad_fn]
+    visited, waiting = set(), [output.grad_fn for output in outputs if output.grad_fn]
     while waiting:
         node = waiting.pop()
         if node not in visited:

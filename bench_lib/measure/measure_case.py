@@ -21,6 +21,7 @@ from bench_lib.measure import accuracy, energy, memory, system
 from bench_lib.measure.flops import count_work
 from bench_lib.measure.processor_time import read_counters, time_since
 from bench_lib.measure.threads import limit_threads
+from bench_lib.workload.answers import output_names
 from bench_lib.workload.images import RealImages, batches, copy_times_ms, images_to_check, read_images, synthetic_images
 from bench_lib.workload.network import Network, load_network
 
@@ -132,9 +133,9 @@ def build_and_time(
 
 def compare_with_reference(engine: Engine, case: Case, model: Network, images: torch.Tensor) -> Accuracy:
     """Compare the engine's answers to the images (`[images, 3, height, width]`) with the reference's."""
-    output = accuracy.answers(engine, images, case.batch_size)
-    against = accuracy.reference(model, images, compute_device(), case.batch_size)
-    return accuracy.compare(output, against, case.precision, engine.ran.get("kernels"))
+    outputs = accuracy.answers(engine, images, case.batch_size)
+    against = accuracy.references(model, images, compute_device(), case.batch_size)
+    return accuracy.compare_all(outputs, against, output_names(model), case.precision, engine.ran.get("kernels"))
 
 
 def outcome(compared: Accuracy) -> dict[str, Any]:

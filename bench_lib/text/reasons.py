@@ -32,7 +32,7 @@ MESSAGES = {
     ),
     "onnx_file_refused": mark("{runtime} {version} does not take this ONNX file (opset {opset}, IR {ir}): {words}"),
     "onnx_answers_otherwise": mark(
-        "the ONNX file answers {shape} to images {asked}, and a classifier answers [batch, classes]"
+        "the ONNX file answers {shape} to images {asked}, and it must answer [batch, …]: one answer for each image"
     ),
     "onnx_lacks_reference": mark(
         "nothing here evaluates this ONNX file, so its answers cannot be checked; ONNX Runtime says: {words}; the "

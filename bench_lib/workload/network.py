@@ -1,6 +1,7 @@
 """The network of a case: from torchvision, from a function, or from an ONNX file; random weights are seeded."""
 
 import os
+import warnings
 from pathlib import Path
 
 import torch
@@ -9,6 +10,8 @@ from torch import nn
 from bench_lib.core.case import model_kind
 from bench_lib.core.errors import InputError, error_text
 from bench_lib.core.grid import Grid
+from bench_lib.workload.answers import flattened
+from bench_lib.workload.detection import TWO_STAGES, computing_part, one_stage_names
 from bench_lib.workload.images import draw_images
 from bench_lib.workload.onnx_file import OnnxFile, read_onnx
 from bench_lib.workload.own_function import network_from_function, refused
@@ -22,7 +25,7 @@ LARGEST, MOST = 224, 256  # pixels of a side of these images, and their number
 
 
 def check_model(name: str, weights: str = "") -> None:
-    """Raise `InputError` unless the name is that of a torchvision classifier, or an ONNX file that exists.
+    """Raise `InputError` unless the name is that of one of torchvision's networks, or an ONNX file that exists.
 
     If `weights` are given, they must be an existing file, and the network must not be an ONNX file. Of a function only
     its name is known here: its module is not imported.
@@ -38,14 +41,26 @@ def check_model(name: str, weights: str = "") -> None:
         check_torchvision(name)
 
 
-def check_torchvision(name: str) -> None:
-    """Raise `InputError` unless torchvision has a classification network of that name."""
+def is_classifier(name: str) -> bool:
+    """Whether torchvision's network of this name is a classifier, and not one of segmentation or detection."""
     from torchvision import models
 
-    known = models.list_models(module=models)
-    if name not in known:
+    return name in models.list_models(module=models)
+
+
+def check_torchvision(name: str) -> None:
+    """Raise `InputError` unless torchvision has a network of that name which can be measured."""
+    from torchvision import models
+
+    if name.startswith(TWO_STAGES):
         raise InputError(
-            f"unknown model {name!r}; allowed: torchvision's classifiers, such as {', '.join(known[-6:])}, a function "
+            f"model {name!r} chooses boxes midway, as many as an image has, so the answers of two runtimes cannot be "
+            f"compared; take a detection network of one stage: {', '.join(one_stage_names())}"
+        )
+    known = models.list_models(module=models)
+    if name not in [*known, *models.list_models(module=models.segmentation), *one_stage_names()]:
+        raise InputError(
+            f"unknown model {name!r}; allowed: torchvision's networks, such as {', '.join(known[-6:])}, a function "
             "(package.module:build), or an ONNX file (path/to/net.onnx); a file of weights goes into weights"
         )
 
@@ -67,10 +82,12 @@ def try_network(grid: Grid) -> None:
 def load_network(name: str, seed: int, weights: str = "", image_size: int = LARGEST) -> Network:
     """The network in fp32 on the CPU, in evaluation mode, with the weights of the file `weights`.
 
+    It answers a tensor or a tuple of tensors, whose names `bench_lib.workload.answers.output_names` tells.
+
     Without such a file, the weights of torchvision's networks are random, drawn from `seed`, and adapted to synthetic
     images of `image_size` pixels (see `bench_lib.workload.random_weights`). None are downloaded. The network of a
     function is tried on one image of that size. Raise `InputError` if there is no such network, if its answers are not
-    those of a classifier that can be measured, or if the weights are not those of the network.
+    such that they can be compared, or if the weights are not those of the network.
     """
     check_model(name, weights)
     if model_kind(name) == "onnx":
@@ -83,11 +100,18 @@ def load_network(name: str, seed: int, weights: str = "", image_size: int = LARG
         model = network_from_torchvision(name, state)
     if state:
         load_weights(model, state, f"weights {weights!r} are not those of {name}")
-    elif model_kind(name) == "torchvision":
-        adapt_weights(model, images_to_adapt_to(image_size, seed))
     if model_kind(name) == "function":
-        check_answers(model, one_image(image_size, seed), name)
-    return model.eval()
+        return check_answers(model, one_image(image_size, seed), name)
+    model = computing_part(model).eval()
+    if not state:
+        adapt_weights(model, images_to_adapt_to(image_size, seed))
+    return model if is_classifier(name) else of_tensors(model, one_image(image_size, seed), name)
+
+
+def of_tensors(model: nn.Module, image: torch.Tensor, name: str) -> nn.Module:
+    """The network, made by `flattened` to answer a tuple of tensors if it answers several to the image."""
+    with torch.inference_mode():
+        return flattened(model, model(image), name)
 
 
 def load_weights(model: nn.Module, state: State, refusal: str) -> None:
@@ -113,15 +137,16 @@ def one_image(image_size: int, seed: int) -> torch.Tensor:
 def network_from_torchvision(name: str, state: State) -> nn.Module:
     """Torchvision's network with random weights, of the shapes that `state` (weights by name, may be empty) needs.
 
-    The number of classes is the length of the last tensor in `state`, which is the bias of the last layer. Raise
-    `InputError` if there is no memory for so many.
+    The number of a classifier's classes is the length of the last tensor in `state`, which is the bias of the last
+    layer. Raise `InputError` if there is no memory for so many.
     """
     from torchvision import models
 
-    options = {}
-    if state:
+    options = {} if is_classifier(name) else {"weights_backbone": None}  # or that would be downloaded
+    if state and is_classifier(name):
         last_tensor = list(state.values())[-1]
         if last_tensor.dim() == 1:
             options["num_classes"] = len(last_tensor)
-    with refused(f"model {name!r} cannot be built"):
+    with refused(f"model {name!r} cannot be built"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of two networks' changes to come
         return models.get_model(name, weights=None, **options)

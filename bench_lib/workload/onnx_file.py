@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,14 +16,21 @@ from bench_lib.workload.onnx_graph import foreign_arithmetic, is_quantized, sort
 from bench_lib.workload.onnx_size import outline
 
 CHANNELS = 3
-SHAPES = "it must take one input [batch, 3, height, width] and answer one output [batch, classes], of float numbers"
+SHAPES = (
+    "it must take one input, [batch, 3, height, width] or [batch, height, width, 3], of float numbers or uint8, and "
+    "every output must be of float numbers"
+)
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels, by which images are normalized
+PIXELS = "UINT8"  # the type of an input that takes pixels of 0 to 255 as they are in a picture
 
 
 @dataclass(frozen=True)
 class OnnxFile:
-    """A classifier with one input, `[batch, 3, height, width]`, and one output, `[batch, classes]`, both float32.
+    """A network with one input, a batch of images, and outputs in float32, each `[batch, …]`.
 
-    `proto` is its `ModelProto`, which is never changed. Numbers that the file stores in fp16 or bf16 are float32 in it.
+    The input is float32 or uint8, `[batch, 3, height, width]` or `[batch, height, width, 3]`; `arranged` brings images
+    into this form. `proto` is the network's `ModelProto`, which is never changed. Numbers that the file stores in fp16
+    or bf16 are float32 in it.
     """
 
     proto: Any
@@ -31,6 +39,29 @@ class OnnxFile:
     def input(self) -> Any:
         """The `ValueInfoProto` of the input."""
         return model_inputs(self.proto)[0]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the outputs, in the file's order."""
+        return [value.name for value in self.proto.graph.output]
+
+    @property
+    def takes_pixels(self) -> bool:
+        """Whether the input is uint8, so that its data type is the same in every precision."""
+        return type_name(self.input.type.tensor_type.elem_type) == PIXELS
+
+    def arranged(self, images: torch.Tensor) -> torch.Tensor:
+        """Normalized images, `[batch, 3, height, width]`, in the layout and the type that the file takes.
+
+        Where it takes pixels, they are those that a picture had before it was normalized as ImageNet's are. What is
+        beyond 0 and 255, as in synthetic images, becomes 0 or 255.
+        """
+        if self.takes_pixels:
+            mean, deviation = (torch.tensor(values).view(CHANNELS, 1, 1) for values in (MEAN, DEVIATION))
+            images = (255 * (images * deviation + mean)).round().clamp(0, 255).to(torch.uint8)
+        if not channels_first(fixed_sizes(self.input)):
+            images = images.permute(0, 2, 3, 1).contiguous()
+        return images
 
     @property
     def fixed_batch(self) -> int | None:
@@ -49,12 +80,12 @@ class OnnxFile:
 
 
 def read_onnx(path: Path) -> OnnxFile:
-    """Read the file; raise `InputError` if it is not an ONNX model or not a classifier as in `OnnxFile`.
+    """Read the file; raise `InputError` if it is not an ONNX model or not a network as in `OnnxFile`.
 
     It is not checked any further: what a runtime runs is not refused, though it may not be what the standard asks for.
     """
     try:
-        return OnnxFile(classifier(read_proto(path)))
+        return OnnxFile(prepared(read_proto(path)))
     except InputError as error:
         words = str(error)
     except Exception as error:  # from protobuf or the file system, or of numbers that do not fit their shape
@@ -81,8 +112,8 @@ def read_proto(path: Path) -> Any:
     return proto
 
 
-def classifier(proto: Any) -> Any:
-    """The model with its numbers in float32 and its nodes in order; raise `InputError` if it is no classifier."""
+def prepared(proto: Any) -> Any:
+    """The model with its numbers in float32 and its nodes in order; raise `InputError` for other inputs or outputs."""
     if found := foreign_arithmetic(proto):
         raise InputError(
             f"it computes in {found}, and only fp32, tf32, fp16, bf16 and int8 are measured; give another file"
@@ -90,7 +121,7 @@ def classifier(proto: Any) -> Any:
     widen(proto)
     sort_nodes(proto.graph)
     inputs, outputs = model_inputs(proto), list(proto.graph.output)
-    if not takes_images(inputs) or not gives_classes(outputs):
+    if not takes_images(inputs) or not all(is_answer(value) for value in outputs):
         values = ", ".join(f"{value.name} {described(value)}" for value in inputs + outputs)
         raise InputError(f"inputs and outputs are {brief(values)}; {SHAPES}")
     return proto
@@ -106,18 +137,24 @@ def model_inputs(proto: Any) -> list[Any]:
 
 
 def takes_images(inputs: list[Any]) -> bool:
-    """Whether the inputs are one float32 `[batch, 3, height, width]`, any size of which may be left open."""
-    if len(inputs) != 1 or not is_float(inputs[0]):
+    """Whether the inputs are one batch of images as in `OnnxFile`, any size of which may be left open."""
+    if len(inputs) != 1 or not (is_float(inputs[0]) or type_name(inputs[0].type.tensor_type.elem_type) == PIXELS):
         return False
     sizes = fixed_sizes(inputs[0]) or [None] * 4  # a file may leave out the whole shape
-    return len(sizes) == 4 and sizes[1] in (None, CHANNELS)
+    return len(sizes) == 4 and (channels_first(sizes) or sizes[3] == CHANNELS)
 
 
-def gives_classes(outputs: list[Any]) -> bool:
-    """Whether the outputs are one float32 `[batch, classes]`, or one that the file does not describe."""
-    if len(outputs) != 1 or not (is_float(outputs[0]) or outputs[0].type.WhichOneof("value") is None):
-        return False
-    return len(fixed_sizes(outputs[0])) in (0, 2)
+def channels_first(sizes: list[int | None]) -> bool:
+    """Whether an input of these sizes is `[batch, 3, height, width]`; so is one that leaves its channels open."""
+    return not sizes or sizes[1] == CHANNELS or (sizes[1] is None and sizes[3] != CHANNELS)
+
+
+def is_answer(value: Any) -> bool:
+    """Whether an output (`ValueInfoProto`) is float32 with a batch, or one that the file does not describe."""
+    if value.type.WhichOneof("value") is None:
+        return True
+    has_shape = value.type.tensor_type.HasField("shape")
+    return is_float(value) and (not has_shape or len(fixed_sizes(value)) > 0)
 
 
 def is_float(value: Any) -> bool:
@@ -138,18 +175,26 @@ def fixed_sizes(value: Any) -> list[int | None]:
     return [dim.dim_value if dim.dim_value > 0 else None for dim in value.type.tensor_type.shape.dim]
 
 
+def arrangement(model: Any) -> Callable[[torch.Tensor], torch.Tensor]:
+    """What brings images into the form that a network takes: `OnnxFile.arranged`, or nothing for one of PyTorch."""
+    return model.arranged if isinstance(model, OnnxFile) else lambda images: images
+
+
 def onnx_opset(proto: Any) -> int:
     """The version of ONNX's own operators; a file may import other sets of operators as well. 0 if it names none."""
     return next((opset.version for opset in proto.opset_import if opset.domain in ("", "ai.onnx")), 0)
 
 
 def model_of_shape(network: OnnxFile, shape: torch.Size) -> Any:
-    """A copy of the model (`ModelProto`) whose input has the fixed shape `[batch, 3, height, width]`.
+    """A copy of the model (`ModelProto`) whose input has the fixed shape that images of `shape` have once arranged.
 
-    Its other shapes are those that follow from it, whatever the file says of them; where the output's does not follow,
-    it has none, and the runtime finds it. Raise `Unavailable` if the file fixes another input shape.
+    `shape` is `[batch, 3, height, width]`. The other shapes are those that follow, whatever the file says of them;
+    where an output's does not follow, it has none, and the runtime finds it. Raise `Unavailable` if the file fixes
+    another input shape.
     """
     own = fixed_sizes(network.input) or [None] * 4
+    batch, channels, height, width = shape
+    shape = (batch, channels, height, width) if channels_first(own) else (batch, height, width, channels)
     if any(size not in (None, asked) for size, asked in zip(own, shape, strict=True)):
         fixes, asks = ("×".join("?" if size is None else str(size) for size in sizes) for sizes in (own, shape))
         raise Unavailable("onnx_input_is_fixed", fixed=fixes, asked=asks)
@@ -164,9 +209,9 @@ def model_of_shape(network: OnnxFile, shape: torch.Size) -> Any:
     del given.dim[:]
     for size in shape:
         given.dim.add(dim_value=size)
-    output = inferred(proto).output[0]
-    if None not in fixed_sizes(output):
-        proto.graph.output[0].CopyFrom(output)
+    for output, found in zip(proto.graph.output, inferred(proto).output, strict=True):
+        if None not in fixed_sizes(found):
+            output.CopyFrom(found)
     return proto
 
 

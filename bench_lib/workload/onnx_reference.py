@@ -3,6 +3,7 @@
 import copy
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from bench_lib.workload.onnx_file import OnnxFile, model_of_shape
 from bench_lib.workload.onnx_graph import messages
 from bench_lib.workload.onnx_size import loadable
 
-Evaluate = Callable[[torch.Tensor], torch.Tensor]  # `[batch, 3, height, width]` to `[batch, classes]`
+Evaluate = Callable[[torch.Tensor], tuple[torch.Tensor, ...]]  # from images, `[batch, 3, height, width]`, to outputs
 
 # What ONNX Runtime says of a file that it does not read, as one of a newer version of the standard.
 UNREAD = re.compile(
@@ -38,19 +39,24 @@ def open_reference(network: OnnxFile, shape: torch.Size) -> tuple[str, Evaluate]
     model = model_of_shape(network, shape)
     try:
         name = QUANTIZED_FILE if network.is_quantized else ONNX_FILE
-        return name, by_onnx_runtime(model, network.is_quantized)
+        return name, on_arranged(network, by_onnx_runtime(model, network.is_quantized))
     except Exception as error:
         words = error_text(error)
         if not UNREAD.search(str(error)):
             raise
     try:
-        return BY_STANDARD, by_standard(model)
+        return BY_STANDARD, on_arranged(network, by_standard(model))
     except Exception as error:
         raise NoReference("onnx_lacks_reference", words=words, other=error_text(error)) from error
 
 
-def by_onnx_runtime(model: Any, is_quantized: bool) -> Evaluate:
-    """ONNX Runtime's output of a `ModelProto` of fixed shape, not optimized.
+def on_arranged(network: OnnxFile, run: Callable[[dict[str, Any]], list[Any]]) -> Evaluate:
+    """The outputs of `run`, which takes NumPy arrays by the inputs' names, for images that the file's form is given."""
+    return lambda images: tuple(map(torch.from_numpy, run({network.input.name: network.arranged(images).numpy()})))
+
+
+def by_onnx_runtime(model: Any, is_quantized: bool) -> Callable[[dict[str, Any]], list[Any]]:
+    """ONNX Runtime's outputs of a `ModelProto` of fixed shape, not optimized.
 
     On a CPU with AVX2 and without VNNI, its sums of 8-bit products overflow, and an engine whose sums do so too would
     pass for exact. The mode that prevents it (`kOrtSessionOptionsAvx2PrecisionMode`) is one of its optimizations. So a
@@ -67,16 +73,14 @@ def by_onnx_runtime(model: Any, is_quantized: bool) -> Evaluate:
         session = onnxruntime.InferenceSession(
             source, options, providers=["CPUExecutionProvider"], disabled_optimizers=["QDQSelectorActionTransformer"]
         )
-    name = model.graph.input[0].name
-    return lambda images: torch.from_numpy(session.run(None, {name: images.numpy()})[0])
+    return partial(session.run, None)
 
 
-def by_standard(model: Any) -> Evaluate:
-    """The output of a `ModelProto` by the reference evaluator of the package `onnx`."""
+def by_standard(model: Any) -> Callable[[dict[str, Any]], list[Any]]:
+    """The outputs of a `ModelProto` by the reference evaluator of the package `onnx`."""
     from onnx.reference import ReferenceEvaluator
 
-    evaluator, name = ReferenceEvaluator(model), model.graph.input[0].name
-    return lambda images: torch.from_numpy(evaluator.run(None, {name: images.numpy()})[0])
+    return partial(ReferenceEvaluator(model).run, None)
 
 
 def rounded_to_bf16(network: OnnxFile) -> OnnxFile:

@@ -12,6 +12,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench_lib.core.errors import InputError, error_text
+from bench_lib.workload.answers import ANSWERS, as_tuple, flattened, output_names
 from bench_lib.workload.own_function import refused
 
 SHORTER = (torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2)  # types with fewer digits than fp32
@@ -47,21 +48,22 @@ def unwrapped(part: nn.Module | None) -> nn.Module | None:
     return part
 
 
-def check_answers(model: nn.Module, image: torch.Tensor, name: str) -> None:
+def check_answers(model: nn.Module, image: torch.Tensor, name: str) -> nn.Module:
     """Run one image (`[1, 3, height, width]`) through the network twice, and copy it, as engines will.
 
-    The first run also gives lazy modules their weights. Raise `InputError` unless the network takes the image, answers
-    `[1, classes]` in float32, the same both times, computes in nothing shorter than fp32, compiles nothing by itself
-    and can be copied.
+    The first run also gives lazy modules their weights. Return the network as `flattened` does. Raise `InputError`
+    unless it takes the image, answers tensors `[1, …]` in float32, the same both times, computes in nothing shorter
+    than fp32, compiles nothing by itself and can be copied.
     """
     taken = f"model {name!r} does not take {list(image.shape)}"
     with torch.no_grad(), refused(taken):
-        output = run_uncompiled(model, image, name)
-        check_output(output, name)
+        model = flattened(model, run_uncompiled(model, image, name), name)
+        outputs = as_tuple(model(image))
+        check_outputs(outputs, output_names(model), name)
         with Steps() as steps:
-            again = model(image)
+            again = as_tuple(model(image))
     check_steps(steps, name)
-    if not torch.allclose(output, again, rtol=0, atol=SAME * float(output.abs().max()), equal_nan=True):
+    if not all(are_the_same(*pair) for pair in zip(outputs, again, strict=True)):
         raise InputError(
             f"model {name!r} answers the same image differently each time, so no answer can be checked; let it draw "
             "nothing in evaluation mode: functional.dropout(x, training=self.training)"
@@ -74,6 +76,12 @@ def check_answers(model: nn.Module, image: torch.Tensor, name: str) -> None:
             f"model {name!r} cannot be copied ({type(error).__name__}: {error_text(error)}); keep in the network only "
             "what copy.deepcopy takes"
         ) from None
+    return model
+
+
+def are_the_same(output: torch.Tensor, again: torch.Tensor) -> bool:
+    """Whether two answers to the same image are equal but for rounding."""
+    return torch.allclose(output, again, rtol=0, atol=SAME * float(output.abs().max()), equal_nan=True)
 
 
 def run_uncompiled(model: nn.Module, image: torch.Tensor, name: str) -> Any:
@@ -91,22 +99,18 @@ def run_uncompiled(model: nn.Module, image: torch.Tensor, name: str) -> Any:
         ) from None
 
 
-def check_output(output: Any, name: str) -> None:
-    """Raise `InputError` unless the output for one image is that of a classifier, `[1, classes]` in float32."""
-    answers = f"model {name!r} answers"
-    if not isinstance(output, torch.Tensor):
-        raise InputError(
-            f"{answers} {type(output).__name__} to one image; a classifier answers [1, classes], so return the tensor "
-            "of the classes alone"
-        )
-    if output.dim() != 2 or len(output) != 1:
-        raise InputError(f"{answers} {list(output.shape)} to one image; a classifier answers [1, classes]")
-    if output.dtype != torch.float32:
-        kind = str(output.dtype).removeprefix("torch.")
-        raise InputError(
-            f"{answers} in {kind}, although it is in fp32; return float32 scores of the classes, and let precisions "
-            "choose the data type"
-        )
+def check_outputs(outputs: tuple[torch.Tensor, ...], names: list[str], name: str) -> None:
+    """Raise `InputError` unless each output for one image is `[1, …]` in float32, and not empty."""
+    for output, called in zip(outputs, names, strict=True):
+        answers = f"model {name!r} answers" + (f" {called}:" if len(names) > 1 else "")
+        if output.dim() == 0 or len(output) != 1 or not output.numel():
+            raise InputError(f"{answers} {list(output.shape)} to one image; it must answer {ANSWERS}")
+        if output.dtype != torch.float32:
+            kind = str(output.dtype).removeprefix("torch.")
+            raise InputError(
+                f"{answers} in {kind}, although it is in fp32; return float32 scores, and let precisions choose the "
+                "data type"
+            )
 
 
 class Steps(TorchDispatchMode):

@@ -187,6 +187,30 @@ class Dict(Around):
         return {"logits": self.net(images)}
 
 
+class Boxes(Around):
+    """Answers as a detection network: a list with a dict for each image."""
+
+    def forward(self, images):
+        return [{"scores": scores, "area": scores.sum(0, keepdim=True)} for scores in self.net(images)]
+
+
+class Nested(Around):
+    def forward(self, images):
+        scores = self.net(images)
+        return {"out": scores, "more": (scores.flip(1), [scores[:, :4]]), "nothing": None}
+
+
+class Nothing(Around):
+    def forward(self, images):
+        return {"out": None}
+
+
+class Labels(Around):
+    def forward(self, images):
+        scores = self.net(images)
+        return {"scores": scores, "labels": scores.argmax(1)}
+
+
 @dataclasses.dataclass
 class Answer:
     logits: torch.Tensor

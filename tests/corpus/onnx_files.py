@@ -232,6 +232,22 @@ def another_output(proto: onnx.ModelProto) -> None:
     proto.graph.output.append(helper.make_tensor_value_info("f", TensorProto.FLOAT, ["n", WIDTH]))
 
 
+def integer_output(proto: onnx.ModelProto) -> None:
+    proto.graph.node.append(node("ArgMax", "y", "k", axis=1))
+    proto.graph.output.append(helper.make_tensor_value_info("k", TensorProto.INT64, ["n", 1]))
+
+
+def scalar_output(proto: onnx.ModelProto) -> None:
+    proto.graph.node.append(node("ReduceMean", "y", "m", keepdims=0))
+    proto.graph.output.append(helper.make_tensor_value_info("m", TensorProto.FLOAT, []))
+
+
+def one_answer(proto: onnx.ModelProto) -> None:
+    """The file says `[n, 10]`, and answers one row for all images."""
+    proto.graph.node[-1].output[0] = "z"
+    proto.graph.node.append(node("ReduceMean", "z", "y", axes=[0], keepdims=1))
+
+
 def sequence_output(proto: onnx.ModelProto) -> None:
     proto.graph.node.append(node("SequenceConstruct", "y", "ys"))
     del proto.graph.output[:]
@@ -259,9 +275,23 @@ def foreign_operator(proto: onnx.ModelProto) -> None:
 
 def takes(kind: int) -> onnx.ModelProto:
     """The network with an input of another type, cast to float32."""
-    proto = model([node("Cast", "x", "x1", to=TensorProto.FLOAT), *plain_nodes()], weights())
+    return with_first(node("Cast", "x", "x1", to=TensorProto.FLOAT), kind, ["n", 3, "h", "w"])
+
+
+def channels_last(kind: int = TensorProto.FLOAT) -> onnx.ModelProto:
+    """The network with an input of `[batch, height, width, 3]`."""
+    proto = with_first(node("Transpose", "x0" if kind == TensorProto.UINT8 else "x", "x1", perm=[0, 3, 1, 2]), kind,
+                       ["n", "h", "w", 3])  # fmt: skip
+    if kind == TensorProto.UINT8:
+        proto.graph.node.insert(0, node("Cast", "x", "x0", to=TensorProto.FLOAT))
+    return proto
+
+
+def with_first(first: onnx.NodeProto, kind: int, sizes: list[int | str]) -> onnx.ModelProto:
+    """The network behind a node that makes its images, `x1`, of an input of this type and these sizes."""
+    proto = model([first, *plain_nodes()], weights())
     proto.graph.node[1].input[0] = "x1"
-    proto.graph.input[0].type.tensor_type.elem_type = kind
+    proto.graph.input[0].CopyFrom(helper.make_tensor_value_info("x", kind, sizes))
     return proto
 
 
@@ -279,7 +309,10 @@ FILES = {
     "nodes_reversed": lambda: changed(nodes_reversed), "old_shapes": lambda: changed(old_shapes),
     "in_a_circle": lambda: changed(in_a_circle), "another_input": lambda: changed(another_input),
     "another_output": lambda: changed(another_output), "sequence_output": lambda: changed(sequence_output),
-    "features": lambda: changed(features), "foreign_operator": lambda: changed(foreign_operator),
+    "integer_output": lambda: changed(integer_output), "scalar_output": lambda: changed(scalar_output),
+    "one_answer": lambda: changed(one_answer, opset=12), "channels_last": channels_last,
+    "pixels_last": lambda: channels_last(TensorProto.UINT8), "features": lambda: changed(features),
+    "foreign_operator": lambda: changed(foreign_operator),
     "unknown_operator": lambda: changed(unknown_operator, opset=12),
     "uint8_input": lambda: takes(TensorProto.UINT8), "int64_input": lambda: takes(TensorProto.INT64),
     "batch_20": lambda: plain(batch=20),

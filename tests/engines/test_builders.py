@@ -38,14 +38,14 @@ def checked(engine, precision, memory_format=torch.contiguous_format):
     case = Case(engine="pytorch", image_size=64, batch_size=3)
     model, images = load_network(case.model, 0, image_size=64), images_to_check(case, 0)
     built = engine.build(model, synthetic_images(case, 0, compute_device()).to(memory_format=memory_format), precision)
-    output = accuracy.answers(built, images, 3)
-    return built, accuracy.compare(output, accuracy.reference(model, images, compute_device(), 3), precision)
+    output = accuracy.answers(built, images, 3)[0]
+    return built, accuracy.compare(output, accuracy.references(model, images, compute_device(), 3)[0], precision)
 
 
 @pytest.mark.parametrize("engine", [pytorch, onnx_runtime])
 def test_an_engine_answers_like_the_reference(engine):
     built, compared = checked(engine, "fp32")
-    assert built.output().shape == (3, 1000)
+    assert built.outputs()[0].shape == (3, 1000)
     assert accuracy.is_acceptable(compared)
     assert compared.error < accuracy.FP32_BELOW * compared.rounding
     assert (compared.images, compared.top1_agreement, compared.actual_precision) == (18, 1, "fp32")
@@ -176,7 +176,7 @@ def test_torch_tensorrt_keeps_its_cuda_graphs_as_long_as_the_engine(monkeypatch)
     (graphs,) = Graphs.made
     assert not graphs().closed
     engine.run()
-    assert engine.output().shape == (2, 12)
+    assert engine.outputs()[0].shape == (2, 12)
     del engine
     gc.collect()
     assert graphs() is None

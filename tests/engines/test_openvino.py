@@ -50,8 +50,8 @@ def built(engine, precision, model=MODEL, images=IMAGES):
 def compared(made, precision, model=MODEL):
     """The check of the engine's answers to images that it was not built with."""
     images = images_to_check(CASE, 0)
-    output = accuracy.answers(made, images, CASE.batch_size)
-    against = accuracy.reference(model, images, HERE, CASE.batch_size)
+    output = accuracy.answers(made, images, CASE.batch_size)[0]
+    against = accuracy.references(model, images, HERE, CASE.batch_size)[0]
     return accuracy.compare(output, against, precision, made.ran["kernels"])
 
 
@@ -66,7 +66,7 @@ def test_openvino_computes_in_the_precision_asked_for_and_tells_so(precision, le
     assert told.actual_precision == precision
     assert made.ran["kernels"] == {precision: 21}  # 20 convolutions and the last layer
     assert made.ran["inference_precision"] == openvino.TYPES[data_type(precision)]
-    assert made.output().dtype == data_type(precision)
+    assert made.outputs()[0].dtype == data_type(precision)
     assert (made.ran["streams"], made.ran["threads"]) == (1, torch.get_num_threads())
 
 
@@ -82,11 +82,11 @@ def test_options_are_read_back():
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16", "int8"])
 def test_input_and_output_are_pytorch_s_memory(precision):
     made = built(openvino, precision, images=IMAGES.clone())
-    place, first = made.output().data_ptr(), made.output().clone()
+    place, first = made.outputs()[0].data_ptr(), made.outputs()[0].clone()
     made._images.zero_()
     made.run()
-    assert made.output().data_ptr() == place
-    assert not torch.equal(made.output(), first)
+    assert made.outputs()[0].data_ptr() == place
+    assert not torch.equal(made.outputs()[0], first)
 
 
 class Sum(nn.Module):
@@ -106,7 +106,7 @@ class Sum(nn.Module):
 def test_half_precisions_are_summed_in_fp32(engine, precision):
     """A sum of ones kept in fp16 would end at 2048, in bf16 at 256: the next number is 2 further."""
     made = built(engine, precision, Sum(8192), torch.ones(1, 8192, 4, 4))
-    assert made.output().unique().tolist() == [8192]
+    assert made.outputs()[0].unique().tolist() == [8192]
 
 
 def test_importing_openvino_sends_nothing_and_starts_no_thread():
@@ -172,7 +172,7 @@ def test_int8_computes_in_int8_and_stays_near_fp32(engine):
     assert accuracy.is_acceptable(told)
     assert 0.02 < told.error < 0.3
     assert (made.ran["calibration_images"], made.ran["per_channel"]) == (33, True)
-    assert made.output().dtype == torch.float32
+    assert made.outputs()[0].dtype == torch.float32
 
 
 @pytest.mark.parametrize(

@@ -193,7 +193,7 @@ def test_a_pass_is_warmed_up_on_a_side_stream_recorded_once_and_replayed(monkeyp
     first = replay()
     assert replay() is first
     assert gpu.log == ["replay"] * 2
-    assert torch.equal(first, images.sum((1, 2, 3))[:, None])
+    assert torch.equal(first[0], images.sum((1, 2, 3))[:, None])
 
 
 def test_what_a_recorded_pass_reads_stays_in_memory_as_long_as_it_can_be_replayed(monkeypatch):
@@ -209,15 +209,17 @@ def test_what_a_recorded_pass_reads_stays_in_memory_as_long_as_it_can_be_replaye
 
 def test_a_batch_is_cut_into_parts_on_streams_that_are_forked_and_joined(monkeypatch):
     gpu, images = FakeGpu(monkeypatch), torch.randn(33, 3, 2, 2)
-    output = capture_graph(gpu.network, cut_batch(images, 3), streams=2)()
+    outputs = capture_graph(gpu.network, cut_batch(images, 3), streams=2)()
     captured = gpu.log[gpu.log.index("capture on s3") + 1 : gpu.log.index("captured")]
     assert captured == [
         "s1 waits for s3", "s2 waits for s3", "11 images on s1", "11 images on s2", "11 images on s1",
         "s3 waits for s1", "s3 waits for s2",
     ]  # fmt: skip
-    assert torch.equal(output, images.sum((1, 2, 3))[:, None])
+    assert torch.equal(outputs[0], images.sum((1, 2, 3))[:, None])
+    several = capture_graph(lambda one: (one[:, 0], one.flatten(1)), cut_batch(images, 3))()
+    assert all(torch.equal(*pair) for pair in zip(several, (images[:, 0], images.flatten(1)), strict=True))
     gpu = FakeGpu(monkeypatch)
-    assert capture_graph(gpu.network, cut_batch(images[:1], 4), streams=2)().shape == (1, 1)  # one image, one part
+    assert capture_graph(gpu.network, cut_batch(images[:1], 4), streams=2)()[0].shape == (1, 1)  # one image, one part
     assert {line for line in gpu.log if "images" in line} == {"1 images on s1"}
 
 
@@ -248,7 +250,7 @@ def test_compiling_is_part_of_the_build_cold_and_said(freezing, tmp_path, monkey
     frames = torch._dynamo.utils.counters["stats"]["unique_graphs"]
     built.run()
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == frames  # nothing was left to be compiled
-    torch.testing.assert_close(built.output(), network(images), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(built.outputs()[0], network(images), rtol=1e-4, atol=1e-4)
 
 
 @CPU
@@ -260,7 +262,7 @@ def test_a_fused_convolution_is_one_step_of_what_is_compiled(monkeypatch):
     assert built.ran["fused_convolutions"] == 2
     assert (built.ran["compiled"]["graphs"], built.ran["compiled"]["inputs"]) == (1, 1)
     built.run()
-    torch.testing.assert_close(built.output(), network(IMAGES.float()), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(built.outputs()[0], network(IMAGES.float()), rtol=1e-4, atol=1e-4)
 
 
 @CPU
@@ -317,16 +319,16 @@ def test_each_variant_of_best_yaml_computes_what_the_network_does(name, monkeypa
     network = drawn(Small()).float()
     built = pytorch.build(network, IMAGES.float(), "fp32", **BEST.variants[name].options)
     built.run()
-    torch.testing.assert_close(built.output(), network(IMAGES.float()), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(built.outputs()[0], network(IMAGES.float()), rtol=1e-4, atol=1e-4)
 
 
 def test_the_output_is_a_copy_that_the_next_run_does_not_overwrite():
     static = torch.zeros(1)
     engine = pytorch.PyTorchEngine(lambda: static.add_(1), torch.zeros(1), {}, torch.clone)
     engine.run()
-    first = engine.output()
+    first = engine.outputs()[0]
     engine.run()
-    assert (first, engine.output()) == (torch.ones(1), 2 * torch.ones(1))
+    assert (first, engine.outputs()[0]) == (torch.ones(1), 2 * torch.ones(1))
 
 
 @CPU

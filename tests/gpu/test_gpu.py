@@ -63,7 +63,7 @@ def test_every_saboteur_is_caught(engine, precision, batch_size):
     torch.cuda.set_stream(torch.cuda.Stream())
     case = Case(engine=engine, precision=precision, image_size=64, batch_size=batch_size)
     model, images = load_network(case.model, 0, image_size=64), images_to_check(case, 0)
-    against = accuracy.reference(model, images, compute_device(), batch_size)
+    against = accuracy.references(model, images, compute_device(), batch_size)[0]
     try:
         built = build_engine(case, model, synthetic_images(case, 0, compute_device()))
     except Unavailable as error:
@@ -132,7 +132,7 @@ def test_a_replayed_graph_computes_from_what_the_images_hold_now(engine, options
         built.synchronize()
         assert engine is pytorch or built.ran["cuda_graph"] == "1"
         compared = accuracy.compare(
-            built.output(), accuracy.reference(model, sign * images, compute_device(), 16), "fp32"
+            built.outputs()[0], accuracy.references(model, sign * images, compute_device(), 16)[0], "fp32"
         )
         assert accuracy.is_acceptable(compared)
         assert compared.actual_precision == "fp32"

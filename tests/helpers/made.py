@@ -17,6 +17,7 @@ from bench_lib.results.pipeline import Pipeline, Pipelined, PipelineGrid
 from bench_lib.results.scaling import Crowd, Scaled, Scaling, ScalingGrid
 from bench_lib.results.serving import Point, Served, Serving, ServingGrid, Tally
 from bench_lib.results.verdicts import SelfCheck
+from bench_lib.workload.answers import as_tuple
 
 MIB = 2**20
 ALL = ["pytorch", "onnx_runtime", "torch_tensorrt"]
@@ -66,8 +67,8 @@ class NoOpEngine:
         self.pending = 0
         self.synchronized += 1
 
-    def output(self):
-        return torch.zeros(1, 10)
+    def outputs(self):
+        return (torch.zeros(1, 10),)
 
 
 class Honest(NoOpEngine):
@@ -84,9 +85,9 @@ class Honest(NoOpEngine):
         super().run()
         self.taken = self.images
 
-    def output(self):
+    def outputs(self):
         with torch.inference_mode():
-            return self.model(self.taken)
+            return as_tuple(self.model(self.taken))
 
 
 class Sleeper:
@@ -107,8 +108,8 @@ class Sleeper:
         self.waits += 1
         time.sleep(self.wait_s)
 
-    def output(self):
-        return torch.zeros(1, 10)
+    def outputs(self):
+        return (torch.zeros(1, 10),)
 
 
 def record(engine="pytorch", precision="fp32", size=224, batch=1, ms=10.0, *, fps=None, mib=500, actual=None, **fields):

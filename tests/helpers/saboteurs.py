@@ -17,7 +17,7 @@ class Saboteur:
         self.engine, self.ran = engine, engine.ran
         self.engine.run()
         self.engine.synchronize()
-        self.built_for = self.engine.output().clone()
+        self.built_for = self.engine.outputs()[0].clone()
 
     def fill(self, images):
         self.engine.fill(images)
@@ -28,8 +28,8 @@ class Saboteur:
     def synchronize(self):
         self.engine.synchronize()
 
-    def output(self):
-        return self.cheat(self.engine.output())
+    def outputs(self):
+        return (self.cheat(self.engine.outputs()[0]),)
 
 
 class Mean(Saboteur):
@@ -57,7 +57,7 @@ class Stale(Saboteur):
     """The answers of the run before."""
 
     def run(self):
-        self.before = self.engine.output().clone()
+        self.before = self.engine.outputs()[0].clone()
         super().run()
 
     def cheat(self, _answers):
@@ -122,12 +122,12 @@ class Recorded:
     def synchronize(self):
         pass
 
-    def output(self):
-        return self.given
+    def outputs(self):
+        return (self.given,)
 
 
 def judged(engine, images, batch_size, precision, against):
     """The `Accuracy` of an engine's answers to the images, and whether they are accepted."""
-    output = accuracy.answers(engine, images, batch_size)
+    output = accuracy.answers(engine, images, batch_size)[0]
     compared = accuracy.compare(output, against, precision, engine.ran.get("kernels"))
     return compared, accuracy.is_acceptable(compared)

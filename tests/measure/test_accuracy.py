@@ -92,7 +92,7 @@ class Same(torch.nn.Module):
 
 def test_a_network_that_answers_the_same_to_all_images_cannot_be_checked():
     images = draw_images(16, 8, 0, "check")
-    against = accuracy.reference(Same(), images, torch.device("cpu"), 4)
+    against = accuracy.references(Same(), images, torch.device("cpu"), 4)[0]
     assert against.is_constant
     compared = accuracy.compare(against.outputs, against, "fp32")
     assert (compared.fault, compared.error, compared.answered_classes) == ("same_answers", None, 1)

@@ -72,8 +72,8 @@ def test_the_memory_of_a_gpu_is_read_idle_with_a_context_built_and_at_its_peak(m
         monkeypatch.setattr(torch.cuda, name, lambda *_: None)
     monkeypatch.setattr(timing, "sample_device", lambda *_: [7.0])
     monkeypatch.setattr("bench_lib.measure.measure_case.synthetic_images", lambda *_: torch.zeros(1, 3, 32, 32))
-    monkeypatch.setattr(accuracy, "reference", lambda *_: accuracy.Reference(outputs, outputs, "PyTorch fp64"))
-    monkeypatch.setattr(accuracy, "answers", lambda *_: outputs)
+    monkeypatch.setattr(accuracy, "references", lambda *_: [accuracy.Reference(outputs, outputs, "PyTorch fp64")])
+    monkeypatch.setattr(accuracy, "answers", lambda *_: (outputs,))
 
     def build(clock, _model, _images):
         return NoOpEngine(clock, 0.1)
@@ -90,8 +90,8 @@ def test_the_memory_of_a_gpu_is_read_idle_with_a_context_built_and_at_its_peak(m
 class Doubling(Honest):
     """Answers twice what the network answers."""
 
-    def output(self):
-        return 2 * super().output()
+    def outputs(self):
+        return (2 * super().outputs()[0],)
 
 
 def test_a_wrong_output_has_figures_but_no_speed(monkeypatch):

@@ -49,7 +49,7 @@ def network(request):
     model = models.get_model(request.param, weights=None, **size)
     adapt_weights(model, draw_images(4 * COUNT, SIZE, 0, "weights"))
     images, others = (draw_images(COUNT, SIZE, 0, purpose) for purpose in ("check", "timing"))
-    against = accuracy.reference(model, images, torch.device("cpu"), COUNT)
+    against = accuracy.references(model, images, torch.device("cpu"), COUNT)[0]
     with torch.no_grad():
         other_answers = model(others)
     answers = {precision: answers_in(precision, model, images) for precision in [*PRECISIONS, "fp8"]}

@@ -101,7 +101,7 @@ def test_what_is_answered_is_what_the_network_answers_to_the_files(tmp_path, eng
     built = build_engine(case, model, synthetic_images(case, 0, compute_device()))
     fill_and_infer(built, batch)
     with torch.inference_mode():
-        torch.testing.assert_close(built.output().cpu(), model(batch), rtol=1e-2, atol=1e-3)
+        torch.testing.assert_close(built.outputs()[0].cpu(), model(batch), rtol=1e-2, atol=1e-3)
 
 
 def test_a_real_pipeline_is_measured_from_files_on(tmp_path, capsys):

@@ -173,11 +173,11 @@ def test_an_engine_answers_for_images_that_it_was_not_built_with(engine, options
         pytest.skip(str(error))
     built = engine.build(model, draw_images(2, 64, 0, "timing"), "fp32", **options)
     for made in (built, Slowed(built, 0.01)):
-        output = accuracy.answers(made, images, 2)
+        output = accuracy.answers(made, images, 2)[0]
         assert output.shape == (17, 1000)
-        against = accuracy.reference(model, images, HERE, 2)
+        against = accuracy.references(model, images, HERE, 2)[0]
         assert accuracy.compare(output, against, "fp32").actual_precision == "fp32"
-    whole = accuracy.reference(model, images, HERE, 17)
+    whole = accuracy.references(model, images, HERE, 17)[0]
     torch.testing.assert_close(against.outputs, whole.outputs, rtol=1e-4, atol=1e-4)
 
 
@@ -186,7 +186,7 @@ def test_torch_tensorrt_reads_what_it_is_filled_with():
     images = torch.randn(2, 3, 2, 2)
     made.fill(images)
     made.run()
-    assert torch.equal(made.output(), images.flatten(1))
+    assert torch.equal(made.outputs()[0], images.flatten(1))
 
 
 class Answering(Honest):
@@ -200,11 +200,11 @@ class Answering(Honest):
         super().fill(images)
         self.filled += 1
 
-    def output(self):
-        output = super().output().clone()
+    def outputs(self):
+        output = super().outputs()[0].clone()
         if self.filled > self.right:
             output[0] = output[0].flip(0)
-        return output
+        return (output,)
 
 
 @pytest.mark.parametrize(("right", "status"), [(9, "ok"), (8, "failed")])

@@ -24,7 +24,7 @@ from bench_lib.measure import accuracy
 from bench_lib.report.exactness import reference_name
 from bench_lib.report.sections.accuracy import quantization_sentences
 from bench_lib.results.run_folder import Run
-from bench_lib.workload import onnx_size
+from bench_lib.workload import onnx_file, onnx_size
 from bench_lib.workload.images import draw_images, images_to_check
 from bench_lib.workload.onnx_file import OnnxFile, read_onnx
 from bench_lib.workload.onnx_reference import NoReference, by_standard, open_reference
@@ -59,9 +59,9 @@ def built(engine, network: OnnxFile, precision: str = "fp32", batch: int = BATCH
 def judged(engine, network: OnnxFile, precision: str = "fp32", batch: int = BATCH) -> Accuracy:
     """What the check of answers says of the file in the engine."""
     made = built(engine, network, precision, batch)
-    output = accuracy.answers(made, IMAGES, batch)
-    against = accuracy.reference(network, IMAGES, HERE, batch)
-    return accuracy.compare(output, against, precision, made.ran["kernels"])
+    outputs = accuracy.answers(made, IMAGES, batch)
+    against = accuracy.references(network, IMAGES, HERE, batch)
+    return accuracy.compare_all(outputs, against, network.output_names, precision, made.ran["kernels"])
 
 
 @CPU
@@ -92,8 +92,8 @@ def test_a_file_that_is_quantized_already_is_not_quantized_again(files, monkeypa
 def test_sums_that_overflow_on_this_processor_are_not_the_reference(files):
     network = read(files, "overflowing")
     _, evaluate = open_reference(network, IMAGES.shape)
-    exact = by_standard(network.proto)(IMAGES)
-    assert accuracy.error_of(evaluate(IMAGES), exact) < 1e-5
+    exact = torch.from_numpy(by_standard(network.proto)({"x": IMAGES.numpy()})[0])
+    assert accuracy.error_of(evaluate(IMAGES)[0], exact) < 1e-5
 
 
 def test_a_quantized_network_may_be_as_far_off_as_rounding_makes_it_and_no_further():
@@ -116,7 +116,7 @@ def test_numbers_stored_in_half_precision_are_computed_in_the_precision_asked_fo
     stored = torch.bfloat16 if name == "brain_inside" else torch.float16
     weights = {key: torch.tensor(value).to(stored).float().numpy() for key, value in onnx_files.weights().items()}
     same = OnnxFile(onnx_files.model(onnx_files.plain_nodes(), weights))
-    answers = [open_reference(one, IMAGES.shape)[1](IMAGES) for one in (network, same)]
+    answers = [open_reference(one, IMAGES.shape)[1](IMAGES)[0] for one in (network, same)]
     assert accuracy.error_of(*answers) < 1e-6
     half = export_onnx(network, IMAGES.half())
     onnx.checker.check_model(half, full_check=True)
@@ -138,8 +138,8 @@ def test_what_a_runtime_runs_is_not_refused(files, engine, name):
     made = built(engine, read(files, name))
     made.fill(IMAGES[:BATCH])
     made.run()
-    assert made.output().shape == (BATCH, onnx_files.CLASSES)
-    assert accuracy.error_of(made.output(), plain(IMAGES[:BATCH])) < 1e-5
+    assert made.outputs()[0].shape == (BATCH, onnx_files.CLASSES)
+    assert accuracy.error_of(made.outputs()[0], plain(IMAGES[:BATCH])[0]) < 1e-5
 
 
 @CPU
@@ -197,9 +197,39 @@ def test_a_fault_that_is_not_the_file_s_stays_what_it_is(files, monkeypatch):
 
 @CPU
 @ENGINES
-def test_answers_that_are_no_classes_are_a_reason(files, engine):
-    with pytest.raises(Unavailable, match=r"answers \[8, 8, 1, 1\] to images \[8, 3, 32, 32\]"):
-        built(engine, read(files, "features"))
+def test_one_answer_for_all_images_is_a_reason(files, engine):
+    with pytest.raises(Unavailable, match=r"answers \[1, 10\] to images \[8, 3, 32, 32\]"):
+        built(engine, read(files, "one_answer"))
+
+
+@CPU
+@ENGINES
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_each_output_of_a_file_is_compared_under_its_name(files, engine, precision):
+    told = judged(engine, read(files, "another_output"), precision)
+    assert accuracy.is_acceptable(told), told
+    assert told.actual_precision == precision
+    assert [(one.name, one.shape) for one in told.outputs] == [("y", [10]), ("f", [8])]
+
+
+@CPU
+@ENGINES
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+@pytest.mark.parametrize("name", ["channels_last", "uint8_input", "pixels_last", "features"])
+def test_images_come_in_the_layout_and_type_that_the_file_takes(files, engine, name, precision):
+    told = judged(engine, read(files, name), precision)
+    assert accuracy.is_acceptable(told), told
+    assert told.actual_precision == precision
+
+
+def test_pixels_are_those_that_the_picture_had(files):
+    pixels = torch.arange(256, dtype=torch.uint8).repeat(3).reshape(1, 3, 16, 16)
+    mean, deviation = (torch.tensor(one).view(3, 1, 1) for one in (onnx_file.MEAN, onnx_file.DEVIATION))
+    normalized = (pixels / 255 - mean) / deviation  # as torchvision's preprocessing does
+    assert torch.equal(read(files, "uint8_input").arranged(normalized), pixels)
+    assert torch.equal(read(files, "pixels_last").arranged(normalized), pixels.permute(0, 2, 3, 1))
+    assert torch.equal(read(files, "channels_last").arranged(normalized), normalized.permute(0, 2, 3, 1))
+    assert read(files, "plain").arranged(normalized) is normalized
 
 
 @CPU
@@ -234,9 +264,9 @@ def test_weights_beyond_what_protobuf_holds_go_into_a_file_beside_the_model(file
             "another_input",
             "x float [None, 3, None, None], mask bool [None], y float [None, 10]; it must take one input",
         ),
-        ("another_output", "y float [None, 10], f float [None, 8]; it must take one input"),
+        ("integer_output", "k int64 [None, 1]; it must take one input"),
+        ("scalar_output", "m float []; it must take one input"),
         ("sequence_output", "ys sequence; it must take one input"),
-        ("uint8_input", "x uint8 [None, 3, None, None]"),
         ("int64_input", "x int64 [None, 3, None, None]"),
         ("double_inside", "it computes in DOUBLE, and only fp32, tf32, fp16, bf16 and int8 are measured"),
         ("in_a_circle", "its nodes read one another's outputs in a circle"),

@@ -11,6 +11,7 @@ On a GPU it runs on the CUDA provider or on one of TensorRT's providers, otherwi
 """
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,11 +22,11 @@ from bench_lib.core.engine import Unavailable, check_precision, compute_device, 
 from bench_lib.core.import_time import timed_import
 from bench_lib.core.lifetime import temporary_folder
 from bench_lib.engines.onnx_runtime import providers
-from bench_lib.engines.onnx_runtime.session_facts import ONNX_TYPES, int8_kernels, output_shape, session_facts
+from bench_lib.engines.onnx_runtime.session_facts import ONNX_TYPES, int8_kernels, output_shapes, session_facts
 from bench_lib.engines.shared.onnx_export import count_int8_products, export_onnx, quantize
-from bench_lib.engines.shared.onnx_refusal import check_answer, refusals_named
+from bench_lib.engines.shared.onnx_refusal import check_answers, refusals_named
 from bench_lib.workload.network import Network
-from bench_lib.workload.onnx_file import onnx_opset
+from bench_lib.workload.onnx_file import arrangement, onnx_opset
 from bench_lib.workload.onnx_reference import UNREAD
 from bench_lib.workload.onnx_size import loadable
 
@@ -53,22 +54,27 @@ def check_support(precision: str) -> None:
 
 
 class OnnxRuntimeEngine:
-    """A session with input and output bound to PyTorch's memory on the device, so that no copy is timed."""
+    """A session with its input and outputs bound to PyTorch's memory on the device, so that no copy is timed.
 
-    def __init__(self, session, images: torch.Tensor, ran: dict) -> None:
+    `images` are those that the network takes, and `arranged` brings others into their form. The outputs are of type
+    `dtype`.
+    """
+
+    def __init__(
+        self, session, images: torch.Tensor, dtype: torch.dtype, ran: dict,
+        arranged: Callable[[torch.Tensor], torch.Tensor],
+    ) -> None:  # fmt: skip
         import onnxruntime
 
         # ONNX Runtime reads memory as contiguous, whatever a tensor's strides say.
-        self._session, self._images = session, images.contiguous()
-        shape = output_shape(session, self._images)
-        check_answer(shape, images)
-        self._output = torch.empty(shape, dtype=images.dtype, device=images.device)
+        self._session, self._images, self._arranged = session, images.contiguous(), arranged
+        shapes = output_shapes(session, self._images)
+        check_answers(shapes, images)
+        self._outputs = tuple(torch.empty(shape, dtype=dtype, device=images.device) for shape in shapes)
         self._binding = session.io_binding()
-        for tensor, bind, name in (
-            (self._images, self._binding.bind_input, session.get_inputs()[0].name),
-            (self._output, self._binding.bind_output, session.get_outputs()[0].name),
-        ):
-            bind(name, tensor.device.type, 0, ONNX_TYPES[tensor.dtype], tuple(tensor.shape), tensor.data_ptr())
+        bind(self._binding.bind_input, session.get_inputs()[0].name, self._images)
+        for output, tensor in zip(session.get_outputs(), self._outputs, strict=True):
+            bind(self._binding.bind_output, output.name, tensor)
         self._options = onnxruntime.RunOptions()
         if images.is_cuda:  # `run` returns before the GPU is done, as it does in the other engines
             self._options.add_run_config_entry("disable_synchronize_execution_providers", "1")
@@ -85,11 +91,16 @@ class OnnxRuntimeEngine:
 
     def fill(self, images: torch.Tensor) -> None:
         """Put another batch where the next calls read their input."""
-        self._images.copy_(images)
+        self._images.copy_(self._arranged(images))
 
-    def output(self) -> torch.Tensor:
-        """The last output, `[batch_size, classes]`."""
-        return self._output
+    def outputs(self) -> tuple[torch.Tensor, ...]:
+        """The last outputs, each `[batch_size, …]`."""
+        return self._outputs
+
+
+def bind(function: Callable, name: str, tensor: torch.Tensor) -> None:
+    """Bind the input or output of this name to the tensor's memory by `function`, a method of a session's binding."""
+    function(name, tensor.device.type, 0, ONNX_TYPES[tensor.dtype], tuple(tensor.shape), tensor.data_ptr())
 
 
 def build(
@@ -118,16 +129,18 @@ def build(
     cuda = {"cudnn_conv_algo_search": cudnn_conv_algo_search, "prefer_nhwc": str(int(prefer_nhwc)),
             "fuse_conv_bias": str(int(fuse_conv_bias))}  # fmt: skip
     settings = providers.provider_settings(kind, precision, cuda_graph, cuda)
-    images, options = images.to(data_type(precision)), session_options(intra_op_threads)
+    dtype, arranged, options = data_type(precision), arrangement(model), session_options(intra_op_threads)
+    images = images.to(dtype)
     proto, export_s, quantization = export_model(model, images, precision, kind, calibration)
     with refusals_named(model, "ONNX Runtime", onnxruntime.__version__, UNREAD):
         session, kernels = open_counted_session(proto, kind, settings, options, bool(quantization))
-    images = images.to(compute_device())
+    images = arranged(images).to(compute_device())
     export_facts = {
         "export_s": export_s, "opset": onnx_opset(proto), "exported_nodes": len(proto.graph.node),
     }  # fmt: skip
     run_facts = {"threads": options.intra_op_num_threads, "kernels": kernels, **quantization}
-    engine = OnnxRuntimeEngine(session, images, session_facts(session, images) | export_facts | run_facts)
+    ran = session_facts(session, images.device, dtype) | export_facts | run_facts
+    engine = OnnxRuntimeEngine(session, images, dtype, ran, arranged)
     for _ in range(GRAPH_CALLS if cuda_graph else 0):
         engine.run()
     return engine

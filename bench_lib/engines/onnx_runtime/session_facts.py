@@ -1,4 +1,4 @@
-"""What a session of ONNX Runtime tells about itself: its output's shape, the nodes of its providers, its kernels."""
+"""What a session of ONNX Runtime tells about itself: its outputs' shapes, the nodes of its providers, its kernels."""
 
 import re
 from collections import Counter
@@ -9,33 +9,37 @@ import torch
 from bench_lib.workload.onnx_graph import QUANTIZED
 
 PRODUCTS = re.compile(r"Conv|Gemm|MatMul")  # in the names of operators, such as FusedConv or MatMulIntegerToFloat
-ONNX_TYPES = {torch.float32: 1, torch.float16: 10, torch.bfloat16: 16}  # values of onnx.TensorProto.DataType
+ONNX_TYPES = {torch.float32: 1, torch.uint8: 2, torch.float16: 10, torch.bfloat16: 16}  # of onnx.TensorProto.DataType
 
 
-def output_shape(session: Any, images: torch.Tensor) -> tuple[int, ...]:
-    """The shape of the output for these images: what the session knows or, where it knows none, that of one call.
+def output_shapes(session: Any, images: torch.Tensor) -> list[tuple[int, ...]]:
+    """The shapes of the outputs for these images: what the session knows or, where it lacks one, those of one call.
 
     `images` are contiguous, and on the session's device.
     """
-    known = session.get_outputs()[0].shape
-    if known and all(isinstance(size, int) for size in known):
-        return tuple(known)
+    known = [output.shape for output in session.get_outputs()]
+    if all(shape and all(isinstance(size, int) for size in shape) for shape in known):
+        return [tuple(shape) for shape in known]
     binding, device = session.io_binding(), images.device.type
     binding.bind_input(session.get_inputs()[0].name, device, 0, ONNX_TYPES[images.dtype], tuple(images.shape),
                        images.data_ptr())  # fmt: skip
-    binding.bind_output(session.get_outputs()[0].name, device)
+    for output in session.get_outputs():
+        binding.bind_output(output.name, device)
     session.run_with_iobinding(binding)
-    return tuple(binding.get_outputs()[0].shape())
+    return [tuple(output.shape()) for output in binding.get_outputs()]
 
 
-def session_facts(session: Any, images: torch.Tensor) -> dict[str, Any]:
-    """What runs, as the session reports it; `cuda_graph` is None where the provider does not report it."""
+def session_facts(session: Any, device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
+    """What runs, as the session reports it, on this device and with outputs of this type.
+
+    `cuda_graph` is None where the provider does not report it.
+    """
     import onnxruntime
 
     name = session.get_providers()[0]
     provider_options = session.get_provider_options().get(name, {})
     return {
-        "device": str(images.device), "dtype": str(images.dtype).removeprefix("torch."), "provider": name,
+        "device": str(device), "dtype": str(dtype).removeprefix("torch."), "provider": name,
         "version": onnxruntime.__version__,
         "nodes_by_provider": nodes_by_provider(session),
         "provider_options": provider_options,

@@ -3,6 +3,7 @@
 import re
 import time
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
 from typing import Literal
 
@@ -11,14 +12,15 @@ import torch
 from bench_lib.core.engine import Unavailable, check_precision, compute_device, data_type
 from bench_lib.core.import_time import timed_import
 from bench_lib.engines.shared.onnx_export import export_onnx, quantize
-from bench_lib.engines.shared.onnx_refusal import check_answer, refusals_named
+from bench_lib.engines.shared.onnx_refusal import check_answers, refusals_named
 from bench_lib.workload.network import Network
+from bench_lib.workload.onnx_file import arrangement
 from bench_lib.workload.onnx_size import loadable
 
 IMPORTS = ("openvino",)
 TAKES_ONNX = True
 COMMAND = "pip install -c constraints.txt -e '.[openvino]'"
-TYPES = {torch.float32: "f32", torch.float16: "f16", torch.bfloat16: "bf16"}
+TYPES = {torch.float32: "f32", torch.float16: "f16", torch.bfloat16: "bf16", torch.uint8: "u8"}
 UNREAD = re.compile("Unable to read the model|FrontEnd API failed")  # what it says of a file that it does not take
 PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "i8": "int8"}
 
@@ -56,16 +58,24 @@ def core():
 
 
 class OpenVINOEngine:
-    """A request with input and output bound to PyTorch's memory, so that no copy is timed."""
+    """A request with its input and outputs bound to PyTorch's memory, so that no copy is timed.
 
-    def __init__(self, compiled, images: torch.Tensor, ran: dict) -> None:
-        self._images = images.contiguous()
+    `images` are those that the network takes, and `arranged` brings others into their form. The outputs are of type
+    `dtype`.
+    """
+
+    def __init__(
+        self, compiled, images: torch.Tensor, dtype: torch.dtype, ran: dict,
+        arranged: Callable[[torch.Tensor], torch.Tensor],
+    ) -> None:  # fmt: skip
+        self._images, self._arranged = images.contiguous(), arranged
         self._request = compiled.create_infer_request()
         self._request.set_input_tensor(shared_tensor(self._images))
-        shape = output_shape(compiled, self._request)
-        check_answer(shape, images)
-        self._output = torch.empty(shape, dtype=images.dtype)
-        self._request.set_output_tensor(shared_tensor(self._output))
+        shapes = output_shapes(compiled, self._request)
+        check_answers(shapes, images)
+        self._outputs = tuple(torch.empty(shape, dtype=dtype) for shape in shapes)
+        for number, output in enumerate(self._outputs):
+            self._request.set_output_tensor(number, shared_tensor(output))
         self.ran = ran
 
     def run(self) -> None:
@@ -77,19 +87,19 @@ class OpenVINOEngine:
 
     def fill(self, images: torch.Tensor) -> None:
         """Put another batch where the next calls read their input."""
-        self._images.copy_(images)
+        self._images.copy_(self._arranged(images))
 
-    def output(self) -> torch.Tensor:
-        """The last output, `[batch_size, classes]`."""
-        return self._output
+    def outputs(self) -> tuple[torch.Tensor, ...]:
+        """The last outputs, each `[batch_size, …]`."""
+        return self._outputs
 
 
-def output_shape(compiled, request) -> tuple[int, ...]:
-    """The shape of the output: what the compiled graph knows or, where it knows none, that of one call."""
-    if compiled.outputs[0].partial_shape.is_dynamic:
+def output_shapes(compiled, request) -> list[tuple[int, ...]]:
+    """The shapes of the outputs: what the compiled graph knows or, where it lacks one, those of one call."""
+    if any(output.partial_shape.is_dynamic for output in compiled.outputs):
         request.infer()
-        return tuple(request.get_output_tensor().shape)
-    return tuple(compiled.outputs[0].shape)
+        return [tuple(request.get_output_tensor(number).shape) for number in range(len(compiled.outputs))]
+    return [tuple(output.shape) for output in compiled.outputs]
 
 
 def shared_tensor(tensor: torch.Tensor):
@@ -120,34 +130,37 @@ def build(
     is sent at a time), `threads` (0: as many as PyTorch uses) and `cpu_pinning` are properties of OpenVINO's CPU
     device. With pinning, which is the default, several engines of few threads may all run on the same cores.
     """
-    openvino, kind = runtime(), TYPES[data_type(precision)]
+    openvino, dtype, arranged = runtime(), data_type(precision), arrangement(model)
+    kind = TYPES[dtype]
     start = time.perf_counter()
     proto = export_onnx(model, images, precision == "int8")
     export_s = time.perf_counter() - start
     proto, quantization = quantize(model, proto, images, calibration) if precision == "int8" else (proto, {})
     with refusals_named(model, "OpenVINO", openvino.__version__, UNREAD), loadable(proto) as source:
-        compiled = core().compile_model(with_input_of(kind, core().read_model(source)), "CPU", {
+        compiled = core().compile_model(with_types(kind, core().read_model(source)), "CPU", {
             "INFERENCE_PRECISION_HINT": kind, "PERFORMANCE_HINT": performance_hint, "NUM_STREAMS": streams,
             "INFERENCE_NUM_THREADS": threads or torch.get_num_threads(), "ENABLE_CPU_PINNING": cpu_pinning,
         })  # fmt: skip
     primitives = primitives_of(compiled)
-    return OpenVINOEngine(compiled, images.to(data_type(precision)), {
-        "device": "cpu", "dtype": str(data_type(precision)).removeprefix("torch."), "version": openvino.__version__,
+    return OpenVINOEngine(compiled, arranged(images.to(dtype)), dtype, {
+        "device": "cpu", "dtype": str(dtype).removeprefix("torch."), "version": openvino.__version__,
         "inference_precision": compiled.get_property("INFERENCE_PRECISION_HINT").to_string(),
         "performance_hint": str(compiled.get_property("PERFORMANCE_HINT")),
         "streams": compiled.get_property("NUM_STREAMS"), "threads": compiled.get_property("INFERENCE_NUM_THREADS"),
         "cpu_pinning": compiled.get_property("ENABLE_CPU_PINNING"), "export_s": export_s,
         "kernels": count_kernels(primitives), "primitives": primitives, **quantization,
-    })  # fmt: skip
+    }, arranged)  # fmt: skip
 
 
-def with_input_of(kind: str, model):
-    """The model, made to take input and give output of the type `kind` (a value of `TYPES`)."""
+def with_types(kind: str, model):
+    """The model, made to take input and give outputs of the type `kind` (a value of `TYPES`); pixels stay uint8."""
     from openvino.preprocess import PrePostProcessor
 
     steps, element = PrePostProcessor(model), getattr(runtime().Type, kind)
-    steps.input().tensor().set_element_type(element)
-    steps.output().tensor().set_element_type(element)
+    if model.input().get_element_type() != runtime().Type.u8:
+        steps.input().tensor().set_element_type(element)
+    for number in range(len(model.outputs)):
+        steps.output(number).tensor().set_element_type(element)
     return steps.build()
 
 

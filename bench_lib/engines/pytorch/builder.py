@@ -36,6 +36,7 @@ from bench_lib.engines.pytorch.compile import (
 from bench_lib.engines.pytorch.cuda_graph import capture_graph, cut_batch
 from bench_lib.engines.pytorch.quantize import QUANTIZATION, check_torchao, count_kernels, quantize_pt2e
 from bench_lib.engines.shared.calibration import calibration_batches, calibration_count, calibration_kind
+from bench_lib.workload.answers import as_tuple
 
 IMPORTS = ("torch",)
 Count = Annotated[int, Field(ge=1, le=1024)]
@@ -64,17 +65,17 @@ class PyTorchEngine:
     """
 
     def __init__(
-        self, call: Callable[[], torch.Tensor], images: torch.Tensor, ran: dict,
+        self, call: Callable[[], Any], images: torch.Tensor, ran: dict,
         arranged: Callable[[torch.Tensor], torch.Tensor],
     ) -> None:  # fmt: skip
         self._call, self._images, self._arranged = call, images, arranged
-        self._output = torch.empty(0)
+        self._answer: Any = ()
         self.ran = ran
 
     @torch.inference_mode()
     def run(self) -> None:
         """Send one batch; on a GPU this returns before it is done."""
-        self._output = self._call()
+        self._answer = self._call()
 
     def synchronize(self) -> None:
         """Wait for the GPU; a CPU is done when `run` returns."""
@@ -85,9 +86,9 @@ class PyTorchEngine:
         """Put another batch where the next calls read their input."""
         self._images.copy_(self._arranged(images))
 
-    def output(self) -> torch.Tensor:
-        """A copy of the last output, `[batch_size, classes]`: a CUDA graph's own is overwritten by the next run."""
-        return self._output.clone()
+    def outputs(self) -> tuple[torch.Tensor, ...]:
+        """Copies of the last outputs, each `[batch_size, …]`: a CUDA graph's own are overwritten by the next run."""
+        return tuple(output.clone() for output in as_tuple(self._answer))
 
 
 def build(

@@ -5,33 +5,36 @@ The host then sends the whole pass in one step, however many kernels it has.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
+from bench_lib.workload.answers import as_tuple
+
 WARM_UP = 3  # passes before the capture, in which libraries load, cuDNN chooses its kernels, PyTorch allocates memory
-Network = Callable[[torch.Tensor], torch.Tensor]
+Network = Callable[[torch.Tensor], Any]  # it answers a tensor, or a tuple of them
 
 
 @dataclass(frozen=True)
 class RecordedPass:
-    """A recorded forward pass; calling it replays the pass and returns `output`, which is the same tensor each time.
+    """A recorded forward pass; calling it replays the pass and returns `outputs`, the same tensors each time.
 
     A CUDA graph reads memory by address and does not keep that memory alive, so `network` and `pieces`, which it reads,
     are kept here.
     """
 
     graph: torch.cuda.CUDAGraph
-    output: torch.Tensor
+    outputs: tuple[torch.Tensor, ...]
     network: Network
     pieces: tuple[torch.Tensor, ...]
 
-    def __call__(self) -> torch.Tensor:
-        """Send the pass to the current stream and return its output, which is ready once the stream has executed it.
+    def __call__(self) -> tuple[torch.Tensor, ...]:
+        """Send the pass to the current stream and return its outputs, which are ready once the stream has executed it.
 
         The pass reads what the pieces hold at the time of execution.
         """
         self.graph.replay()
-        return self.output
+        return self.outputs
 
 
 def cut_batch(images: torch.Tensor, parts: int) -> tuple[torch.Tensor, ...]:
@@ -54,12 +57,14 @@ def capture_graph(network: Network, pieces: tuple[torch.Tensor, ...], streams: i
     current_stream.wait_stream(capture_stream)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph, stream=capture_stream):
-        output = forward_pieces(network, pieces, side_streams)
-    return RecordedPass(graph, output, network, pieces)
+        outputs = forward_pieces(network, pieces, side_streams)
+    return RecordedPass(graph, outputs, network, pieces)
 
 
-def forward_pieces(network: Network, pieces: tuple[torch.Tensor, ...], sides: list[torch.cuda.Stream]) -> torch.Tensor:
-    """The network's output for all pieces together, `[batch_size, classes]`.
+def forward_pieces(
+    network: Network, pieces: tuple[torch.Tensor, ...], sides: list[torch.cuda.Stream]
+) -> tuple[torch.Tensor, ...]:
+    """The network's outputs for all pieces together, each `[batch_size, …]`.
 
     The pieces are computed on the side streams `sides` in turn or, without any, on the current stream.
     """
@@ -69,7 +74,7 @@ def forward_pieces(network: Network, pieces: tuple[torch.Tensor, ...], sides: li
     for index, piece in enumerate(pieces):
         stream = sides[index % len(sides)] if sides else current_stream
         with torch.cuda.stream(stream):
-            outputs.append(network(piece))
+            outputs.append(as_tuple(network(piece)))
     for side in sides:
         current_stream.wait_stream(side)
-    return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+    return outputs[0] if len(outputs) == 1 else tuple(torch.cat(parts) for parts in zip(*outputs, strict=True))

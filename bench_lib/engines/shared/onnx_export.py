@@ -17,7 +17,7 @@ from bench_lib.engines.pytorch import rewrites
 from bench_lib.engines.shared.calibration import calibration_batches, calibration_count, calibration_kind
 from bench_lib.engines.shared.onnx_refusal import refusals_named
 from bench_lib.workload.network import Network
-from bench_lib.workload.onnx_file import OnnxFile
+from bench_lib.workload.onnx_file import OnnxFile, arrangement
 from bench_lib.workload.onnx_precision import model_for_images
 from bench_lib.workload.onnx_reference import UNREAD
 from bench_lib.workload.onnx_size import is_large
@@ -66,24 +66,25 @@ def quantize(
         return proto, {"calibration": "in the file"}
     method = quantize_qdq_for_tensorrt if for_tensorrt else quantize_qdq
     with refusals_named(model, "ONNX Runtime (quantize_static)", onnxruntime.__version__, UNREAD):
-        return method(proto, images, given)
+        proto, facts = method(proto, map(arrangement(model), calibration_batches(images.shape, given)))
+    return proto, facts | {
+        "calibration": f"min-max, {calibration_kind(given)} images",
+        "calibration_images": calibration_count(images.shape, given),
+    }  # fmt: skip
 
 
-def quantize_qdq(proto, images: torch.Tensor, given: torch.Tensor | None = None) -> tuple[Any, dict[str, Any]]:
+def quantize_qdq(proto, batches: Iterator[torch.Tensor]) -> tuple[Any, dict[str, Any]]:
     """Quantize a `ModelProto` to int8 after training; return the quantized model, and how it was done, for a record.
 
     QDQ nodes are put around each operation. Weights are signed, with one scale for each output channel. Activations are
     unsigned, because OpenVINO computes convolutions in fp32 if they are signed. The range of an activation is from its
-    smallest to its largest value over the `given` calibration images (`[count, 3, height, width]`) or, if those are
-    None, over synthetic images, which do not resemble real ones. `images` give the shape of a batch.
+    smallest to its largest value over the `batches`, which the model takes as they are.
     """
     settings = {"per_channel": True, "reduce_range": needs_reduced_range(torch.cpu.get_capabilities())}
-    return with_qdq(proto, images, given, "QUInt8", settings), quantization_facts("u8", settings, images, given)
+    return with_qdq(proto, batches, "QUInt8", settings), settings | {"activations": "u8", "weights": "s8"}
 
 
-def quantize_qdq_for_tensorrt(
-    proto, images: torch.Tensor, given: torch.Tensor | None = None
-) -> tuple[Any, dict[str, Any]]:
+def quantize_qdq_for_tensorrt(proto, batches: Iterator[torch.Tensor]) -> tuple[Any, dict[str, Any]]:
     """Quantize as `quantize_qdq` does, but in the form that TensorRT needs.
 
     Weights and activations are signed and symmetric, and biases stay as they are. Only the inputs of convolutions and
@@ -91,26 +92,13 @@ def quantize_qdq_for_tensorrt(
     the operations that follow a convolution into it, including the addition of a residual.
     """
     settings = {"per_channel": True, "reduce_range": False}
-    facts = quantization_facts("s8", settings, images, given)
     options = {"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False,
                "OpTypesToExcludeOutputQuantization": list(PRODUCTS)}  # fmt: skip
-    settings |= {"op_types_to_quantize": list(PRODUCTS), "extra_options": options}
-    return with_qdq(proto, images, given, "QInt8", settings), facts
+    more = {"op_types_to_quantize": list(PRODUCTS), "extra_options": options}
+    return with_qdq(proto, batches, "QInt8", settings | more), settings | {"activations": "s8", "weights": "s8"}
 
 
-def quantization_facts(
-    activations: str, settings: dict[str, Any], images: torch.Tensor, given: torch.Tensor | None
-) -> dict[str, Any]:
-    """How a model was quantized, for a record: `settings`, data types, kind and number of the calibration images."""
-    return settings | {
-        "activations": activations, "weights": "s8", "calibration": f"min-max, {calibration_kind(given)} images",
-        "calibration_images": calibration_count(images.shape, given),
-    }  # fmt: skip
-
-
-def with_qdq(
-    proto, images: torch.Tensor, given: torch.Tensor | None, activations: str, settings: dict[str, Any]
-) -> Any:
+def with_qdq(proto, batches: Iterator[torch.Tensor], activations: str, settings: dict[str, Any]) -> Any:
     """The model with QDQ nodes, made by ONNX Runtime's `quantize_static`.
 
     `activations` is the name of a `QuantType`; `settings` are further arguments of `quantize_static`.
@@ -118,7 +106,7 @@ def with_qdq(
     import onnx
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-    data = Calibration(proto.graph.input[0].name, calibration_batches(images.shape, given))
+    data = Calibration(proto.graph.input[0].name, batches)
     logging.disable(logging.WARNING)  # it advises folding and shape inference, which PyTorch's exporter has done
     try:
         with temporary_folder() as folder:

@@ -33,7 +33,8 @@ def refusals_named(model: Network, runtime: str, version: str, signs: re.Pattern
         ) from error  # fmt: skip
 
 
-def check_answer(shape: tuple[int, ...], images: torch.Tensor) -> None:
-    """Raise `Unavailable` unless the shape of an output is `[batch, classes]` for these images."""
-    if len(shape) != 2 or shape[0] != len(images):
-        raise Unavailable("onnx_answers_otherwise", shape=str(list(shape)), asked=str(list(images.shape)))
+def check_answers(shapes: list[tuple[int, ...]], images: torch.Tensor) -> None:
+    """Raise `Unavailable` unless each shape of an output is `[batch, …]` for these images."""
+    for shape in shapes:
+        if not shape or shape[0] != len(images):
+            raise Unavailable("onnx_answers_otherwise", shape=str(list(shape)), asked=str(list(images.shape)))

@@ -7,7 +7,7 @@ import logging
 import warnings
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
@@ -29,6 +29,7 @@ from bench_lib.engines.torch_tensorrt.quantize import (
     quantize_model,
     without_compiler,
 )
+from bench_lib.workload.answers import as_tuple
 
 IMPORTS = ("torch", "torch_tensorrt")
 COMMAND = "pip install -c constraints.txt -e '.[tensorrt]' (or '.[tensorrt-rtx]')"
@@ -94,12 +95,12 @@ class TorchTensorRTEngine:
         self, module: nn.Module, images: torch.Tensor, ran: dict, graphs: contextlib.ExitStack | None = None
     ) -> None:
         self._module, self._images, self.ran, self._graphs = module, images, ran, graphs
-        self._output = torch.empty(0)
+        self._answer: Any = ()
 
     @torch.inference_mode()
     def run(self) -> None:
         """Send one batch; returns before it is done."""
-        self._output = self._module(self._images)
+        self._answer = self._module(self._images)
 
     def synchronize(self) -> None:
         """Wait for the GPU."""
@@ -109,9 +110,9 @@ class TorchTensorRTEngine:
         """Put another batch where the next calls read their input."""
         self._images.copy_(images)
 
-    def output(self) -> torch.Tensor:
-        """The last output, `[batch_size, classes]`."""
-        return self._output
+    def outputs(self) -> tuple[torch.Tensor, ...]:
+        """The last outputs, each `[batch_size, …]`."""
+        return as_tuple(self._answer)
 
 
 def compile_settings(precision: str, cache_folder: str, optimization_level: int | None = None) -> dict:
