@@ -27,11 +27,27 @@ BENCH = f"{shlex.quote(sys.executable)} -m bench_lib.cli.main"
 COMMANDS = f"{BENCH} sweep grid.yaml --output run && {BENCH} report run && {BENCH} doctor"
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
 
-# Started in the background, as under nohup, a process ignores Ctrl-C, and so would all that it starts.
+# Started in the background or under nohup, a process ignores signals, and so would all that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# OpenMP reads this when it is loaded, with PyTorch. Threads that spin while they wait for one another take ten times as
+# long where something else computes too.
+os.environ["OMP_WAIT_POLICY"] = "passive"
 
 # Kernels and papermill's own client start child processes; the tests' warnings-as-errors are not for them.
 os.environ.pop("PYTHONWARNINGS", None)
+
+
+@pytest.fixture
+def small_network(tmp_path, monkeypatch) -> str:
+    """The name of a network of one convolution, whose module lies in the test's folder, which becomes the current."""
+    from corpus import networks
+
+    networks.make(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "nets", raising=False)
+    return "nets:build"
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,8 @@ import time
 import traceback
 from typing import Any
 
+from bench_lib.measure.reference import references
+
 from bench_lib.core.import_time import SECONDS  # isort: skip  # before torch, whose import it times
 
 import torch
@@ -134,7 +136,7 @@ def build_and_time(
 def compare_with_reference(engine: Engine, case: Case, model: Network, images: torch.Tensor) -> Accuracy:
     """Compare the engine's answers to the images (`[images, 3, height, width]`) with the reference's."""
     outputs = accuracy.answers(engine, images, case.batch_size)
-    against = accuracy.references(model, images, compute_device(), case.batch_size)
+    against = references(model, images, compute_device(), case.batch_size)
     return accuracy.compare_all(outputs, against, output_names(model), case.precision, engine.ran.get("kernels"))
 
 

@@ -24,6 +24,7 @@ from bench_lib.engines.onnx_runtime import providers
 from bench_lib.engines.pytorch import builder as pytorch
 from bench_lib.engines.torch_tensorrt import builder as torch_tensorrt
 from bench_lib.measure import accuracy, system
+from bench_lib.measure.reference import references
 from bench_lib.report.sections.method import conditions_text
 from bench_lib.report.sections.results import columns_text, results_table
 from bench_lib.workload.images import images_to_check, synthetic_images
@@ -39,7 +40,7 @@ def checked(engine, precision, memory_format=torch.contiguous_format):
     model, images = load_network(case.model, 0, image_size=64), images_to_check(case, 0)
     built = engine.build(model, synthetic_images(case, 0, compute_device()).to(memory_format=memory_format), precision)
     output = accuracy.answers(built, images, 3)[0]
-    return built, accuracy.compare(output, accuracy.references(model, images, compute_device(), 3)[0], precision)
+    return built, accuracy.compare(output, references(model, images, compute_device(), 3)[0], precision)
 
 
 @pytest.mark.parametrize("engine", [pytorch, onnx_runtime])

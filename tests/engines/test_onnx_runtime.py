@@ -18,6 +18,7 @@ from bench_lib.engines.onnx_runtime import builder as onnx_runtime
 from bench_lib.engines.onnx_runtime import providers
 from bench_lib.engines.shared.onnx_export import count_int8_products, export_onnx, quantize_qdq_for_tensorrt
 from bench_lib.measure import accuracy
+from bench_lib.measure.reference import references
 from bench_lib.workload.images import draw_images, images_to_check, synthetic_images
 from bench_lib.workload.network import load_network
 
@@ -157,7 +158,7 @@ def test_threads_are_pytorch_s_or_those_asked_for():
     assert engine.ran["threads"] == 1
     assert built().ran["threads"] == torch.get_num_threads()
     images = images_to_check(CASE, 0)
-    against = accuracy.references(load_network("resnet18", 0, image_size=32), images, torch.device("cpu"), 2)[0]
+    against = references(load_network("resnet18", 0, image_size=32), images, torch.device("cpu"), 2)[0]
     compared = accuracy.compare(accuracy.answers(engine, images, 2)[0], against, "fp32")
     assert accuracy.is_acceptable(compared)
     assert compared.actual_precision == "fp32"
@@ -179,9 +180,7 @@ def test_what_is_quantized_for_tensorrt_is_symmetric_and_leaves_room_to_fuse():
     assert (told["activations"], told["reduce_range"]) == ("s8", False)
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
     output = torch.from_numpy(session.run(None, {proto.graph.input[0].name: images.numpy()})[0])
-    compared = accuracy.compare(
-        output, accuracy.references(model, images, torch.device("cpu"), 16)[0], "int8", {"int8": 21}
-    )
+    compared = accuracy.compare(output, references(model, images, torch.device("cpu"), 16)[0], "int8", {"int8": 21})
     assert 0.01 < compared.error < compared.tolerance / 2
 
 

@@ -25,6 +25,7 @@ from bench_lib.engines.shared.onnx_export import Calibration, needs_reduced_rang
 from bench_lib.engines.torch_tensorrt import builder as torch_tensorrt
 from bench_lib.measure import accuracy
 from bench_lib.measure.flops import count_work
+from bench_lib.measure.reference import references
 from bench_lib.report.sections.accuracy import accuracy_text
 from bench_lib.workload.images import images_to_check, synthetic_images
 from bench_lib.workload.network import load_network
@@ -51,7 +52,7 @@ def compared(made, precision, model=MODEL):
     """The check of the engine's answers to images that it was not built with."""
     images = images_to_check(CASE, 0)
     output = accuracy.answers(made, images, CASE.batch_size)[0]
-    against = accuracy.references(model, images, HERE, CASE.batch_size)[0]
+    against = references(model, images, HERE, CASE.batch_size)[0]
     return accuracy.compare(output, against, precision, made.ran["kernels"])
 
 

@@ -24,6 +24,7 @@ from bench_lib.engines.torch_tensorrt.quantize import (
     rounded_by_axis,
 )
 from bench_lib.measure import accuracy
+from bench_lib.measure.reference import references
 from bench_lib.workload.images import draw_images
 from bench_lib.workload.network import load_network
 
@@ -121,7 +122,7 @@ def test_the_graph_rounds_what_each_layer_reads_and_stays_near_fp32(quantized, u
     inputs = [IMAGES if spec.target is None else given[spec.target] for spec in kinds]
     with torch.no_grad():
         (output,) = Simulated(program.graph_module).run(*inputs)
-    told = accuracy.compare(output, accuracy.references(MODEL, IMAGES, HERE, 16)[0], "int8", {"int8": 21})
+    told = accuracy.compare(output, references(MODEL, IMAGES, HERE, 16)[0], "int8", {"int8": 21})
     assert output.dtype == torch.float32
     assert accuracy.is_acceptable(told)
     assert 0.02 < told.error < 0.3

@@ -8,17 +8,19 @@ from helpers import pictures
 from helpers.saboteurs import judged, saboteurs
 
 from bench_lib.analysis import roofline
-from bench_lib.core import intervals, references
+from bench_lib.core import intervals
 from bench_lib.core.case import Case, Limits
 from bench_lib.core.engine import Unavailable, build_engine, compute_device
 from bench_lib.core.grid import Grid
 from bench_lib.core.reason import say
+from bench_lib.core.references import ONNX_FILE
 from bench_lib.engines.onnx_runtime import builder as onnx_runtime
 from bench_lib.engines.onnx_runtime import providers
 from bench_lib.engines.pytorch import builder as pytorch
 from bench_lib.engines.pytorch import rewrites
 from bench_lib.measure import accuracy
 from bench_lib.measure.measure_case import measure_case
+from bench_lib.measure.reference import references
 from bench_lib.results.clock import EVENTS
 from bench_lib.results.pipeline import PipelineGrid
 from bench_lib.results.scaling import ScalingGrid
@@ -63,7 +65,7 @@ def test_every_saboteur_is_caught(engine, precision, batch_size):
     torch.cuda.set_stream(torch.cuda.Stream())
     case = Case(engine=engine, precision=precision, image_size=64, batch_size=batch_size)
     model, images = load_network(case.model, 0, image_size=64), images_to_check(case, 0)
-    against = accuracy.references(model, images, compute_device(), batch_size)[0]
+    against = references(model, images, compute_device(), batch_size)[0]
     try:
         built = build_engine(case, model, synthetic_images(case, 0, compute_device()))
     except Unavailable as error:
@@ -132,7 +134,7 @@ def test_a_replayed_graph_computes_from_what_the_images_hold_now(engine, options
         built.synchronize()
         assert engine is pytorch or built.ran["cuda_graph"] == "1"
         compared = accuracy.compare(
-            built.outputs()[0], accuracy.references(model, sign * images, compute_device(), 16)[0], "fp32"
+            built.outputs()[0], references(model, sign * images, compute_device(), 16)[0], "fp32"
         )
         assert accuracy.is_acceptable(compared)
         assert compared.actual_precision == "fp32"
@@ -158,7 +160,7 @@ def test_an_onnx_file_computes_as_asked(tmp_path, precision):
                           dynamic_shapes=({0: "batch", 2: "height", 3: "width"},))  # fmt: skip
     record = measured("onnx_runtime", precision, model=path)
     assert record.status == "ok", record.detail
-    assert (record.accuracy.reference, record.accuracy.actual_precision) == (references.ONNX_FILE, precision)
+    assert (record.accuracy.reference, record.accuracy.actual_precision) == (ONNX_FILE, precision)
     assert set(record.ran["nodes_by_provider"]) == {"CUDAExecutionProvider"}
 
 

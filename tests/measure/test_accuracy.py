@@ -7,6 +7,7 @@ from bench_lib.core.reason import say
 from bench_lib.measure import accuracy
 from bench_lib.measure.accuracy import Reference
 from bench_lib.measure.measure_case import inaccuracy
+from bench_lib.measure.reference import references, root_mean_square, spread
 from bench_lib.workload.images import draw_images
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -16,8 +17,8 @@ NOISE = torch.randn(16, 1000, generator=GENERATOR)
 
 def reference(outputs=EXPECTED, rounding=0.04):
     """A reference whose rounding to bf16 has this error."""
-    noise = NOISE[: len(outputs), : outputs.shape[1]] * accuracy.spread(outputs)
-    return Reference(outputs, outputs + rounding * noise / accuracy.root_mean_square(NOISE), "made")
+    noise = NOISE[: len(outputs), : outputs.shape[1]] * spread(outputs)
+    return Reference(outputs, outputs + rounding * noise / root_mean_square(NOISE), "made")
 
 
 def test_the_error_is_relative_to_how_answers_differ_between_images():
@@ -92,7 +93,7 @@ class Same(torch.nn.Module):
 
 def test_a_network_that_answers_the_same_to_all_images_cannot_be_checked():
     images = draw_images(16, 8, 0, "check")
-    against = accuracy.references(Same(), images, torch.device("cpu"), 4)[0]
+    against = references(Same(), images, torch.device("cpu"), 4)[0]
     assert against.is_constant
     compared = accuracy.compare(against.outputs, against, "fp32")
     assert (compared.fault, compared.error, compared.answered_classes) == ("same_answers", None, 1)

@@ -19,6 +19,7 @@ from bench_lib.core.reason import say
 from bench_lib.core.record import read_record
 from bench_lib.measure import accuracy, memory
 from bench_lib.measure.measure_case import measure_case
+from bench_lib.measure.reference import Reference
 from bench_lib.sweep.execute import NOTEBOOKS, execute_notebook
 from bench_lib.sweep.notebook import refuse_unknown_parameters
 
@@ -72,7 +73,9 @@ def test_the_memory_of_a_gpu_is_read_idle_with_a_context_built_and_at_its_peak(m
         monkeypatch.setattr(torch.cuda, name, lambda *_: None)
     monkeypatch.setattr(timing, "sample_device", lambda *_: [7.0])
     monkeypatch.setattr("bench_lib.measure.measure_case.synthetic_images", lambda *_: torch.zeros(1, 3, 32, 32))
-    monkeypatch.setattr(accuracy, "references", lambda *_: [accuracy.Reference(outputs, outputs, "PyTorch fp64")])
+    monkeypatch.setattr(
+        "bench_lib.measure.measure_case.references", lambda *_: [Reference(outputs, outputs, "PyTorch fp64")]
+    )
     monkeypatch.setattr(accuracy, "answers", lambda *_: (outputs,))
 
     def build(clock, _model, _images):

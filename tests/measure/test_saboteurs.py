@@ -22,6 +22,7 @@ from torchvision import models
 
 from bench_lib.core.engine import data_type
 from bench_lib.measure import accuracy
+from bench_lib.measure.reference import references
 from bench_lib.workload.images import draw_images
 from bench_lib.workload.random_weights import adapt_weights
 
@@ -49,7 +50,7 @@ def network(request):
     model = models.get_model(request.param, weights=None, **size)
     adapt_weights(model, draw_images(4 * COUNT, SIZE, 0, "weights"))
     images, others = (draw_images(COUNT, SIZE, 0, purpose) for purpose in ("check", "timing"))
-    against = accuracy.references(model, images, torch.device("cpu"), COUNT)[0]
+    against = references(model, images, torch.device("cpu"), COUNT)[0]
     with torch.no_grad():
         other_answers = model(others)
     answers = {precision: answers_in(precision, model, images) for precision in [*PRECISIONS, "fp8"]}

@@ -242,9 +242,10 @@ def test_several_cases_or_another_machines_run_are_refused(tmp_path, capsys):
     assert "is another machine's run (cpu); check it there, or give a new folder" in capsys.readouterr().err
 
 
-def test_a_real_case_is_compared_with_itself(tmp_path, capsys):
+def test_a_real_case_is_compared_with_itself(tmp_path, capsys, small_network):
     limits = SHORT.model_copy(update={"min_count": 3, "min_s": 0.03, "max_s": 0.05})
-    (tmp_path / "grid.yaml").write_text(GRID.model_copy(update={"limits": limits}).model_dump_json())
+    grid = GRID.model_copy(update={"model": small_network, "limits": limits})
+    (tmp_path / "grid.yaml").write_text(grid.model_dump_json())
     command = ["selfcheck", str(tmp_path / "grid.yaml"), "--processes", "4", "--output", str(tmp_path / "run")]
     assert main.main(command) == 0
     shown = capsys.readouterr().out

@@ -121,9 +121,10 @@ def die(*_):
     os._exit(9)
 
 
-def test_a_choice_through_the_notebook(tmp_path):
+def test_a_choice_through_the_notebook(tmp_path, small_network):
     limits = Limits(warmup_min_count=1, warmup_min_s=0.0, warmup_max_s=0.2, min_count=2, min_s=0.02, max_s=0.05)
-    grid = Grid(engines=["pytorch"], precisions=["auto"], image_sizes=[32], batch_sizes=[1], limits=limits)
+    axes = {"engines": ["pytorch"], "precisions": ["auto"], "image_sizes": [32], "batch_sizes": [1]}
+    grid = Grid(**axes, model=small_network, limits=limits)
     (found,) = measure_grid(grid, Run(tmp_path / "run"))
     assert found.status == "ok", found.detail
     assert [t.precision for t in found.trials] == ["fp32", "tf32", "fp16", "bf16", "int8"]

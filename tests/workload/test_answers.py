@@ -12,6 +12,7 @@ from bench_lib.core.engine import Unavailable, build_engine, load_builder
 from bench_lib.core.errors import InputError
 from bench_lib.measure import accuracy
 from bench_lib.measure.measure_case import compare_with_reference, measure_case
+from bench_lib.measure.reference import references, run_network
 from bench_lib.workload.answers import Flat, output_names
 from bench_lib.workload.images import draw_images, images_to_check, synthetic_images
 from bench_lib.workload.network import load_network
@@ -126,7 +127,7 @@ def test_an_engine_that_cheats_in_one_output_is_caught(number):
 def test_an_engine_that_leaves_an_output_out_is_caught():
     model = load_network("nets:Nested", 0, image_size=32)
     images = draw_images(16, 32, 0, "check")
-    outputs, against = accuracy.run_network(model, images), accuracy.references(model, images, HERE, 16)
+    outputs, against = run_network(model, images), references(model, images, HERE, 16)
     with pytest.raises(ValueError, match="there are 2 outputs, and 3 in the reference"):
         accuracy.compare_all(outputs[:2], against, output_names(model), "fp32")
 
@@ -134,7 +135,7 @@ def test_an_engine_that_leaves_an_output_out_is_caught():
 def test_the_output_that_is_the_furthest_off_for_what_is_allowed_decides():
     model = load_network("nets:Nested", 0, image_size=32)
     images = draw_images(16, 32, 0, "check")
-    outputs, against = accuracy.run_network(model, images), accuracy.references(model, images, HERE, 16)
+    outputs, against = run_network(model, images), references(model, images, HERE, 16)
     noise = torch.randn(outputs[1].shape, generator=torch.Generator().manual_seed(0))
     spoilt = (outputs[0], outputs[1] + 0.3 * outputs[1].std() * noise, outputs[2])
     compared = accuracy.compare_all(spoilt, against, output_names(model), "fp32")

@@ -28,6 +28,7 @@ from bench_lib.engines.shared.calibration import calibration_batches
 from bench_lib.engines.torch_tensorrt import builder as torch_tensorrt
 from bench_lib.measure import accuracy
 from bench_lib.measure.measure_case import measure_case
+from bench_lib.measure.reference import references
 from bench_lib.report.phrases import unknown_accuracy
 from bench_lib.report.sections import recommendations, time_parts
 from bench_lib.report.sections.accuracy import accuracy_text
@@ -48,6 +49,11 @@ ROOT = Path(__file__).parents[2]
 
 def case(folder, batch=2, **fields):
     return Case(**{"engine": "pytorch", "image_size": 32, "batch_size": batch, "data": str(folder)} | fields)
+
+
+@pytest.fixture(scope="module")
+def resnet18():
+    return load_network("resnet18", 0, image_size=32)
 
 
 @pytest.mark.parametrize("kind", ["jpg", "png"])
@@ -165,19 +171,19 @@ def test_images_that_do_not_fit_in_memory_are_a_row(tmp_path):
         (openvino, {}),
     ],
 )
-def test_an_engine_answers_for_images_that_it_was_not_built_with(engine, options):
-    model, images = load_network("resnet18", 0, image_size=64), draw_images(17, 64, 0, "check")
+def test_an_engine_answers_for_images_that_it_was_not_built_with(resnet18, engine, options):
+    images = draw_images(17, 32, 0, "check")
     try:
         engine.check_support("fp32")
     except Unavailable as error:
         pytest.skip(str(error))
-    built = engine.build(model, draw_images(2, 64, 0, "timing"), "fp32", **options)
+    built = engine.build(resnet18, draw_images(2, 32, 0, "timing"), "fp32", **options)
     for made in (built, Slowed(built, 0.01)):
         output = accuracy.answers(made, images, 2)[0]
         assert output.shape == (17, 1000)
-        against = accuracy.references(model, images, HERE, 2)[0]
+        against = references(resnet18, images, HERE, 2)[0]
         assert accuracy.compare(output, against, "fp32").actual_precision == "fp32"
-    whole = accuracy.references(model, images, HERE, 17)[0]
+    whole = references(resnet18, images, HERE, 17)[0]
     torch.testing.assert_close(against.outputs, whole.outputs, rtol=1e-4, atol=1e-4)
 
 
@@ -227,9 +233,9 @@ def test_outputs_are_compared_on_all_images_and_not_on_the_first_batch_alone(tmp
 @pytest.mark.parametrize(
     ("engine", "ranges"), [("onnx_runtime", "min-max"), ("openvino", "min-max"), ("pytorch", "histogram")]
 )
-def test_int8_is_calibrated_on_those_images(tmp_path, engine, ranges):
+def test_int8_is_calibrated_on_those_images(tmp_path, small_network, engine, ranges):
     pictures.write(tmp_path, 17)
-    told = measure_case(case(tmp_path, engine=engine, precision="int8", image_size=64), Limits(**SHORT))
+    told = measure_case(case(tmp_path, engine=engine, precision="int8", model=small_network), Limits(**SHORT))
     if told.status == "skipped":
         pytest.skip(str(told.reason))
     assert told.status == "ok", told.detail

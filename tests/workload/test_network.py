@@ -24,6 +24,7 @@ from bench_lib.engines.pytorch import builder as pytorch
 from bench_lib.engines.shared.onnx_export import export_onnx
 from bench_lib.measure import accuracy
 from bench_lib.measure.measure_case import measure_case
+from bench_lib.measure.reference import error_of, references
 from bench_lib.report.phrases import unknown_accuracy
 from bench_lib.report.sections import recommendations
 from bench_lib.report.sections.accuracy import quantization_sentences
@@ -228,9 +229,7 @@ def test_an_onnx_file_runs_as_the_network_that_it_was_made_of(engine):
         made = engine.build(load_network("net.onnx", 0), synthetic_images(case, 0, HERE), precision)
         images = images_to_check(case, 0)
         output = accuracy.answers(made, images, 3)[0]
-        told = accuracy.compare(
-            output, accuracy.references(network, images, HERE, 3)[0], precision, made.ran.get("kernels")
-        )
+        told = accuracy.compare(output, references(network, images, HERE, 3)[0], precision, made.ran.get("kernels"))
         assert made.outputs()[0].shape == (3, 10)
         assert accuracy.is_acceptable(told)
         assert told.actual_precision == precision
@@ -239,10 +238,10 @@ def test_an_onnx_file_runs_as_the_network_that_it_was_made_of(engine):
 @CPU
 def test_the_reference_of_an_onnx_file_is_onnx_runtime_s_and_pytorch_agrees():
     network, images = exported(), torch.randn(5, 3, 40, 40)
-    against = accuracy.references(load_network("net.onnx", 0), images, HERE, batch_size=2)[0]
-    same = accuracy.references(network, images, HERE, batch_size=2)[0]
+    against = references(load_network("net.onnx", 0), images, HERE, batch_size=2)[0]
+    same = references(network, images, HERE, batch_size=2)[0]
     assert (against.name, same.name) == ("ONNX Runtime CPU fp32", "PyTorch fp32")
-    assert accuracy.error_of(against.outputs, same.outputs) < 1e-5
+    assert error_of(against.outputs, same.outputs) < 1e-5
     assert against.rounding == pytest.approx(same.rounding, rel=0.05)
     measured = measure_case(Case(engine="onnx_runtime", model="net.onnx", image_size=32, batch_size=2), SHORT)
     assert measured.status == "ok", measured.detail
@@ -279,7 +278,7 @@ def test_an_onnx_file_is_converted_to_fp16_for_a_gpu_and_not_to_bf16():
     session = onnxruntime.InferenceSession(half.SerializeToString(), providers=["CPUExecutionProvider"])
     output = torch.from_numpy(session.run(None, {half.graph.input[0].name: images.half().numpy()})[0])
     assert output.dtype == torch.float16
-    assert 1e-5 < accuracy.error_of(output, network(images).detach()) < 1e-1
+    assert 1e-5 < error_of(output, network(images).detach()) < 1e-1
     with pytest.raises(Unavailable, match="no converter of an ONNX file to bf16"):
         export_onnx(load_network("net.onnx", 0), images.bfloat16())
 

@@ -21,6 +21,7 @@ from bench_lib.engines.onnx_runtime import builder as onnx_runtime
 from bench_lib.engines.openvino import builder as openvino
 from bench_lib.engines.shared.onnx_export import export_onnx
 from bench_lib.measure import accuracy
+from bench_lib.measure.reference import Reference, error_of, references
 from bench_lib.report.exactness import reference_name
 from bench_lib.report.sections.accuracy import quantization_sentences
 from bench_lib.results.run_folder import Run
@@ -60,7 +61,7 @@ def judged(engine, network: OnnxFile, precision: str = "fp32", batch: int = BATC
     """What the check of answers says of the file in the engine."""
     made = built(engine, network, precision, batch)
     outputs = accuracy.answers(made, IMAGES, batch)
-    against = accuracy.references(network, IMAGES, HERE, batch)
+    against = references(network, IMAGES, HERE, batch)
     return accuracy.compare_all(outputs, against, network.output_names, precision, made.ran["kernels"])
 
 
@@ -93,13 +94,13 @@ def test_sums_that_overflow_on_this_processor_are_not_the_reference(files):
     network = read(files, "overflowing")
     _, evaluate = open_reference(network, IMAGES.shape)
     exact = torch.from_numpy(by_standard(network.proto)({"x": IMAGES.numpy()})[0])
-    assert accuracy.error_of(evaluate(IMAGES)[0], exact) < 1e-5
+    assert error_of(evaluate(IMAGES)[0], exact) < 1e-5
 
 
 def test_a_quantized_network_may_be_as_far_off_as_rounding_makes_it_and_no_further():
     expected = torch.randn(16, 10)
     rounded = expected + 0.03 * torch.randn(16, 10)
-    against = accuracy.Reference(expected, rounded, QUANTIZED_FILE, is_quantized=True)
+    against = Reference(expected, rounded, QUANTIZED_FILE, is_quantized=True)
     for share, right in ((0.03, True), (0.28, False)):
         told = accuracy.compare(expected + share * torch.randn(16, 10), against, "int8", {"int8": 2})
         assert accuracy.is_acceptable(told) is right
@@ -117,7 +118,7 @@ def test_numbers_stored_in_half_precision_are_computed_in_the_precision_asked_fo
     weights = {key: torch.tensor(value).to(stored).float().numpy() for key, value in onnx_files.weights().items()}
     same = OnnxFile(onnx_files.model(onnx_files.plain_nodes(), weights))
     answers = [open_reference(one, IMAGES.shape)[1](IMAGES)[0] for one in (network, same)]
-    assert accuracy.error_of(*answers) < 1e-6
+    assert error_of(*answers) < 1e-6
     half = export_onnx(network, IMAGES.half())
     onnx.checker.check_model(half, full_check=True)
     values = [*half.graph.input, *half.graph.output, *onnx.shape_inference.infer_shapes(half).graph.value_info]
@@ -139,7 +140,7 @@ def test_what_a_runtime_runs_is_not_refused(files, engine, name):
     made.fill(IMAGES[:BATCH])
     made.run()
     assert made.outputs()[0].shape == (BATCH, onnx_files.CLASSES)
-    assert accuracy.error_of(made.outputs()[0], plain(IMAGES[:BATCH])[0]) < 1e-5
+    assert error_of(made.outputs()[0], plain(IMAGES[:BATCH])[0]) < 1e-5
 
 
 @CPU

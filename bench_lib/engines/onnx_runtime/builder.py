@@ -135,11 +135,10 @@ def build(
     with refusals_named(model, "ONNX Runtime", onnxruntime.__version__, UNREAD):
         session, kernels = open_counted_session(proto, kind, settings, options, bool(quantization))
     images = arranged(images).to(compute_device())
-    export_facts = {
+    ran = session_facts(session, images.device, dtype) | {
         "export_s": export_s, "opset": onnx_opset(proto), "exported_nodes": len(proto.graph.node),
+        "threads": options.intra_op_num_threads, "kernels": kernels, **quantization,
     }  # fmt: skip
-    run_facts = {"threads": options.intra_op_num_threads, "kernels": kernels, **quantization}
-    ran = session_facts(session, images.device, dtype) | export_facts | run_facts
     engine = OnnxRuntimeEngine(session, images, dtype, ran, arranged)
     for _ in range(GRAPH_CALLS if cuda_graph else 0):
         engine.run()
