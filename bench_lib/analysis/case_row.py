@@ -7,8 +7,9 @@ from bench_lib.analysis import anomalies, roofline
 from bench_lib.analysis.spread import OWN, Spread
 from bench_lib.core import intervals
 from bench_lib.core.case import AUTO, engine_label, variant_of
+from bench_lib.core.real_images import RealData
 from bench_lib.core.reason import because, say
-from bench_lib.core.record import Accuracy, Memory, RealData, Record, Timing
+from bench_lib.core.record import Accuracy, Memory, Record, Timing
 from bench_lib.results.crowding import shares_gpu, shares_processor
 from bench_lib.results.verdicts import host_paced
 from bench_lib.text.language import tr
