@@ -136,6 +136,14 @@ class Grid(StrictModel):
     _labels = model_validator(mode="after")(check_has_data)
 
     @model_validator(mode="after")
+    def _floor(self) -> "Grid":
+        if self.limits.min_accuracy is not None and not self.labels:
+            raise ValueError(
+                "limits.min_accuracy is given without labels, which alone tell it; add labels or remove it"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _names(self) -> "Grid":
         for name in self.variants:
             if name in engine_names() or not name.strip():

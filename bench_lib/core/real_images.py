@@ -66,6 +66,11 @@ class Labelled(StrictModel):
     first_skipped: str = ""
     first_fault: str = ""
 
+    @property
+    def top1_share(self) -> float:
+        """The share of images whose first answer is right."""
+        return self.top1.count("1") / len(self.top1)
+
     @model_validator(mode="after")
     def _fits(self) -> "Labelled":
         if (self.top5 is None) != (self.classes <= TOP):
