@@ -88,9 +88,15 @@ COLUMNS = {
     "settle_s": Column("number", "s", "time of the warm-up, until calls were stable"),
     "error": Column("number", "ratio", "error of the output, relative to how the reference's answers differ between "
                     "images; the largest of the processes; empty for records of an earlier check"),
-    "top1": Column("number", "ratio", "share of images whose first class is the reference's; the least of the "
-                   "processes"),
+    "agreement": Column("number", "ratio", "share of images whose first class is the reference's, whatever the true "
+                        "one is; the least of the processes"),
     "answered_classes": Column("number", "classes", "number of different first classes in the reference's answers"),
+    **_bounded("top1", "ratio", "share of labelled images whose first class is the true one, in the process with the "
+               "least; empty without labels"),
+    **_bounded("top5", "ratio", "share of them whose true class is among the first five; empty for a network of at "
+               "most five classes"),
+    "labelled_images": Column("number", "images", "labelled images that were answered; top1 and top5 are shares of "
+                              "these"),
     "roofline": Column("number", "ratio", "fps over the most that the GPU's documented peaks allow, see "
                        "bench_lib/analysis/roofline.py"),
     "decode_ms": Column("number", "ms", "time to decode an image of a folder; empty for synthetic images"),

@@ -74,13 +74,14 @@ def summary_lines(folder: Path, records: list[Record]) -> list[str]:
 
 
 def check_grid(grid: Grid, params: Path) -> None:
-    """Raise `InputError` if an engine's options, the model, its weights or the images of the grid cannot be used.
+    """Raise `InputError` if an engine's options, the model, its weights, the images or the labels cannot be used.
 
     Reading the grid has not checked these, because only the engines and PyTorch know them. `params` is the grid's file.
     """
     from bench_lib.core.engine import check_case_options
     from bench_lib.sweep.trial import try_network
     from bench_lib.workload.images import check_folder
+    from bench_lib.workload.labelled import check_labels
     from bench_lib.workload.network import check_model
 
     if idle := [name for name in grid.options if name not in grid.engines]:
@@ -91,6 +92,8 @@ def check_grid(grid: Grid, params: Path) -> None:
         check_model(grid.model, grid.weights)
         if grid.data:
             check_folder(grid.data)
+        if grid.labels:
+            check_labels(grid.model, grid.weights, grid.data, grid.labels)
         for case in grid.cases():
             check_case_options(case)
         try_network(grid)

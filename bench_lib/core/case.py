@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from bench_lib.core.labels import Labels, check_has_data
 
 ModelKind = Literal["torchvision", "function", "onnx"]
 TORCHVISION = "torchvision:"
+PUBLISHED = "DEFAULT"  # weights that are published with the network
 FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
@@ -89,8 +92,11 @@ class Case(StrictModel):
     - `image_size`: the side of a square image, in pixels.
     - `batch_size`: the number of images in a batch.
     - `model`: the network's name, see `model_kind`.
-    - `weights`: a file with the network's weights; empty for random weights.
+    - `weights`: a file with the network's weights, or `DEFAULT` for those that are published with it; empty for random
+      weights.
     - `data`: a folder of images; empty for random images.
+    - `labels`: which class each folder in `data` holds, by its name, or the word `folders`: sorted by name they are
+      classes 0, 1, …; empty where the true classes are not known.
     - `options`: keyword-only options of the engine's `build`.
     - `variant`: the name that the grid gave to these options, if it gave one.
     - `repeat`: which of the grid's repeats this is, from 1.
@@ -105,11 +111,13 @@ class Case(StrictModel):
     model: Model = "resnet18"
     weights: Location = ""
     data: Location = ""
+    labels: Labels = ""
     options: dict[Word, Option] = {}
     variant: Word = ""
     repeat: Repeat = 1
 
     _engine = field_validator("engine")(known_engine)
+    _labels = model_validator(mode="after")(check_has_data)
 
     @property
     def first(self) -> "Case":
@@ -150,8 +158,11 @@ class Limits(StrictModel):
     have passed. After that, sampling goes on until the 95 % interval of the median is no wider than ±`max_noise` of the
     median (0.5 %, as in NVIDIA's nvbench), or until `max_s` have passed, by default three times `min_s`.
 
-    A case that hangs is ended after `case_timeout_s`. `auto_max_error` is the largest relative error (see
-    `bench_lib.measure.accuracy`) that `precision: auto` accepts.
+    A case that hangs is ended after `case_timeout_s`.
+
+    `precision: auto` accepts a relative error (see `bench_lib.measure.accuracy`) of at most `auto_max_error`. Where the
+    images have labels, it accepts a share of right answers (top-1) that is lower than in fp32 by at most
+    `auto_max_loss`, as far as the data tell; or, if `min_accuracy` is given, one of at least that.
     """
 
     warmup_min_count: int = Field(3, ge=1, le=1_000_000)
@@ -163,6 +174,8 @@ class Limits(StrictModel):
     max_noise: float = Field(0.005, ge=0, le=1)
     case_timeout_s: float = Field(900.0, gt=0, le=LONGEST_S)
     auto_max_error: float = Field(0.1, gt=0, le=1)
+    auto_max_loss: float = Field(0.01, ge=0, le=1)
+    min_accuracy: float | None = Field(None, ge=0, le=1)
 
     @property
     def longest_s(self) -> float:

@@ -26,6 +26,7 @@ from bench_lib.core.case import (
     known_engine,
 )
 from bench_lib.core.errors import InputError, error_text, required_fields, validated
+from bench_lib.core.labels import Labels, check_has_data
 from bench_lib.text.language import DEFAULT, Language
 
 LARGEST_SEED = 2**64 - 1  # the largest that torch.manual_seed accepts
@@ -97,6 +98,7 @@ class Grid(StrictModel):
     lang: Language = DEFAULT
     weights: Location = ""
     data: Location = ""
+    labels: Labels = ""
     engines: Annotated[list[str], Field(min_length=1)]
     precisions: Annotated[list[Asked], Field(min_length=1)]
     image_sizes: Annotated[list[Pixels], Field(min_length=1)]
@@ -130,6 +132,16 @@ class Grid(StrictModel):
         if len(set(values)) < len(values):
             raise ValueError(f"the list {reprlib.repr(values)} repeats a value; write each once")
         return values
+
+    _labels = model_validator(mode="after")(check_has_data)
+
+    @model_validator(mode="after")
+    def _floor(self) -> "Grid":
+        if self.limits.min_accuracy is not None and not self.labels:
+            raise ValueError(
+                "limits.min_accuracy is given without labels, which alone tell it; add labels or remove it"
+            )
+        return self
 
     @model_validator(mode="after")
     def _names(self) -> "Grid":
@@ -173,8 +185,8 @@ class Grid(StrictModel):
                 continue
             cases.append(Case(
                 engine=variant.engine, precision=precision, image_size=size, batch_size=batch, model=self.model,
-                weights=self.weights, data=self.data, options=variant.options,
-                variant=name if name in self.variants else "", repeat=repeat,
+                weights=self.weights, data=self.data, labels=self.labels,
+                options=variant.options, variant=name if name in self.variants else "", repeat=repeat,
             ))  # fmt: skip
         return cases
 

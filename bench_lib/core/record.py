@@ -14,17 +14,14 @@ from bench_lib.core.case import Case, Limits, Precision
 from bench_lib.core.errors import InputError, refusal
 from bench_lib.core.files import read_text, write_text
 from bench_lib.core.machine import GpuState, Machine, ProcessorTime, Ran
+from bench_lib.core.quantities import Bytes, Count, Flops, Milliseconds, Seconds
+from bench_lib.core.real_images import Labelled, RealData
 from bench_lib.core.reason import Reason
 from bench_lib.core.record_v1 import upgraded_record
 
 SCHEMA_VERSION = 3
 READ_VERSIONS = "1, 2 and 3"
-Milliseconds = Annotated[float, Field(ge=1e-6, le=1e10)]  # a nanosecond to four months
-Seconds = Annotated[float, Field(ge=0, le=1e7)]
 StoppedBy = Literal["noise", "time"]  # the figure was settled, or the time was up
-Count = Annotated[int, Field(ge=1, le=10**12)]
-Bytes = Annotated[int, Field(ge=0, le=2**63)]
-Flops = Annotated[int, Field(ge=0, le=10**24)]
 
 
 def _moment(text: str) -> str:
@@ -141,24 +138,6 @@ class Accuracy(_Noun):
         return self.images is None
 
 
-class RealData(_Noun):
-    """The images of a folder, see `bench_lib.workload.images`: how many were `found` in it, and `used` in the case.
-
-    `decode_ms` and `preprocess_ms` hold the time of each image used, in one thread. On a GPU, `copy_ms` holds the times
-    of several copies of one batch to it. `skipped` files were tried and cannot be decoded; `first_skipped` is the name
-    of the first, `first_fault` what is wrong with it. Records written before these were recorded have none.
-    """
-
-    found: Count
-    used: Count
-    skipped: int = Field(0, ge=0, le=10**12)
-    first_skipped: str = ""
-    first_fault: str = ""
-    decode_ms: list[Milliseconds] = Field(min_length=1)
-    preprocess_ms: list[Milliseconds] = Field(min_length=1)
-    copy_ms: list[Milliseconds] | None = Field(None, min_length=1)
-
-
 class Work(_Noun):
     """The work of one batch, counted from the network by `bench_lib.measure.flops`; it does not depend on the machine.
 
@@ -172,11 +151,15 @@ class Work(_Noun):
 
 
 class Trial(_Noun):
-    """The trial of one precision by `precision: auto`; `reason` says why it was not chosen (None: it was chosen)."""
+    """The trial of one precision by `precision: auto`; `reason` says why it was not chosen (None: it was chosen).
+
+    `top1` is the share of labelled images that it answered right; None where the images have no labels.
+    """
 
     precision: Precision
     latency_ms: Milliseconds | None = None  # None: it does not run on this machine
     error: float | None = None
+    top1: float | None = Field(None, ge=0, le=1)
     reason: Reason | None = None
 
 
@@ -207,6 +190,7 @@ class Record(_Noun):
     energy_absent: Reason | None = None  # why there is none
     work: Work | None = None
     data: RealData | None = None  # None: the images were synthetic
+    labelled: Labelled | None = None  # None: the images have no labels
     processor: ProcessorTime | None = None  # while the case was timed; None: not known
     gpu_idle: GpuState | None = None  # before anything is sent to the GPU
     gpu_busy: GpuState | None = None  # while the GPU works

@@ -21,6 +21,7 @@ from bench_lib.core.record import Accuracy, Energy, Memory, Record, Timing, now
 from bench_lib.core.timing import Clock, time_engine
 from bench_lib.measure import accuracy, energy, memory, system
 from bench_lib.measure.flops import count_work
+from bench_lib.measure.labelled import measure_labelled
 from bench_lib.measure.processor_time import read_counters, time_since
 from bench_lib.measure.threads import limit_threads
 from bench_lib.workload.answers import output_names
@@ -86,6 +87,7 @@ def measured_fields(case: Case, limits: Limits, seed: int, clock: Clock) -> dict
         "accuracy": compared,
         "work": count_work(case, model),
         "data": real.facts(copy_times_ms(images, case.precision, device, clock)) if real else None,
+        "labelled": measure_labelled(engine, case) if case.labels else None,
         "gpu_idle": gpu_idle,
         "ran": engine.ran,
     }

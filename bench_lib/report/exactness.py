@@ -36,15 +36,15 @@ def exactness_words(row: Any) -> str:
 def agreement_words(row: Any) -> str:
     """The share of images whose first class is the same as the reference's, and how many classes that has."""
     classes = tr_n("{n}{nbsp}class", "{n}{nbsp}different classes", int(row.answered_classes))
-    if row.top1 == 1:
+    if row.agreement == 1:
         return tr("the first class agrees for all images ({classes})", classes=classes)
-    return tr("the first class agrees for {share} of images ({classes})", share=percent(row.top1), classes=classes)
+    return tr("the first class agrees for {share} of images ({classes})", share=percent(row.agreement), classes=classes)
 
 
 def worst(rows: pd.DataFrame) -> pd.Series:
     """The largest error of the rows, and the least agreement and number of classes, as one row; NaN if any is NaN."""
     return pd.Series({
-        "error": rows.error.max(skipna=False), "top1": rows.top1.min(skipna=False),
+        "error": rows.error.max(skipna=False), "agreement": rows.agreement.min(skipna=False),
         "answered_classes": rows.answered_classes.min(skipna=False),
     })  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Which images went into the network: synthetic ones, or those of a folder, with what was skipped there."""
 
-from bench_lib.core.record import RealData
+from bench_lib.core.real_images import RealData
 from bench_lib.report.phrases import records_with_images
 from bench_lib.report.report import Report
 from bench_lib.text.language import number, tr, tr_n

@@ -10,7 +10,8 @@ from bench_lib.analysis.case_row import MIB
 from bench_lib.analysis.case_table import CaseTable
 from bench_lib.core.case import Case, engine_and_precision, engine_label, model_kind, options_text
 from bench_lib.core.grid import Grid
-from bench_lib.core.record import RealData, Record
+from bench_lib.core.real_images import RealData
+from bench_lib.core.record import Record
 from bench_lib.results.scaling import Crowd
 from bench_lib.text.language import mark, number, tr, tr_n
 from bench_lib.text.lists import listed, listed_few, spread_out

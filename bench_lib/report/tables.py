@@ -131,7 +131,7 @@ def image_rows(record: Record, figures: dict) -> dict[str, str]:
     return {
         tr("Images taken (in the folder)"): f"{number(record.data.used, 0)} ({number(record.data.found, 0)})",
         tr("Files skipped"): number(record.data.skipped, 0) if record.data.skipped else "",
-        tr("Agreement of the first class"): percent(figures["top1"]),
+        tr("Agreement of the first class"): percent(figures["agreement"]),
         tr("Decoding (ms/image)"): number(figures["decode_ms"]),
         tr("Preparation (ms/image)"): number(figures["preprocess_ms"]),
         tr("Copying to the GPU (ms/batch)"): "" if pd.isna(figures["copy_ms"]) else number(figures["copy_ms"]),

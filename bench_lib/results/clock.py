@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from bench_lib.core import intervals
 from bench_lib.core.case import Case
 from bench_lib.core.intervals import Interval
+from bench_lib.core.quantities import Count, Milliseconds
 from bench_lib.core.reason import Reason
-from bench_lib.core.record import Count, Milliseconds
 from bench_lib.results.result_file import ResultFile
 
 OURS, TIMER, EVENTS, LOADGEN = "bench", "torch.utils.benchmark", "CUDA events", "MLPerf LoadGen"  # clocks

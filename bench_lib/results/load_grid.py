@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from bench_lib.core.case import AUTO
 from bench_lib.core.grid import Grid
+from bench_lib.core.labels import Labels
 from bench_lib.text.language import DEFAULT, Language
 
 P99_COUNT = 2000  # a p99 of fewer requests or calls rests on less than 20 that were slower: there is none
@@ -15,8 +16,8 @@ PerSecond = Annotated[float, Field(gt=0, le=1e10)]
 class LoadGrid(Grid):
     """A grid of cases that are measured under load, each once.
 
-    Unlike a sweep's grid it refuses `precision: auto`, `repeats` above 1 and `lang`, each with a sentence that says
-    why.
+    Unlike a sweep's grid it refuses `precision: auto`, `repeats` above 1, `labels` and `lang`, each with a sentence
+    that says why.
     """
 
     @field_validator("precisions")
@@ -32,6 +33,13 @@ class LoadGrid(Grid):
         if repeats > 1:
             raise ValueError("repeats has no meaning here: each case is loaded once; remove it")
         return repeats
+
+    @field_validator("labels")
+    @classmethod
+    def _untold(cls, labels: Labels) -> Labels:
+        if labels:
+            raise ValueError("labels have no meaning here: a sweep tells how many answers are right; remove them")
+        return labels
 
     @field_validator("lang")
     @classmethod

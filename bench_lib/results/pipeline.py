@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bench_lib.core.case import Case
+from bench_lib.core.quantities import Bytes, Count
 from bench_lib.core.reason import Reason
-from bench_lib.core.record import Bytes, Count
 from bench_lib.results.load_grid import LoadGrid, PerSecond
 from bench_lib.results.result_file import ResultFile, check_complete
 

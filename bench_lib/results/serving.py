@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bench_lib.core.case import Case, Images
+from bench_lib.core.quantities import Bytes, Count, Milliseconds
 from bench_lib.core.reason import Reason
-from bench_lib.core.record import Bytes, Count, Milliseconds
 from bench_lib.results.load_grid import P99_COUNT, LoadGrid, PerSecond
 from bench_lib.results.result_file import ResultFile, check_complete
 

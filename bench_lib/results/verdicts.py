@@ -10,7 +10,8 @@ from pydantic import Field, computed_field, model_validator
 from bench_lib.core import intervals
 from bench_lib.core.case import Case, Limits
 from bench_lib.core.intervals import Interval
-from bench_lib.core.record import Count, Milliseconds, Record
+from bench_lib.core.quantities import Count, Milliseconds
+from bench_lib.core.record import Record
 from bench_lib.results.result_file import ResultFile
 
 FALSE_ALARMS, POWER = 0.01, 0.95  # the goals: the largest and the smallest share of pairs allowed

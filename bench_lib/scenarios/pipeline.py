@@ -20,17 +20,19 @@ from bench_lib.results.pipeline import Pipeline, Pipelined, PipelineGrid
 from bench_lib.scenarios.resume import measure_left
 from bench_lib.scenarios.worker import build_for_thread, check_answers, run_in_process
 from bench_lib.workload.image_files import image_paths
-from bench_lib.workload.images import check_folder, check_readable, decode_next, imagenet_transform
+from bench_lib.workload.images import check_folder, check_readable, decode_next
+from bench_lib.workload.preprocessing import preprocessing_of, transform
 
 AHEAD = 2  # batches that each worker prepares ahead: PyTorch's own default
 GRAIN = 8  # pixels over which generated photographs vary; their JPEGs take about one byte for two or three pixels
 
 
 class Photos(Dataset):
-    """An endless data set: the image files over and over, decoded and preprocessed by `imagenet_transform`."""
+    """An endless data set: the image files over and over, decoded and preprocessed as for the case."""
 
-    def __init__(self, paths: Sequence[Path], image_size: int, dtype: torch.dtype) -> None:
-        self._paths, self._prepare, self._dtype = list(paths), imagenet_transform(image_size), dtype
+    def __init__(self, paths: Sequence[Path], case: Case) -> None:
+        self._paths, self._prepare = list(paths), transform(preprocessing_of(case))
+        self._dtype = data_type(case.precision)
 
     def __len__(self) -> int:
         """A number that no measurement reaches: the files are taken over and over."""
@@ -104,7 +106,7 @@ def pipeline_rates(case: Case, grid: PipelineGrid, paths: Sequence[Path], worker
     engine = build_for_thread(case, grid.seed)
     infer_ips = 1e3 * case.batch_size / batch_times_ms(engine, grid.limits)["throughput"]
     loader = DataLoader(
-        Photos(paths, case.image_size, data_type(case.precision)), case.batch_size, num_workers=workers,
+        Photos(paths, case), case.batch_size, num_workers=workers,
         prefetch_factor=AHEAD, pin_memory=compute_device().type == "cuda", multiprocessing_context="spawn",
         worker_init_fn=end_worker_with_parent,
     )  # fmt: skip

@@ -16,6 +16,7 @@ from bench_lib.core.lifetime import end_with_parent
 from bench_lib.core.record import Record, write_record
 from bench_lib.sweep import auto_precision
 from bench_lib.workload.images import check_folder
+from bench_lib.workload.labelled import check_labels
 from bench_lib.workload.network import check_model
 
 PARAMETERS = [*Case.model_fields, "limits", "seed", "record_path"]
@@ -41,6 +42,8 @@ def measure_notebook(namespace: dict[str, Any], cells: Sequence[str]) -> tuple[R
     check_model(case.model, case.weights)
     if case.data:
         check_folder(case.data)
+    if case.labels:
+        check_labels(case.model, case.weights, case.data, case.labels)
     target = Path(path) if path else outputs_folder() / "single" / f"{case.id}-{datetime.now():%Y%m%d-%H%M%S-%f}.json"
     record = auto_precision.measure_auto(case, limits, seed)
     write_record(record, target)

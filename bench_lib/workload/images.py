@@ -7,7 +7,7 @@ import itertools
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,13 @@ from torch.nn import functional
 from bench_lib.core.case import Case
 from bench_lib.core.engine import data_type
 from bench_lib.core.errors import InputError
+from bench_lib.core.real_images import Preprocessing, RealData
 from bench_lib.core.reason import ReasonedError
-from bench_lib.core.record import RealData
 from bench_lib.core.timing import Clock
 from bench_lib.text.lists import spread_out
 from bench_lib.workload.image_files import UnreadableImage, image_paths, load_picture
 from bench_lib.workload.onnx_file import CHANNELS
+from bench_lib.workload.preprocessing import preprocessing_of, transform
 
 LEAST = 16  # the fewest images on which outputs are compared, because an error is relative to how answers differ
 CHECKED = 64  # the least number of images on which outputs are compared, if the folder has that many; whole batches
@@ -32,7 +33,6 @@ COPIES = 20  # timed copies of a batch to the GPU
 MOST_SKIPPED = 0.05  # a larger share is no accident of single files: the folder or its format is not what was meant
 SCALES = (1, 2, 4, 8, 16)  # into how many squares a side is divided, for the parts of a synthetic image
 PURPOSES = ("timing", "check", "weights", "calibration")  # synthetic images for different ones are different
-RESIZED = 256 / 224  # the shorter side of the resized image, relative to the side of the square cut from its middle
 
 
 class UnreadableImages(ReasonedError):
@@ -48,6 +48,7 @@ class RealImages:
     """
 
     pixels: torch.Tensor
+    preprocessing: Preprocessing
     found: int
     decode_ms: list[float]
     preprocess_ms: list[float]
@@ -59,7 +60,7 @@ class RealImages:
         return RealData(
             found=self.found, used=len(self.pixels), decode_ms=self.decode_ms, preprocess_ms=self.preprocess_ms,
             copy_ms=copy_ms, skipped=len(self.skipped), first_skipped=first.name if first else "",
-            first_fault=first.fault if first else "",
+            first_fault=first.fault if first else "", preprocessing=self.preprocessing,
         )  # fmt: skip
 
 
@@ -89,15 +90,16 @@ def read_images(case: Case, device: torch.device, clock: Clock = time.perf_count
     check_fits(max(len(chosen), case.batch_size), case, device)
     others = sorted(set(paths).difference(chosen))
     candidates = itertools.islice(itertools.chain(chosen, others), len(chosen) + most_skipped(len(chosen)) + 1)
-    preprocess = imagenet_transform(case.image_size)
+    how = preprocessing_of(case)
+    prepare = transform(how)
     pixels, decode_ms, preprocess_ms, skipped = [], [], [], []
     while len(pixels) < len(chosen) and (decoded := decode_next(candidates, skipped, clock)):
         start = clock()
-        pixels.append(preprocess(decoded[0]))
+        pixels.append(prepare(decoded[0]))
         preprocess_ms.append(1e3 * (clock() - start))
         decode_ms.append(decoded[1])
     check_skipped(skipped, len(pixels))
-    return RealImages(torch.stack(pixels), len(paths), decode_ms, preprocess_ms, skipped)
+    return RealImages(torch.stack(pixels), how, len(paths), decode_ms, preprocess_ms, skipped)
 
 
 def decode_next(candidates: Iterator[Path], skipped: list[UnreadableImage], clock: Clock) -> tuple[Any, float] | None:
@@ -140,17 +142,6 @@ def check_skipped(skipped: list[UnreadableImage], decoded: int) -> None:
 def most_skipped(decoded: int) -> int:
     """How many files may be skipped beside so many images: one in any case, and otherwise the share `MOST_SKIPPED`."""
     return max(1, int(MOST_SKIPPED * decoded))
-
-
-def imagenet_transform(image_size: int) -> Callable[[Any], torch.Tensor]:
-    """What torchvision's ImageNet classifiers want of a PIL image: a float32 tensor, `[3, image_size, image_size]`.
-
-    The shorter side is resized to `RESIZED` times `image_size` pixels, a square is cut from the middle, and from each
-    channel ImageNet's mean is taken and it is divided by ImageNet's standard deviation.
-    """
-    from torchvision.transforms._presets import ImageClassification  # what `weights.transforms()` makes
-
-    return ImageClassification(crop_size=image_size, resize_size=round(image_size * RESIZED))
 
 
 def copy_times_ms(batch: torch.Tensor, precision: str, device: torch.device, clock: Clock) -> list[float] | None:

@@ -13,7 +13,8 @@ from bench_lib.core.grid import Grid
 from bench_lib.workload.answers import flattened
 from bench_lib.workload.detection import TWO_STAGES, computing_part, one_stage_names
 from bench_lib.workload.images import draw_images
-from bench_lib.workload.onnx_file import OnnxFile, read_onnx
+from bench_lib.workload.labelled import check_classes
+from bench_lib.workload.onnx_file import OnnxFile, fixed_sizes, read_onnx
 from bench_lib.workload.own_function import network_from_function, refused
 from bench_lib.workload.own_network import check_answers, plain_network
 from bench_lib.workload.random_weights import adapt_weights
@@ -68,8 +69,9 @@ def check_torchvision(name: str) -> None:
 def try_network(grid: Grid) -> None:
     """Load the grid's network and run it on one image of the largest size; raise `InputError` if that is not possible.
 
-    Networks from torchvision with random weights are not tried, and of an ONNX file only the file is read. A function
-    of the user's own is called: do that in a process of its own (see `bench_lib.sweep.trial`).
+    The same if the grid's labels do not fit what it answers. Networks from torchvision with random weights are not
+    tried, and of an ONNX file only the file is read. A function of the user's own is called: do that in a process of
+    its own (see `bench_lib.sweep.trial`).
     """
     if model_kind(grid.model) == "torchvision" and not grid.weights:
         return
@@ -77,6 +79,16 @@ def try_network(grid: Grid) -> None:
     model = load_network(grid.model, grid.seed, grid.weights, side)
     if model_kind(grid.model) == "torchvision":
         check_answers(model, one_image(side, grid.seed), grid.model)
+    if grid.labels and (classes := answered_classes(model, one_image(side, grid.seed))):
+        check_classes(grid.data, grid.labels, classes, grid.model)
+
+
+def answered_classes(model: Network, image: torch.Tensor) -> int | None:
+    """How many classes the network answers to an image, `[1, 3, height, width]`; None if its ONNX file tells none."""
+    if isinstance(model, OnnxFile):
+        return next(iter(fixed_sizes(model.proto.graph.output[0])[1:]), None)
+    with torch.no_grad():
+        return model(image).shape[1]
 
 
 def load_network(name: str, seed: int, weights: str = "", image_size: int = LARGEST) -> Network:

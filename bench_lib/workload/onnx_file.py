@@ -14,13 +14,13 @@ from bench_lib.core.engine import Unavailable
 from bench_lib.core.errors import InputError, brief, error_text
 from bench_lib.workload.onnx_graph import foreign_arithmetic, is_quantized, sort_nodes, type_name, widen
 from bench_lib.workload.onnx_size import outline
+from bench_lib.workload.preprocessing import MEAN, STD
 
 CHANNELS = 3
 SHAPES = (
     "it must take one input, [batch, 3, height, width] or [batch, height, width, 3], of float numbers or uint8, and "
     "every output must be of float numbers"
 )
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels, by which images are normalized
 PIXELS = "UINT8"  # the type of an input that takes pixels of 0 to 255 as they are in a picture
 
 
@@ -57,7 +57,7 @@ class OnnxFile:
         beyond 0 and 255, as in synthetic images, becomes 0 or 255.
         """
         if self.takes_pixels:
-            mean, deviation = (torch.tensor(values).view(CHANNELS, 1, 1) for values in (MEAN, DEVIATION))
+            mean, deviation = (torch.tensor(values).view(CHANNELS, 1, 1) for values in (MEAN, STD))
             images = (255 * (images * deviation + mean)).round().clamp(0, 255).to(torch.uint8)
         if not channels_first(fixed_sizes(self.input)):
             images = images.permute(0, 2, 3, 1).contiguous()

@@ -9,6 +9,7 @@ import torch
 from bench_lib.analysis.case_table import tabulate
 from bench_lib.core.case import Case, Limits
 from bench_lib.core.grid import Grid, Variant
+from bench_lib.core.real_images import Labelled, Preprocessing
 from bench_lib.core.reason import Reason, because
 from bench_lib.core.record import Accuracy, Memory, Record, Timing, Window
 from bench_lib.report.report import Report
@@ -134,6 +135,15 @@ def record(engine="pytorch", precision="fp32", size=224, batch=1, ms=10.0, *, fp
     at = "2026-01-01T00:00:00+00:00"
     base = {"case": case, "limits": Limits(), "seed": 0, "started_at": at, "ended_at": at, "machine": MACHINE}
     return Record(**(base | {"status": "ok"} | measured | fields))
+
+
+def labelled(top1, top5=None, images_id="0" * 64, **fields) -> Labelled:
+    """Verdicts on labelled images, `"1"` for a right answer; `top5` is None for a network of five classes."""
+    prepared = Preprocessing(
+        resize=256, crop=224, mean=[0.5] * 3, std=[0.5] * 3, interpolation="bilinear", source="imagenet"
+    )  # fmt: skip
+    made = {"top1": top1, "top5": top5, "classes": 5 if top5 is None else 1000, "preprocessing": prepared}
+    return Labelled(**made | {"images_id": images_id} | fields)
 
 
 def crowded_by(others_cores, seconds=2.5, cores=2, physical_cores=None, stopped=0) -> dict:

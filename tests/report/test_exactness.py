@@ -41,7 +41,7 @@ def test_a_check_says_the_error_the_agreement_and_how_many_classes_could_disagre
 
 def test_the_worst_of_several_rows_has_the_largest_error_and_the_least_agreement():
     rows = pd.DataFrame([row(error=1e-3), row(top1_agreement=0.5, answered_classes=3)])
-    assert worst(rows).to_dict() == {"error": 1e-3, "top1": 0.5, "answered_classes": 3}
+    assert worst(rows).to_dict() == {"error": 1e-3, "agreement": 0.5, "answered_classes": 3}
     assert "50 %" in plain(agreement_words(worst(rows)))
 
 

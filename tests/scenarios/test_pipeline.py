@@ -30,8 +30,9 @@ from bench_lib.scenarios.pipeline import (
 )
 from bench_lib.scenarios.worker import attempt
 from bench_lib.text.language import NBSP
-from bench_lib.workload.images import LEAST, imagenet_transform, synthetic_images
+from bench_lib.workload.images import LEAST, synthetic_images
 from bench_lib.workload.network import load_network
+from bench_lib.workload.preprocessing import of_imagenet, transform
 
 LIMITS = {"warmup_min_s": 0.01, "warmup_max_s": 0.2, "min_count": 3, "min_s": 0.02}
 GRID = PipelineGrid(**LOAD | {"batch_sizes": [2]}, workers=1, photos=4, window_s=0.1, limits=LIMITS)
@@ -91,9 +92,9 @@ def test_the_folders_own_images_are_taken_and_one_without_any_is_told(tmp_path):
 @pytest.mark.parametrize("engine", ["pytorch", "onnx_runtime"])
 def test_what_is_answered_is_what_the_network_answers_to_the_files(tmp_path, engine):
     paths = write(tmp_path, 2)
-    photos = Photos(paths, 32, torch.float32)
+    photos = Photos(paths, Case(engine=engine, image_size=32))
     batch = torch.stack([photos[0], photos[3]])  # the third is the first again
-    prepared = imagenet_transform(32)
+    prepared = transform(of_imagenet(32))
     from torchvision.datasets.folder import default_loader
 
     assert torch.equal(batch, torch.stack([prepared(default_loader(path)) for path in paths]))

@@ -7,13 +7,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
-import numpy as np
 import pytest
 import torch
 from helpers import pictures
 from helpers.made import GPU, FakeClock, Honest, TickingClock, record, report
 from PIL import Image
-from torchvision.transforms import v2
 
 from bench_lib.cli import main
 from bench_lib.core import engine as engine_module
@@ -38,7 +36,7 @@ from bench_lib.results.run_folder import Run
 from bench_lib.sweep.execute import NOTEBOOKS, execute_notebook
 from bench_lib.text.language import NBSP
 from bench_lib.workload import images as images_module
-from bench_lib.workload.images import COPIES, batches, copy_times_ms, draw_images, imagenet_transform, read_images
+from bench_lib.workload.images import COPIES, batches, copy_times_ms, draw_images, read_images
 from bench_lib.workload.network import load_network
 
 CPU = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
@@ -54,28 +52,6 @@ def case(folder, batch=2, **fields):
 @pytest.fixture(scope="module")
 def resnet18():
     return load_network("resnet18", 0, image_size=32)
-
-
-@pytest.mark.parametrize("kind", ["jpg", "png"])
-def test_preprocessing_is_torchvision_s_own_for_imagenet(tmp_path, kind):
-    from torchvision.models import ResNet18_Weights
-
-    path = pictures.write(tmp_path, 16, kind, side=300)[0]
-    theirs = ResNet18_Weights.IMAGENET1K_V1.transforms()(Image.open(path))
-    read = read_images(case(tmp_path, image_size=224), HERE)
-    assert torch.allclose(read.pixels[0], theirs, atol=1e-6)
-
-
-@pytest.mark.parametrize("size", [(500, 375), (375, 500), (40, 33), (224, 224)])
-@pytest.mark.parametrize("side", [32, 224, 299])
-def test_preprocessing_is_resizing_with_antialiasing_cutting_and_normalizing(size, side):
-    mean, sd = torch.tensor([[[0.485]], [[0.456]], [[0.406]]]), torch.tensor([[[0.229]], [[0.224]], [[0.225]]])
-    picture = Image.fromarray(np.random.default_rng(side).integers(0, 256, (*reversed(size), 3), np.uint8))
-    cut = v2.Compose([v2.Resize(round(side * 256 / 224)), v2.CenterCrop(side), v2.PILToTensor()])(picture)
-    found = imagenet_transform(side)(picture)
-    assert (found.dtype, found.shape) == (torch.float32, (3, side, side))
-    assert torch.equal((255 * (found * sd + mean)).round().to(torch.uint8), cut)  # each pixel is the same
-    assert torch.allclose(found, (cut / 255 - mean) / sd, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +92,7 @@ def test_decoding_and_preprocessing_are_timed_apart(tmp_path, monkeypatch):
         return act
 
     monkeypatch.setattr(images_module, "load_picture", taking(0.003, None))
-    monkeypatch.setattr(images_module, "imagenet_transform", lambda _: taking(0.005, torch.zeros(3, 32, 32)))
+    monkeypatch.setattr(images_module, "transform", lambda _: taking(0.005, torch.zeros(3, 32, 32)))
     read = read_images(case(tmp_path), HERE, clock)
     assert read.decode_ms == pytest.approx([3] * 16)
     assert read.preprocess_ms == pytest.approx([5] * 16)

@@ -25,10 +25,11 @@ from bench_lib.measure.reference import Reference, error_of, references
 from bench_lib.report.exactness import reference_name
 from bench_lib.report.sections.accuracy import quantization_sentences
 from bench_lib.results.run_folder import Run
-from bench_lib.workload import onnx_file, onnx_size
+from bench_lib.workload import onnx_size
 from bench_lib.workload.images import draw_images, images_to_check
 from bench_lib.workload.onnx_file import OnnxFile, read_onnx
 from bench_lib.workload.onnx_reference import NoReference, by_standard, open_reference
+from bench_lib.workload.preprocessing import MEAN, STD
 
 CPU = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 ENGINES = pytest.mark.parametrize("engine", [onnx_runtime, openvino], ids=["onnx_runtime", "openvino"])
@@ -225,7 +226,7 @@ def test_images_come_in_the_layout_and_type_that_the_file_takes(files, engine, n
 
 def test_pixels_are_those_that_the_picture_had(files):
     pixels = torch.arange(256, dtype=torch.uint8).repeat(3).reshape(1, 3, 16, 16)
-    mean, deviation = (torch.tensor(one).view(3, 1, 1) for one in (onnx_file.MEAN, onnx_file.DEVIATION))
+    mean, deviation = (torch.tensor(one).view(3, 1, 1) for one in (MEAN, STD))
     normalized = (pixels / 255 - mean) / deviation  # as torchvision's preprocessing does
     assert torch.equal(read(files, "uint8_input").arranged(normalized), pixels)
     assert torch.equal(read(files, "pixels_last").arranged(normalized), pixels.permute(0, 2, 3, 1))
