@@ -1,7 +1,6 @@
 """The claims on what a measurement of speed and memory does not show: each is not tested, with the reason."""
 
 from bench_lib.report.claims.claim import UNTESTED, Claim
-from bench_lib.report.phrases import unknown_accuracy
 from bench_lib.report.report import Report
 from bench_lib.text.language import tr
 
@@ -28,23 +27,6 @@ def onnx_convenience(_report: Report) -> Claim:
     """ONNX Runtime is a compromise between convenience and speed."""
     text = tr("ONNX Runtime is a compromise between convenience and speed")
     return Claim(text, tr("Convenience is not measured; speed alone makes no compromise."), UNTESTED)
-
-
-def size_256(report: Report) -> Claim:
-    """256 is the best balance of speed and accuracy."""
-    text = tr("The best size for the balance of speed and accuracy is 256")
-    return Claim(text, unknown_balance(report), UNTESTED)
-
-
-def sizes_256_to_384(report: Report) -> Claim:
-    """256 to 384 are the best balance, as the conclusions say."""
-    return Claim(tr("Sizes of 256–384 are the best balance"), unknown_balance(report), UNTESTED)
-
-
-def unknown_balance(report: Report) -> str:
-    """Why a balance of speed and accuracy is not tested."""
-    why = ", ".join(unknown_accuracy(report.grid))
-    return tr("How recognition accuracy depends on the size was not measured: {why}.", why=why)
 
 
 def onnx_memory_limits(_report: Report) -> Claim:

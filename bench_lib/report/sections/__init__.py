@@ -19,6 +19,7 @@ from bench_lib.report.sections import (
     memory,
     method,
     pipeline,
+    recognition,
     recommendations,
     results,
     scaling,
@@ -32,5 +33,5 @@ from bench_lib.report.sections import (
 __all__ = [
     "absent", "abstract", "accuracy", "aim", "approaches", "auto_precision", "batch_sizes", "charts", "choice",
     "claims", "clock", "cold_start", "image_sizes", "intervals", "memory", "method", "open_report", "pipeline",
-    "recommendations", "results", "scaling", "seed_rows", "serving", "time_parts", "tuning", "verdicts",
+    "recognition", "recommendations", "results", "scaling", "seed_rows", "serving", "time_parts", "tuning", "verdicts",
 ]  # fmt: skip

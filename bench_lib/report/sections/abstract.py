@@ -29,6 +29,7 @@ from bench_lib.report.phrases import (
     leadership,
     whole_percent,
 )
+from bench_lib.report.recognition_words import advice_sentence
 from bench_lib.report.report import Report
 from bench_lib.report.spread_words import assumed_words, spread_sentences
 from bench_lib.text.language import mark, number, tr, tr_n
@@ -70,6 +71,7 @@ def abstract_html(report: Report) -> HTML:
                 where=marked_title(least),
             )
             + latency_gain(least, cases),
+            *recognition_lines(report),
             tr("<b>What it costs.</b> {prices}", prices=" ".join(map(price_sentence, chosen))),
             tr("<b>Which is faster.</b> {leaders}", leaders=" ".join(filter(None, leaders))),
             tr("<b>How sure this is.</b> {sureness}", sureness=sureness_sentence(report)),
@@ -78,6 +80,12 @@ def abstract_html(report: Report) -> HTML:
         lines.append(tr("<b>No result:</b> {absent}.", absent="; ".join(absent)))
     items = "".join(f"<li>{line}</li>" for line in lines)
     return HTML(f'<div class="summary"><ul>{items}</ul></div>')
+
+
+def recognition_lines(report: Report) -> list[str]:
+    """What to take by speed and right answers together; nothing where the images have no labels."""
+    advice = advice_sentence(report)
+    return [tr("<b>With recognition accuracy:</b> {advice}", advice=advice)] if advice else []
 
 
 def baseline_rows(row: pd.Series, cases: pd.DataFrame) -> list[tuple[str, pd.Series]]:

@@ -6,6 +6,7 @@ import pandas as pd
 from IPython.display import display
 from pandas.io.formats.style import Styler
 
+from bench_lib.report.claims.balance import size_256, sizes_256_to_384
 from bench_lib.report.claims.batches import batch_grows, batch_peaks, batch_saturates, batches_8_to_33
 from bench_lib.report.claims.claim import Claim
 from bench_lib.report.claims.memory import onnx_memory, tensorrt_memory
@@ -25,8 +26,6 @@ from bench_lib.report.claims.unmeasured import (
     onnx_convenience,
     onnx_memory_limits,
     onnx_stable,
-    size_256,
-    sizes_256_to_384,
 )
 from bench_lib.report.phrases import heading
 from bench_lib.report.report import Report
