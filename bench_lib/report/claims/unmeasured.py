@@ -44,6 +44,8 @@ def sizes_256_to_384(report: Report) -> Claim:
 def unknown_balance(report: Report) -> str:
     """Why a balance of speed and accuracy is not tested."""
     why = ", ".join(unknown_accuracy(report.grid))
+    if not why:
+        return tr("Right answers to labelled images were counted, but the balance itself has no measure to test it by.")
     return tr("How recognition accuracy depends on the size was not measured: {why}.", why=why)
 
 
