@@ -12,8 +12,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from bench_lib.core.labels import Labels, check_has_data
 
-ModelKind = Literal["torchvision", "function", "onnx"]
+ModelKind = Literal["torchvision", "timm", "function", "onnx"]
 TORCHVISION = "torchvision:"
+TIMM = "timm:"
 PUBLISHED = "DEFAULT"  # weights that are published with the network
 FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
@@ -21,12 +22,20 @@ FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 def model_kind(model: str) -> ModelKind:
     """What kind of model a name stands for.
 
-    `onnx` is a file (`path/to/net.onnx`), `function` a function that builds the network (`package.module:build`); every
-    other name is taken for one of torchvision's networks.
+    `timm` is one of timm's networks (`timm:resnet18.a1_in1k`), `onnx` a file (`path/to/net.onnx`), `function` a
+    function that builds the network (`package.module:build`); every other name is taken for one of torchvision's
+    networks.
     """
+    if model.startswith(TIMM):
+        return "timm"
     if model.lower().endswith(".onnx"):
         return "onnx"
     return "function" if FUNCTION.fullmatch(model) else "torchvision"
+
+
+def weights_are_random(model: str, weights: str) -> bool:
+    """Whether the weights are random, as far as the names tell; a function and a file bring their own."""
+    return model_kind(model) in ("torchvision", "timm") and not weights
 
 
 def plain_name(model: str) -> str:

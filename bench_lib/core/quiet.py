@@ -11,6 +11,10 @@ import sys
 # home folder, and send the events to Microsoft.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
+# Hugging Face's client, through which timm downloads weights, reads it when it is imported. Otherwise it tells the hub
+# which packages are installed here.
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+
 # Importing OpenVINO sends an event to Google Analytics, from a thread and a child process of its own, and keeps an id
 # in the home folder. No variable turns it off. Where this package is not installed, OpenVINO uses a stub; None makes
 # Python treat it as not installed.

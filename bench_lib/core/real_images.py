@@ -15,12 +15,14 @@ Channels = Annotated[list[float], Field(min_length=3, max_length=3)]
 class Preprocessing(StrictModel):
     """How an image was made the network's input, see `bench_lib.workload.preprocessing`.
 
-    Its shorter side was resized to `resize` pixels, and a square of `crop` pixels was cut from the middle; then `mean`
-    was taken from each channel (0 to 1: red, green, blue) and it was divided by `std`. `source` is where these are
-    from: what torchvision or timm publishes with the weights, or what is usual for ImageNet.
+    Its shorter side was resized to `resize` pixels (both sides, if it was `squashed`), and a square of `crop` pixels
+    was cut from the middle; then `mean` was taken from each channel (0 to 1: red, green, blue) and it was divided by
+    `std`. `source` is where these are from: what torchvision or timm publishes with the weights, or what is usual for
+    ImageNet.
     """
 
     resize: Count
+    squashed: bool = False
     crop: Count
     mean: Channels
     std: Channels

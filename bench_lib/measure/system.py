@@ -19,7 +19,7 @@ from bench_lib.measure.threads import threads
 
 PACKAGES = ("torch", "torchvision", "onnx", "onnxscript", "onnxruntime-gpu", "onnxruntime",
             "onnxruntime-ep-nv-tensorrt-rtx-cu13", "torch-tensorrt", "torch-tensorrt-rtx", "tensorrt", "tensorrt-rtx",
-            "openvino", "numpy", "papermill")  # fmt: skip
+            "openvino", "timm", "numpy", "papermill")  # fmt: skip
 
 
 def describe() -> dict[str, Any]:

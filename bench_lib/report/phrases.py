@@ -8,7 +8,7 @@ from IPython.display import Markdown
 from bench_lib.analysis import findings
 from bench_lib.analysis.case_row import MIB
 from bench_lib.analysis.case_table import CaseTable
-from bench_lib.core.case import Case, engine_and_precision, engine_label, model_kind, options_text
+from bench_lib.core.case import Case, engine_and_precision, engine_label, options_text, weights_are_random
 from bench_lib.core.grid import Grid
 from bench_lib.core.real_images import RealData
 from bench_lib.core.record import Record
@@ -155,11 +155,13 @@ def records_with_images(records: list[Record]) -> list[RealData]:
 
 def has_random_weights(grid: Grid) -> bool:
     """Whether the weights are random, as far as the grid says; a function's model counts as trained."""
-    return model_kind(grid.model) == "torchvision" and not grid.weights
+    return weights_are_random(grid.model, grid.weights)
 
 
 def unknown_accuracy(grid: Grid) -> list[str]:
-    """The reasons why these data do not show how well the network recognises images."""
+    """The reasons why these data do not show how well the network recognises images; none if the images have labels."""
+    if grid.labels:
+        return []
     weights = [tr("the weights are random")] if has_random_weights(grid) else []
     return [*weights, tr("the images have no labels") if grid.data else tr("the images are synthetic")]
 

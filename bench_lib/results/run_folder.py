@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench_lib.core.case import Case, model_kind
+from bench_lib.core.case import PUBLISHED, Case, model_kind
 from bench_lib.core.errors import InputError, validated
 from bench_lib.core.files import read_dict, read_text, write_text
 from bench_lib.core.grid import Grid
@@ -40,7 +40,7 @@ def digests(grid: Grid) -> dict[str, str]:
 
     A run keeps them, so that it is not continued with another file of the same name. Empty if the grid has none.
     """
-    named = [grid.weights]
+    named = [] if grid.weights == PUBLISHED else [grid.weights]
     if model_kind(grid.model) == "onnx":
         named += [grid.model, *files_beside(grid.model)]
     found = {}

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bench_lib.core.case import model_kind
+from bench_lib.core.case import weights_are_random
 from bench_lib.core.errors import InputError
 from bench_lib.core.labels import FOLDERS
 from bench_lib.workload.image_files import image_paths, is_shown, shown
@@ -27,7 +27,7 @@ class LabelledFile(NamedTuple):
 
 def check_labels(model: str, weights: str, data: str, labels: str | dict[str, int]) -> None:
     """Raise `InputError` if these labels cannot be used: the weights are random, or they do not fit the folder."""
-    if model_kind(model) not in ("function", "onnx") and not weights:
+    if weights_are_random(model, weights):
         raise InputError(
             f"labels are given, but the weights of {model} are random, and no accuracy can be told from those; add "
             "weights (DEFAULT, or a file), or remove labels"

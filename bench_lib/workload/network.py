@@ -1,24 +1,27 @@
-"""The network of a case: from torchvision, from a function, or from an ONNX file; random weights are seeded."""
+"""The network of a case: from torchvision or timm, a function or an ONNX file; random weights are seeded."""
 
 import os
 import warnings
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from bench_lib.core.case import model_kind
+from bench_lib.core.case import PUBLISHED, model_kind
 from bench_lib.core.errors import InputError, error_text
 from bench_lib.core.grid import Grid
-from bench_lib.workload.answers import flattened
+from bench_lib.workload.answers import as_tuple, flattened
 from bench_lib.workload.detection import TWO_STAGES, computing_part, one_stage_names
 from bench_lib.workload.images import draw_images
 from bench_lib.workload.labelled import check_classes
 from bench_lib.workload.onnx_file import OnnxFile, fixed_sizes, read_onnx
 from bench_lib.workload.own_function import network_from_function, refused
 from bench_lib.workload.own_network import check_answers, plain_network
+from bench_lib.workload.published_weights import check_published, published_network
 from bench_lib.workload.random_weights import adapt_weights
-from bench_lib.workload.weights_file import State, fit_names, read_weights
+from bench_lib.workload.timm_network import check_timm, network_from_timm
+from bench_lib.workload.weights_file import State, fit_classes, fit_names, read_weights
 
 Network = nn.Module | OnnxFile
 ADAPTED_TO = 16  # images that random weights are adapted to; small images are more, up to `MOST`, as each tells less
@@ -26,12 +29,14 @@ LARGEST, MOST = 224, 256  # pixels of a side of these images, and their number
 
 
 def check_model(name: str, weights: str = "") -> None:
-    """Raise `InputError` unless the name is that of one of torchvision's networks, or an ONNX file that exists.
+    """Raise `InputError` unless the name is of a network of torchvision or timm, or an ONNX file that exists.
 
-    If `weights` are given, they must be an existing file, and the network must not be an ONNX file. Of a function only
-    its name is known here: its module is not imported.
+    If `weights` are given, they must be an existing file, or published ones, and the network must not be an ONNX file.
+    Of a function only its name is known here: its module is not imported.
     """
-    if weights and not os.path.isfile(weights):  # unlike Path.is_file, it raises nothing for any text
+    if weights == PUBLISHED:
+        check_published(name)
+    elif weights and not os.path.isfile(weights):  # unlike Path.is_file, it raises nothing for any text
         raise InputError(f"weights {weights!r}: there is no such file; give what torch.save(net.state_dict()) wrote")
     if weights and model_kind(name) == "onnx":
         raise InputError(f"weights are given, but {name} holds its own; remove weights")
@@ -40,6 +45,8 @@ def check_model(name: str, weights: str = "") -> None:
             raise InputError(f"model {name!r}: there is no such file; give the path of an ONNX file")
     elif model_kind(name) == "torchvision":
         check_torchvision(name)
+    elif model_kind(name) == "timm":
+        check_timm(name, weights)
 
 
 def is_classifier(name: str) -> bool:
@@ -61,8 +68,9 @@ def check_torchvision(name: str) -> None:
     known = models.list_models(module=models)
     if name not in [*known, *models.list_models(module=models.segmentation), *one_stage_names()]:
         raise InputError(
-            f"unknown model {name!r}; allowed: torchvision's networks, such as {', '.join(known[-6:])}, a function "
-            "(package.module:build), or an ONNX file (path/to/net.onnx); a file of weights goes into weights"
+            f"unknown model {name!r}; allowed: torchvision's networks, such as {', '.join(known[-6:])}, those of "
+            "timm (timm:resnet18), a function (package.module:build), or an ONNX file (path/to/net.onnx); a file of "
+            "weights goes into weights"
         )
 
 
@@ -73,11 +81,12 @@ def try_network(grid: Grid) -> None:
     tried, and of an ONNX file only the file is read. A function of the user's own is called: do that in a process of
     its own (see `bench_lib.sweep.trial`).
     """
-    if model_kind(grid.model) == "torchvision" and not grid.weights:
+    kind = model_kind(grid.model)
+    if kind == "torchvision" and not grid.weights:
         return
     side = max(grid.image_sizes)
     model = load_network(grid.model, grid.seed, grid.weights, side)
-    if model_kind(grid.model) == "torchvision":
+    if kind in ("torchvision", "timm"):
         check_answers(model, one_image(side, grid.seed), grid.model)
     if grid.labels and (classes := answered_classes(model, one_image(side, grid.seed))):
         check_classes(grid.data, grid.labels, classes, grid.model)
@@ -88,36 +97,40 @@ def answered_classes(model: Network, image: torch.Tensor) -> int | None:
     if isinstance(model, OnnxFile):
         return next(iter(fixed_sizes(model.proto.graph.output[0])[1:]), None)
     with torch.no_grad():
-        return model(image).shape[1]
+        return as_tuple(model(image))[0].shape[1]
 
 
 def load_network(name: str, seed: int, weights: str = "", image_size: int = LARGEST) -> Network:
-    """The network in fp32 on the CPU, in evaluation mode, with the weights of the file `weights`.
+    """The network in fp32 on the CPU, in evaluation mode, with the weights of the file `weights`, or published ones.
 
     It answers a tensor or a tuple of tensors, whose names `bench_lib.workload.answers.output_names` tells.
 
-    Without such a file, the weights of torchvision's networks are random, drawn from `seed`, and adapted to synthetic
-    images of `image_size` pixels (see `bench_lib.workload.random_weights`). None are downloaded. The network of a
-    function is tried on one image of that size. Raise `InputError` if there is no such network, if its answers are not
-    such that they can be compared, or if the weights are not those of the network.
+    Without any, the weights of torchvision's and timm's networks are random, drawn from `seed`, and adapted to
+    synthetic images of `image_size` pixels (see `bench_lib.workload.random_weights`). The network of a function is
+    tried on one image of that size. Raise `InputError` if there is no such network, if its answers are not such that
+    they can be compared, if the weights are not those of the network, or if published ones cannot be had.
     """
     check_model(name, weights)
     if model_kind(name) == "onnx":
         return read_onnx(Path(name))
-    state = read_weights(weights) if weights else {}
-    if model_kind(name) == "function":
-        model = plain_network(network_from_function(name, seed), name)
-    else:
-        torch.manual_seed(seed)
-        model = network_from_torchvision(name, state)
+    state = read_weights(weights) if weights and weights != PUBLISHED else {}
+    model = published_network(name) if weights == PUBLISHED else built_network(name, seed, state)
     if state:
         load_weights(model, state, f"weights {weights!r} are not those of {name}")
     if model_kind(name) == "function":
         return check_answers(model, one_image(image_size, seed), name)
     model = computing_part(model).eval()
-    if not state:
+    if not weights:
         adapt_weights(model, images_to_adapt_to(image_size, seed))
     return model if is_classifier(name) else of_tensors(model, one_image(image_size, seed), name)
+
+
+def built_network(name: str, seed: int, state: State) -> nn.Module:
+    """The network as its function, timm or torchvision builds it, of as many classes as `state` has (may be empty)."""
+    if model_kind(name) == "function":
+        return plain_network(network_from_function(name, seed), name)
+    torch.manual_seed(seed)
+    return network_from_timm(name, state) if model_kind(name) == "timm" else network_from_torchvision(name, state)
 
 
 def of_tensors(model: nn.Module, image: torch.Tensor, name: str) -> nn.Module:
@@ -147,18 +160,15 @@ def one_image(image_size: int, seed: int) -> torch.Tensor:
 
 
 def network_from_torchvision(name: str, state: State) -> nn.Module:
-    """Torchvision's network with random weights, of the shapes that `state` (weights by name, may be empty) needs.
+    """Torchvision's network with random weights, of as many classes as `state` has (weights by name, may be empty).
 
-    The number of a classifier's classes is the length of the last tensor in `state`, which is the bias of the last
-    layer. Raise `InputError` if there is no memory for so many.
+    Its last tensor is of the last layer, and as long as there are classes. Raise `InputError` if there is no memory for
+    so many.
     """
     from torchvision import models
 
     options = {} if is_classifier(name) else {"weights_backbone": None}  # or that would be downloaded
-    if state and is_classifier(name):
-        last_tensor = list(state.values())[-1]
-        if last_tensor.dim() == 1:
-            options["num_classes"] = len(last_tensor)
+    build = partial(models.get_model, name, weights=None, **options)
     with refused(f"model {name!r} cannot be built"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of two networks' changes to come
-        return models.get_model(name, weights=None, **options)
+        return fit_classes(build, state if is_classifier(name) else {}, lambda own: own[-1])

@@ -406,7 +406,9 @@ def make_weights(folder: Path) -> None:
     whole = (folder / "plain.pt").read_bytes()
     (folder / "truncated.pt").write_bytes(whole[: len(whole) // 2])
     (folder / "empty.pt").write_bytes(b"")
-    (folder / "net.safetensors").write_bytes(b"\x02\0\0\0\0\0\0\0{}")
+    (folder / "nothing.safetensors").write_bytes(b"\x02\0\0\0\0\0\0\0{}")
+    (folder / "truncated.safetensors").write_bytes(b"\xff\x01\0\0\0\0\0\0{")
+    (folder / "renamed.safetensors").write_bytes(whole)
     make_claiming(folder / "plain.pt", folder / "claiming.pt")
 
 

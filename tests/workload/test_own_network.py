@@ -201,7 +201,9 @@ def test_a_network_s_own_part_of_the_name_module_keeps_its_name(folder):
         ("claiming.pt", "damaged, or not a file of tensors alone"),
         ("truncated.pt", "damaged, or not a file of tensors alone"),
         ("empty.pt", "the file is empty"),
-        ("net.safetensors", "a file of safetensors; convert it"),
+        ("nothing.safetensors", "not a state_dict"),
+        ("truncated.safetensors", "damaged, or not a file of safetensors"),
+        ("renamed.safetensors", "damaged, or not a file of safetensors"),
     ],
 )
 @pytest.mark.parametrize("model", ["nets:build", "resnet18"])

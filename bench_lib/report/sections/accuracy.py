@@ -86,6 +86,8 @@ def quantization_sentences(report: Report) -> list[str]:
 
 def untold_of_int8(grid: Grid) -> str:
     """What the error of int8 does not show, and how to find it out."""
+    if grid.labels:
+        return tr("What int8 costs in recognition is shown by the right answers to labelled images.")
     if has_random_weights(grid) and grid.data:
         return tr(
             "The weights are random, so these rows do not say what int8 costs in recognition: check that on your own "

@@ -3,6 +3,7 @@
 from IPython.display import Markdown, display
 
 from bench_lib.core.case import engine_label, variant_of
+from bench_lib.core.grid import Grid
 from bench_lib.core.intervals import ASSUMED_SD, by_chance
 from bench_lib.core.reason import say
 from bench_lib.core.record import Record, Trial
@@ -23,14 +24,34 @@ def choices_text(report: Report) -> Markdown:
     chosen = {(record.case.first.id, taken_precision(record)): record for record in report.records if record.trials}
     if not chosen:
         return bullets([tr("In this run precision was not chosen automatically; `precisions: [auto]` does that.")])
-    head = tr(
+    return bullets([rule_sentence(report), *few([choice_sentence(record) for record in chosen.values()])])
+
+
+def rule_sentence(report: Report) -> str:
+    """How the precision is chosen."""
+    return tr(
         "For each configuration with `auto`, all precisions were tried first, each in a process of its own; of those "
-        "that the machine computes in natively and with an error of at most {error} (`auto_max_error`) the fastest was "
-        "taken, and of those within {chance} of it the most accurate: chance alone gives as much if processes differ "
-        "by {sd}, which is assumed.",
-        error=percent(report.grid.limits.auto_max_error), chance=percent(by_chance() - 1), sd=percent(ASSUMED_SD),
+        "that the machine computes in natively and {enough} the fastest was taken, and of those within {chance} of it "
+        "the most accurate: chance alone gives as much if processes differ by {sd}, which is assumed.",
+        enough=enough_words(report.grid), chance=percent(by_chance() - 1), sd=percent(ASSUMED_SD),
     )  # fmt: skip
-    return bullets([head, *few([choice_sentence(record) for record in chosen.values()])])
+
+
+def enough_words(grid: Grid) -> str:
+    """What is accurate enough: an error or, with labels, a share of right answers."""
+    limits = grid.limits
+    if not grid.labels:
+        return tr("with an error of at most {error} (`auto_max_error`)", error=percent(limits.auto_max_error))
+    if limits.min_accuracy is not None:
+        return tr(
+            "with at least {least} of the labelled images answered right (`min_accuracy`)",
+            least=percent(limits.min_accuracy),
+        )
+    return tr(
+        "with a share of right answers to labelled images that, by its 95% interval, is at most {loss} percentage "
+        "points lower than in fp32 (`auto_max_loss`)",
+        loss=number(100 * limits.auto_max_loss),
+    )
 
 
 def taken_precision(record: Record) -> str:

@@ -28,12 +28,15 @@ def image_sizes_text(report: Report) -> Markdown:
         )
     small, large = cases.image_size.min(), cases.image_size.max()
     lines = [fall_sentence(falls, small, large), *few(pixel_sentences(cases)), *few(fp16_sentences(falls))]
-    unknown = tr(
-        "How recognition accuracy depends on the image size was not measured here ({why}), so no “optimal balance of "
-        "speed and accuracy” follows from these data.",
-        why=unknown_accuracy(report.grid)[0],
-    )
-    return bullets([*with_marks(lines, cases), unknown])
+    unknown = [
+        tr(
+            "How recognition accuracy depends on the image size was not measured here ({why}), so no “optimal balance "
+            "of speed and accuracy” follows from these data.",
+            why=why,
+        )
+        for why in unknown_accuracy(report.grid)[:1]
+    ]
+    return bullets([*with_marks(lines, cases), *unknown])
 
 
 def fall_sentence(falls: pd.DataFrame, small: int, large: int) -> str:

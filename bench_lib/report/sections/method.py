@@ -4,7 +4,7 @@ import pandas as pd
 from IPython.display import Markdown, display
 from pandas.io.formats.style import Styler
 
-from bench_lib.core.case import engine_label, model_kind
+from bench_lib.core.case import PUBLISHED, engine_label, model_kind
 from bench_lib.core.grid import Grid
 from bench_lib.report.company_words import alone_sentence
 from bench_lib.report.conditions import condition_sentences
@@ -35,12 +35,15 @@ def network_sentence(report: Report) -> str:
     name, origin = f"<code>{quoted(grid.model)}</code>", model_kind(grid.model)
     whence = {
         "torchvision": tr("{name} from torchvision", name=name),
+        "timm": tr("{name} from timm", name=name),
         "function": tr("function {name}", name=name),
         "onnx": tr("ONNX file {name}", name=name),
     }
     whole = f"{quoted(grid.title)} ({whence[origin]})"
     if origin == "onnx":
         return tr("**Network:** {network} with the weights in that file.", network=whole)
+    if grid.weights == PUBLISHED:
+        return tr("**Network:** {network} with the weights that are published with it.", network=whole)
     if grid.weights:
         return tr("**Network:** {network} with weights from the file <code>{file}</code>.", network=whole,
                   file=quoted(grid.weights))  # fmt: skip
