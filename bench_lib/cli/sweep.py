@@ -74,7 +74,7 @@ def summary_lines(folder: Path, records: list[Record]) -> list[str]:
 
 
 def check_grid(grid: Grid, params: Path) -> None:
-    """Raise `InputError` if an engine's options, the model, its weights or the images of the grid cannot be used.
+    """Raise `InputError` if an engine's options, a network, its weights or the images of the grid cannot be used.
 
     Reading the grid has not checked these, because only the engines and PyTorch know them. `params` is the grid's file.
     """
@@ -88,11 +88,13 @@ def check_grid(grid: Grid, params: Path) -> None:
             f"{params}: options are given for {idle[0]}, which engines does not list; add it or remove them"
         )
     try:
-        check_model(grid.model, grid.weights)
+        for network in grid.networks:
+            check_model(network, grid.weights)
         if grid.data:
             check_folder(grid.data)
         for case in grid.cases():
             check_case_options(case)
-        try_network(grid)
+        for network in grid.networks:
+            try_network(grid.of(network))
     except InputError as error:
         raise InputError(f"{params}: {error}") from None

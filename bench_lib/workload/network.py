@@ -9,6 +9,7 @@ from torch import nn
 from bench_lib.core.case import model_kind
 from bench_lib.core.errors import InputError, error_text
 from bench_lib.core.grid import Grid
+from bench_lib.workload.image_size import SizeRefused, check_size
 from bench_lib.workload.images import draw_images
 from bench_lib.workload.onnx_file import OnnxFile, read_onnx
 from bench_lib.workload.own_function import network_from_function, refused
@@ -51,14 +52,26 @@ def check_torchvision(name: str) -> None:
 
 
 def try_network(grid: Grid) -> None:
-    """Load the grid's network and run it on one image of the largest size; raise `InputError` if that is not possible.
+    """Load the grid's one network and run it on one image; raise `InputError` if that is not possible at any size.
 
+    The largest of the grid's image sizes is tried first; cases of a size that the network refuses are rows that say so.
     Networks from torchvision with random weights are not tried, and of an ONNX file only the file is read. A function
     of the user's own is called: do that in a process of its own (see `bench_lib.sweep.trial`).
     """
     if model_kind(grid.model) == "torchvision" and not grid.weights:
         return
-    side = max(grid.image_sizes)
+    refusals = []
+    for side in sorted(grid.image_sizes, reverse=True):
+        try:
+            try_at_size(grid, side)
+            return
+        except SizeRefused as error:
+            refusals.append(error)
+    raise refusals[0]
+
+
+def try_at_size(grid: Grid, side: int) -> None:
+    """Load the grid's one network and run it on one image of `side` pixels; raise `InputError` as `try_network`."""
     model = load_network(grid.model, grid.seed, grid.weights, side)
     if model_kind(grid.model) == "torchvision":
         check_answers(model, one_image(side, grid.seed), grid.model)
@@ -70,7 +83,8 @@ def load_network(name: str, seed: int, weights: str = "", image_size: int = LARG
     Without such a file, the weights of torchvision's networks are random, drawn from `seed`, and adapted to synthetic
     images of `image_size` pixels (see `bench_lib.workload.random_weights`). None are downloaded. The network of a
     function is tried on one image of that size. Raise `InputError` if there is no such network, if its answers are not
-    those of a classifier that can be measured, or if the weights are not those of the network.
+    those of a classifier that can be measured, or if the weights are not those of the network; `SizeRefused`, which is
+    one, if it takes no images of that size.
     """
     check_model(name, weights)
     if model_kind(name) == "onnx":
@@ -83,10 +97,12 @@ def load_network(name: str, seed: int, weights: str = "", image_size: int = LARG
         model = network_from_torchvision(name, state)
     if state:
         load_weights(model, state, f"weights {weights!r} are not those of {name}")
-    elif model_kind(name) == "torchvision":
-        adapt_weights(model, images_to_adapt_to(image_size, seed))
     if model_kind(name) == "function":
         check_answers(model, one_image(image_size, seed), name)
+        return model.eval()
+    check_size(model.eval(), one_image(image_size, seed), name)
+    if not state:
+        adapt_weights(model, images_to_adapt_to(image_size, seed))
     return model.eval()
 
 

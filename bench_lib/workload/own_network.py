@@ -12,6 +12,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench_lib.core.errors import InputError, error_text
+from bench_lib.workload.image_size import size_taken
 from bench_lib.workload.own_function import refused
 
 SHORTER = (torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2)  # types with fewer digits than fp32
@@ -52,10 +53,10 @@ def check_answers(model: nn.Module, image: torch.Tensor, name: str) -> None:
 
     The first run also gives lazy modules their weights. Raise `InputError` unless the network takes the image, answers
     `[1, classes]` in float32, the same both times, computes in nothing shorter than fp32, compiles nothing by itself
-    and can be copied.
+    and can be copied; `SizeRefused`, which is one, if it takes no image of that size.
     """
     taken = f"model {name!r} does not take {list(image.shape)}"
-    with torch.no_grad(), refused(taken):
+    with torch.no_grad(), refused(taken), size_taken(image, name):
         output = run_uncompiled(model, image, name)
         check_output(output, name)
         with Steps() as steps:
