@@ -7,9 +7,11 @@ import pandas as pd
 
 from bench_lib.analysis.case_table import VERDICTS, CaseTable, time_ratio, weakest_source
 from bench_lib.core import intervals
-from bench_lib.core.errors import InputError
+from bench_lib.core.errors import InputError, shortened
 
-SAME = ["engine", "variant", "precision", "image_size", "batch_size"]  # the columns that both runs have in common
+SAME = ["model", "engine", "variant", "precision", "image_size", "batch_size"]  # columns of both runs
+
+MOST_WORDS = 200  # characters of the networks' names in a sentence
 
 
 @dataclass(frozen=True)
@@ -30,13 +32,14 @@ class Comparison:
 def compare_runs(first: str | Path, second: str | Path, common: bool = False) -> Comparison:
     """Compare two runs' folders.
 
-    Raise `InputError` if a run is broken or of another model, if they have no case in common or, without `common`, if
-    one has a case that the other has not.
+    Raise `InputError` if a run is broken, if they have no network or no case in common or, without `common`, if one has
+    a case that the other has not.
     """
     folders = (Path(first), Path(second))
     a, b = map(CaseTable.read, folders)
-    if a.grid.model != b.grid.model:
-        raise InputError(f"{first} measured {a.grid.model}, {second} {b.grid.model}; compare runs of the same model")
+    networks = [shortened(", ".join(run.grid.networks), MOST_WORDS) for run in (a, b)]
+    if not set(a.grid.networks) & set(b.grid.networks):
+        raise InputError(f"{first} measured {networks[0]}, {second} {networks[1]}; compare runs of the same model")
     only = [sorted(set(one.cases.case) - set(other.cases.case)) for one, other in ((a, b), (b, a))]
     if any(only) and not common:
         counts = f"{len(only[0])} cases are in {first} alone and {len(only[1])} in {second} alone"

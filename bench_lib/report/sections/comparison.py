@@ -6,7 +6,7 @@ import pandas as pd
 from IPython.display import HTML, Markdown, display
 from pandas.io.formats.style import Styler
 
-from bench_lib.analysis.case_table import STATUS, VERDICTS
+from bench_lib.analysis.case_table import PLACE, STATUS, VERDICTS
 from bench_lib.analysis.comparison import Comparison, compare_runs, differing, verdict_counts
 from bench_lib.analysis.marks import FLAGS, is_steady, marks_of
 from bench_lib.core.intervals import RATIO_LEVEL
@@ -100,8 +100,9 @@ def quoted_names(found: Comparison) -> tuple[str, str]:
 
 
 def second_row(row: pd.Series) -> dict:
-    """A row's name in the second run, its image size and its batch size, in the form that `row_title` takes."""
-    return {"name": row.name_b, "image_size": row.image_size, "batch_size": row.batch_size}
+    """A row's network, name in the second run, image size and batch size, in the form that `row_title` takes."""
+    network = row.network_a or row.network_b  # a run of one network names it in no row
+    return {"network": network, "name": row.name_b, "image_size": row.image_size, "batch_size": row.batch_size}
 
 
 def marks_of_both(row: pd.Series) -> str:
@@ -158,7 +159,7 @@ def machines_table(found: Comparison) -> Styler | HTML:
 
 def comparison_table(found: Comparison) -> Styler:
     """Each case in both runs, the ratio of the latencies, and the verdict on the second."""
-    cases = found.cases.sort_values(["image_size", "batch_size", "latency_ms_b"], kind="stable")
+    cases = found.cases.sort_values([*PLACE, "latency_ms_b"], kind="stable")
     first, second = found.names
     ends = zip(cases.ratio_low, cases.ratio_high, strict=True)
     rows = cases.assign(
@@ -166,7 +167,8 @@ def comparison_table(found: Comparison) -> Styler:
         interval=[ratio_text(low, high, 3) for low, high in ends],
         verdict=verdict_texts(cases.verdict, cases.verdict_from),
     )
-    headings = {
+    networks = {"model": tr("Network")} if found.cases.model.nunique() > 1 else {}
+    headings = networks | {
         "label_b": tr("Optimisation"), "precision_label_b": tr("Precision"), "image_size": tr("Size"),
         "batch_size": tr("Batch"), "latency_ms_a": tr("{run}, ms", run=first),
         "latency_ms_b": tr("{run}, ms", run=second), "ratio": tr("Ratio"), "interval": whole_percent(RATIO_LEVEL),

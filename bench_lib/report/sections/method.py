@@ -15,6 +15,7 @@ from bench_lib.report.phrases import bullets, device_name, engines_of, heading
 from bench_lib.report.report import Report
 from bench_lib.report.tables import styled
 from bench_lib.text.language import mark, number, tr, tr_n
+from bench_lib.text.lists import listed
 from bench_lib.text.markup import quoted
 from bench_lib.text.numbers import percent, plain, span
 
@@ -32,7 +33,8 @@ def show(report: Report) -> None:
 def network_sentence(report: Report) -> str:
     """Which network it is, and where its weights come from."""
     grid = report.grid
-    name, origin = f"<code>{quoted(grid.model)}</code>", model_kind(grid.model)
+    (network,) = grid.networks
+    name, origin = f"<code>{quoted(network)}</code>", model_kind(network)
     whence = {
         "torchvision": tr("{name} from torchvision", name=name),
         "function": tr("function {name}", name=name),
@@ -57,6 +59,34 @@ def network_sentence(report: Report) -> str:
     )  # fmt: skip
 
 
+OF_USER = {  # by the kind of model; the other kinds are the names of libraries
+    "function": mark("{names} with the weights that the functions give (seed {seed})"),
+    "onnx": mark("{names} with the weights in these ONNX files"),
+}
+OF_LIBRARY = {  # by whether the weights are published ones
+    True: mark("{names} from {library} with the weights that are published for each"),
+    False: mark(
+        "{names} from {library} with random weights (seed {seed}), adapted so that different images get different "
+        "answers"
+    ),
+}
+
+
+def networks_sentence(report: Report) -> str:
+    """Which networks they are, and where the weights of each kind come from."""
+    grid, parts = report.grid, []
+    of_kind: dict[str, list[str]] = {}
+    for name in grid.networks:
+        of_kind.setdefault(model_kind(name), []).append(f"<code>{quoted(name)}</code>")
+    for kind, names in of_kind.items():
+        words = OF_USER.get(kind, OF_LIBRARY[bool(grid.weights)])
+        parts.append(tr(words, names=listed(names), seed=grid.seed, library=kind))
+    return tr(
+        "**Networks** ({count}): {kinds}. Speed does not depend on the values of the weights.",
+        count=len(grid.networks), kinds="; ".join(parts),
+    )  # fmt: skip
+
+
 STATES = {  # of the GPU
     "sm_clock_mhz": mark("clock {value}{nbsp}MHz"),
     "temperature_c": mark("temperature {value}{nbsp}°C"),
@@ -68,7 +98,7 @@ def conditions_text(report: Report) -> Markdown:
     """The network, the images, what was varied, the machine, and the conditions that the records hold."""
     grid = report.grid
     lines = [
-        network_sentence(report),
+        networks_sentence(report) if report.several_networks else network_sentence(report),
         images_sentence(report),
         tr_n("**Image size:** {sizes} pixel.", "**Image size:** {sizes} pixels.", grid.image_sizes[-1],
              sizes=", ".join(map(str, grid.image_sizes))),

@@ -1,0 +1,120 @@
+"""A run of several networks: which approach is fastest for each, and how much faster it is over all of them.
+
+What holds of a row alone is decided as everywhere, by the interval of its own ratio. What is said over all networks is
+the geometric mean of their speedups, since a speedup is a ratio, with Student's t on the logarithms of the networks'
+speedups (`bench_lib.core.intervals`). So that interval says how the mean differs with the choice of networks: it holds
+the spread between them and, as each network was measured in processes of its own, that between processes as well.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bench_lib.analysis.case_table import APPROACH, PLACE, Approach, approach_of, compare_rows, is_baseline
+from bench_lib.analysis.spread import NOT_KNOWN
+from bench_lib.core import intervals
+from bench_lib.core.case import AUTO
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Who is fastest for one network at one image size and batch size, among rows of `cases`.
+
+    `leaders` are the row with the least time per batch and those that the data do not distinguish from it, fastest
+    first; `measured` is the number of rows that competed.
+    """
+
+    model: str
+    image_size: int
+    batch_size: int
+    leaders: tuple[Row, ...]
+    measured: int
+
+    @property
+    def winner(self) -> Approach | None:
+        """The approach that is certainly the fastest; None where none is, or where it had nobody to compete with."""
+        return approach_of(self.leaders[0]) if len(self.leaders) == 1 and self.measured > 1 else None
+
+
+def contests(cases: pd.DataFrame) -> list[Contest]:
+    """A contest for each network, image size and batch size of measured cases, in the order of their first rows."""
+    found = []
+    for (model, size, batch), rows in cases.groupby(PLACE, sort=False):
+        ordered = rows.sort_values("latency_ms", kind="stable").to_dict("records")
+        best = ordered[0]
+        leaders = [row for row in ordered if row is best or compare_rows(row, best) != "slower"]
+        found.append(Contest(model, size, batch, tuple(leaders), len(ordered)))
+    return found
+
+
+def wins(found: Sequence[Contest]) -> dict[Approach, int]:
+    """How many contests each approach certainly wins, most often first; without those that never do."""
+    return dict(Counter(contest.winner for contest in found if contest.winner).most_common())
+
+
+def tied(found: Sequence[Contest]) -> int:
+    """In how many contests the data do not distinguish the fastest from another."""
+    return sum(len(contest.leaders) > 1 for contest in found)
+
+
+def rivals(cases: pd.DataFrame) -> pd.DataFrame:
+    """The cases that computed in the precision that was asked for, or that `auto` chose."""
+    return cases[(cases.precision == cases.actual_precision) | (cases.precision == AUTO)]
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How much faster than PyTorch fp32 an approach is over the networks, at one image size and batch size.
+
+    `mean` is the geometric mean of the speedups of the `networks` that both ran, with its 99 % interval, and `verdict`
+    what that decides. `least` and `most` are the rows with the smallest and the largest speedup. `wins` counts the
+    networks for which the approach is certainly the fastest of its precision; `unknown` those whose own verdict rests
+    on a spread between processes that is not known.
+    """
+
+    approach: Approach
+    label: str
+    precision_label: str
+    image_size: int
+    batch_size: int
+    networks: int
+    mean: intervals.Interval
+    verdict: str
+    least: Row
+    most: Row
+    wins: int
+    unknown: int
+
+
+def gains(cases: pd.DataFrame) -> list[Gain]:
+    """The gain of each approach at each image size and batch size, in the order of the sizes, the largest first.
+
+    `cases` are measured ones. Those without a speedup do not count; the gain of PyTorch fp32 is 1.
+    """
+    counted = rivals(cases).dropna(subset="speedup")
+    won = Counter()
+    for _, rows in counted.groupby("precision", sort=False):
+        won.update((one.winner, one.image_size, one.batch_size) for one in contests(rows))
+    found = [
+        gain_of(rows, won[approach_of(rows.iloc[0]), size, batch])
+        for (*_, size, batch), rows in counted.groupby([*APPROACH, "image_size", "batch_size"], sort=False)
+    ]
+    return sorted(found, key=lambda gain: (gain.image_size, gain.batch_size, -gain.mean.value))
+
+
+def gain_of(rows: pd.DataFrame, won: int) -> Gain:
+    """The gain from the rows of one approach at one image size and batch size, a row for each network."""
+    ratio = intervals.interval([1 / speedup for speedup in rows.speedup], intervals.RATIO_LEVEL)
+    is_usual = is_baseline(rows.iloc[0])
+    return Gain(
+        approach=approach_of(rows.iloc[0]), label=rows.label.iloc[0], precision_label=rows.precision_label.iloc[0],
+        image_size=int(rows.image_size.iloc[0]), batch_size=int(rows.batch_size.iloc[0]), networks=len(rows),
+        mean=ratio.inverse, verdict="" if is_usual else intervals.judge(ratio),
+        least=rows.loc[rows.speedup.idxmin()].to_dict(), most=rows.loc[rows.speedup.idxmax()].to_dict(), wins=won,
+        unknown=int(rows.verdict_from.isin(NOT_KNOWN).sum()),
+    )  # fmt: skip
