@@ -43,13 +43,16 @@ class Contest:
 
 def contests(cases: pd.DataFrame) -> list[Contest]:
     """A contest for each network, image size and batch size of measured cases, in the order of their first rows."""
-    found = []
-    for (model, size, batch), rows in cases.groupby(PLACE, sort=False):
-        ordered = rows.sort_values("latency_ms", kind="stable").to_dict("records")
-        best = ordered[0]
-        leaders = [row for row in ordered if row is best or compare_rows(row, best) != "slower"]
-        found.append(Contest(model, size, batch, tuple(leaders), len(ordered)))
-    return found
+    rivals_at: dict[tuple, list[Row]] = {}
+    for row in cases.to_dict("records"):
+        rivals_at.setdefault(tuple(row[column] for column in PLACE), []).append(row)
+    return [Contest(*place, leaders_of(rows), len(rows)) for place, rows in rivals_at.items()]
+
+
+def leaders_of(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """The row with the least time per batch and those that the data do not distinguish from it, fastest first."""
+    best, *others = sorted(rows, key=lambda row: row["latency_ms"])
+    return best, *(row for row in others if compare_rows(row, best) != "slower")
 
 
 def wins(found: Sequence[Contest]) -> dict[Approach, int]:

@@ -167,7 +167,8 @@ def report(*records: Record, gpu=None, sd=None, folder=None, **given) -> Report:
     """
     cases = [r.case for r in records]
     networks = list(dict.fromkeys(c.model for c in cases))
-    given = given | {"models": networks} if len(networks) > 1 else given
+    if networks != ["resnet18"] and "model" not in given:
+        given["models"] = networks
     grid = Grid(
         engines=list(dict.fromkeys(c.variant or c.engine for c in cases)),
         variants={c.variant: Variant(engine=c.engine, options=c.options) for c in cases if c.variant},
