@@ -79,6 +79,19 @@ def verdict_counts(found: Comparison) -> dict[str, int]:
     return {verdict: int((found.cases.verdict == verdict).sum()) for verdict in VERDICTS}
 
 
+def by_network(found: Comparison) -> pd.DataFrame:
+    """A row for each network that has cases with a verdict: `model`, `count` of them, and of each verdict by its key.
+
+    `ratio` is the geometric mean of their ratios.
+    """
+    rows = []
+    for model, cases in found.cases[found.cases.verdict != ""].groupby("model", sort=False):
+        counts = {verdict: int((cases.verdict == verdict).sum()) for verdict in VERDICTS}
+        mean = intervals.interval(list(cases.ratio)).value
+        rows.append({"model": model, "ratio": mean, "count": len(cases), **counts})
+    return pd.DataFrame(rows, columns=["model", "ratio", "count", *VERDICTS])
+
+
 def differing(found: Comparison) -> dict[str, tuple[str, str]]:
     """What differs between two runs' machines, versions and code: its name, and its value in run `a` and in run `b`.
 

@@ -272,6 +272,20 @@ def test_two_runs_of_several_networks_are_compared_network_by_network(tmp_path):
     ).get_text("\n")
 
 
+@pytest.mark.usefixtures("english")
+def test_a_comparison_counts_the_verdicts_of_each_network(tmp_path):
+    made = list(records())
+    later = [one.model_copy(update={"timing": record(ms=20.0).timing}) if one.case.model == "alexnet" else one
+             for one in made]  # fmt: skip
+    folders = [write_run(tmp_path / name, each) for name, each in (("a", made), ("b", later))]
+    rows = {row["Network"]: row for row in cells(compared.networks_table(comparison.compare_runs(*folders)))}
+    assert list(rows) == NETWORKS
+    # Twice as long as 10 ms, four times 5, 2.5 times 8, ten times 2: the fourth root of 200.
+    assert (rows["alexnet"]["Ratio (geometric mean)"], rows["alexnet"]["SLOWER"]) == ("3.761", "4")
+    last = rows["vit_b_16"]
+    assert (last["Ratio (geometric mean)"], last["Configurations"], last["SAME"]) == ("1.000", "3", "3")
+
+
 def test_runs_without_a_network_in_common_are_not_compared_and_those_with_one_are_by_common(tmp_path):
     made = list(records())
     folders = [write_run(tmp_path / name, [one for one in made if one.case.model in names])

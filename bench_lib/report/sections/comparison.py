@@ -7,13 +7,13 @@ from IPython.display import HTML, Markdown, display
 from pandas.io.formats.style import Styler
 
 from bench_lib.analysis.case_table import PLACE, STATUS, VERDICTS
-from bench_lib.analysis.comparison import Comparison, compare_runs, differing, verdict_counts
+from bench_lib.analysis.comparison import Comparison, by_network, compare_runs, differing, verdict_counts
 from bench_lib.analysis.marks import FLAGS, is_steady, marks_of
 from bench_lib.core.intervals import RATIO_LEVEL
 from bench_lib.report.marks import in_brackets, mark_list
 from bench_lib.report.phrases import bullets, device_name, heading, row_title, whole_percent
 from bench_lib.report.spread_words import assumed_words, mark_notes
-from bench_lib.report.tables import ratio_text, styled, verdict_texts
+from bench_lib.report.tables import headers, ratio_text, styled, verdict_texts
 from bench_lib.text import language
 from bench_lib.text.language import number, tr, tr_n
 from bench_lib.text.lists import listed, listed_few
@@ -41,8 +41,9 @@ def show_conditions(found: Comparison) -> None:
 
 
 def show_results(found: Comparison) -> None:
-    """Display the chapter of results: its heading, and the table."""
-    display(heading("## 2. Results"), comparison_table(found))
+    """Display the chapter of results: its heading, the table of networks where there are several, and that of cases."""
+    tables = [networks_table(found)] if found.cases.model.nunique() > 1 else []
+    display(heading("## 2. Results"), *tables, comparison_table(found))
 
 
 def comparison_abstract(found: Comparison) -> HTML:
@@ -155,6 +156,19 @@ def machines_table(found: Comparison) -> Styler | HTML:
     headings = {"what": tr("What")} | dict(zip("ab", found.names, strict=True))
     table = pd.DataFrame([(name, *pair) for name, pair in unlike.items()], columns=list(headings))
     return styled(table, headings, tr("How the runs' conditions differ"))
+
+
+def networks_table(found: Comparison) -> Styler:
+    """For each network: the geometric mean of the ratios of its cases, and how many have which verdict."""
+    table = by_network(found)
+    table["ratio"] = [number(ratio, 3) for ratio in table.ratio]
+    table[list(VERDICTS)] = table[list(VERDICTS)].astype(str)  # counts, not figures with digits
+    first, second = found.names
+    headings = {
+        "model": tr("Network"), "ratio": tr("Ratio (geometric mean)"), "count": tr("Configurations"),
+        **headers(VERDICTS),
+    }  # fmt: skip
+    return styled(table, headings, tr("By network: {second} against {first}", first=first, second=second))
 
 
 def comparison_table(found: Comparison) -> Styler:
