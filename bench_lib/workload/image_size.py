@@ -28,6 +28,15 @@ def check_size(model: nn.Module, image: torch.Tensor, name: str) -> None:
         model(image)
 
 
+def takes_size(model: nn.Module, image: torch.Tensor) -> bool:
+    """Whether the network takes images such as this one (`[1, 3, height, width]`)."""
+    try:
+        check_size(model, image, "")
+    except SizeRefused:
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def size_taken(image: torch.Tensor, name: str) -> Iterator[None]:
     """Make what the network `name` raises at this image in the `with` block a `SizeRefused`.

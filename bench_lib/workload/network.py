@@ -9,7 +9,7 @@ from torch import nn
 from bench_lib.core.case import model_kind
 from bench_lib.core.errors import InputError, error_text
 from bench_lib.core.grid import Grid
-from bench_lib.workload.image_size import SizeRefused, check_size
+from bench_lib.workload.image_size import SizeRefused, check_size, takes_size
 from bench_lib.workload.images import draw_images
 from bench_lib.workload.onnx_file import OnnxFile, read_onnx
 from bench_lib.workload.own_function import network_from_function, refused
@@ -102,7 +102,7 @@ def load_network(name: str, seed: int, weights: str = "", image_size: int = LARG
         return model.eval()
     check_size(model.eval(), one_image(image_size, seed), name)
     if not state:
-        adapt_weights(model, images_to_adapt_to(image_size, seed))
+        adapt_weights(model, images_to_adapt_to(side_to_adapt_to(model, image_size, seed), seed))
     return model.eval()
 
 
@@ -114,10 +114,15 @@ def load_weights(model: nn.Module, state: State, refusal: str) -> None:
         raise InputError(f"{refusal}: {error_text(error)}") from None
 
 
-def images_to_adapt_to(image_size: int, seed: int) -> torch.Tensor:
-    """Synthetic images, `[count, 3, side, side]`, with a side of `image_size` pixels but at most `LARGEST`."""
+def side_to_adapt_to(model: nn.Module, image_size: int, seed: int) -> int:
+    """The side of the images to adapt random weights to: at most `LARGEST` pixels, unless the network refuses these."""
     side = min(image_size, LARGEST)
-    return draw_images(min(MOST, ADAPTED_TO * (LARGEST // side) ** 2), side, seed, "weights")
+    return side if side == image_size or takes_size(model, one_image(side, seed)) else image_size
+
+
+def images_to_adapt_to(side: int, seed: int) -> torch.Tensor:
+    """Synthetic images, `[count, 3, side, side]`; small ones are more, up to `MOST`."""
+    return draw_images(min(MOST, ADAPTED_TO * max(1, LARGEST // side) ** 2), side, seed, "weights")
 
 
 def one_image(image_size: int, seed: int) -> torch.Tensor:

@@ -209,3 +209,11 @@ def test_before_a_sweep_the_one_of_several_networks_that_cannot_be_run_is_named(
     for name, words in (("vgg99", "unknown model 'vgg99'"), ("nets:Words", "model 'nets:Words' does not take")):
         with pytest.raises(InputError, match=re.escape(f"some.yaml: {words}")):
             sweep.check_grid(Grid(**AXES | {"image_sizes": [32]}, models=["resnet18", name]), Path("some.yaml"))
+
+
+@pytest.mark.parametrize(("name", "least"), [("zoo", 25), ("zoo-cpu", 10)])
+def test_the_grids_of_many_networks_hold_as_many_as_they_say(name, least):
+    grid = read_grid(f"params/{name}.yaml")
+    assert len(grid.networks) >= least
+    assert "pytorch" in grid.engines
+    assert "fp32" in grid.precisions
