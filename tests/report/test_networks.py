@@ -5,7 +5,7 @@ import re
 import pytest
 from bs4 import BeautifulSoup
 from helpers.made import GPU, MACHINE, record, report, retimed, worded
-from helpers.sentences import text
+from helpers.sentences import as_kept, displayed, text
 
 from bench_lib.analysis import comparison
 from bench_lib.core.case import Case
@@ -195,6 +195,18 @@ def test_a_row_is_named_with_its_network_where_there_are_several():
     assert row_title(report(record()).cases.iloc[0]) == "PyTorch fp32, 224×224, batch 1"
     chosen = record("pytorch", "auto", model="vgg11", actual="fp32", status="failed", reason=worded("нет", "no"))
     assert auto_precision.choice_sentence(chosen, True).startswith("**vgg11: PyTorch, 224×224, batch 1:**")
+
+
+@pytest.mark.parametrize("name", ["<img src=x>.onnx", "**b**.onnx", "[x](javascript:a).onnx", "$x_$.onnx", "`a`.onnx"])
+def test_a_network_s_name_is_text_everywhere(name, tmp_path):
+    made = [record(engine, model=model, ms=ms) for model in (name, "vgg11")
+            for engine, ms in (("pytorch", 10.0), ("onnx_runtime", 5.0))]  # fmt: skip
+    lost = record("openvino", model=name, status="failed", reason=worded("нет", "no"))
+    data = report(*made, lost, folder=tmp_path)
+    shown = [as_kept(output) for section in (networks, each_network, method, results, intervals, absent)
+             for output in displayed(section, "show", data)]  # fmt: skip
+    told = "".join(text for output in shown for text in output.values())
+    assert not any(mark in told for mark in ("<img src=x>", "**b**", "](javascript", "$x_$", "`a`"))
 
 
 @pytest.mark.usefixtures("english")
