@@ -105,6 +105,15 @@ def test_a_mean_that_is_not_faster_is_called_what_it_is(factors, words):
 
 
 @pytest.mark.usefixtures("english")
+def test_an_approach_that_ran_a_few_of_the_networks_does_not_lead_the_means():
+    made = [*records(fails=False), record("torch_tensorrt", "fp16", model="alexnet", ms=0.1)]
+    told = abstract(report(*made))
+    assert "ONNX Runtime fp16 5.00×" in told
+    assert "Left out are those that ran fewer than half of the networks: Torch-TensorRT fp16." in told
+    assert "Left out" not in abstract(report(*records()))
+
+
+@pytest.mark.usefixtures("english")
 def test_what_is_not_known_from_process_to_process_wins_nothing_and_is_told():
     made = [retimed(one, enqueue_ms=[0.9 * one.timing.latency_ms[0]] * 4) for one in records(False, repeats=1)]
     data = report(*made)

@@ -67,7 +67,7 @@ def abstract_html(report: Report) -> HTML:
 def place_answer(rows: pd.DataFrame, report: Report) -> str:
     """For the rows of one image size and batch size: who is fastest how often, and the mean speedup by precision."""
     size, batch = rows[PLACE[1:]].iloc[0]
-    words = (wins_sentence(rows), means_sentence(gains(rows)))
+    words = (wins_sentence(rows), *means_sentences(gains(rows), len(report.grid.networks)))
     return f"<b>{place_title(size, batch, report.grid)}.</b> {' '.join(filter(None, words))}"
 
 
@@ -93,26 +93,32 @@ def wins_sentence(rows: pd.DataFrame) -> str:
     return " ".join(sentences)
 
 
-def means_sentence(found: Sequence[Gain]) -> str:
-    """The largest mean speedup of each precision asked for, with its interval; empty where there is none."""
+def means_sentences(found: Sequence[Gain], total: int) -> list[str]:
+    """The largest mean speedup of each precision asked for, with its interval; nothing where there is none.
+
+    An approach that ran fewer than half of the networks, `total`, is left out and named: its mean is over a few.
+    """
     best: dict[str, Gain] = {}
-    for gain in found:
-        if gain.verdict:  # not the baseline itself
-            best.setdefault(gain.approach.precision, gain)
-    if not best:
-        return ""
-    text = tr(
-        "The largest speedup over {baseline} of each precision, as the geometric mean over the networks: {means}.",
-        baseline=BASELINE_NAME, means="; ".join(map(mean_words, best.values())),
-    )  # fmt: skip
-    unknown, total = (sum(getattr(gain, name) for gain in best.values()) for name in ("unknown", "networks"))
-    if not unknown:
-        return text
-    rests = tr(
-        "Of the {total} speedups behind these means, {count} are not decided by themselves (‡ in section 1).",
-        total=total, count=unknown,
-    )  # fmt: skip
-    return f"{text} {rests}"
+    others = [gain for gain in found if gain.verdict]  # all but the baseline itself
+    few = [gain for gain in others if 2 * gain.networks < total]
+    for gain in others:
+        if 2 * gain.networks >= total:
+            best.setdefault(gain.approach.precision, gain)  # they come from the largest on
+    sentences = []
+    if best:
+        sentences.append(tr(
+            "The largest speedup over {baseline} of each precision, as the geometric mean over the networks: {means}.",
+            baseline=BASELINE_NAME, means="; ".join(map(mean_words, best.values())),
+        ))  # fmt: skip
+    if few:
+        names = listed([gain.approach.name for gain in few])
+        sentences.append(tr("Left out are those that ran fewer than half of the networks: {names}.", names=names))
+    if unknown := sum(gain.unknown for gain in best.values()):
+        sentences.append(tr(
+            "Of the {total} speedups behind these means, {count} are not decided by themselves (‡ in section 1).",
+            total=sum(gain.networks for gain in best.values()), count=unknown,
+        ))  # fmt: skip
+    return sentences
 
 
 def mean_words(gain: Gain) -> str:
