@@ -7,6 +7,7 @@ from bench_lib.report import matplotlib_alone  # noqa: F401  # isort: skip  # be
 import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import HTML
+from matplotlib.ticker import LogLocator
 
 from bench_lib.analysis.case_table import BASELINE_NAME, PLACE, is_baseline
 from bench_lib.report import plots
@@ -16,6 +17,7 @@ from bench_lib.report.report import Report
 from bench_lib.text.language import number, tr
 from bench_lib.text.lists import spread_out
 
+WIDE = 50  # times; over a wider range of speedups, powers of ten alone are written at the axis
 MOST_DRAWN = 60  # networks; more would make a figure that no page holds
 ROW_INCHES, EDGE_INCHES = 0.27, 1.3  # the height of a network, and of what stands above and below
 
@@ -68,6 +70,8 @@ def draw_networks(report: Report, panels: list[tuple[tuple, pd.DataFrame]], name
         first.set_yticks(range(len(names)), names, fontsize=8)
         first.set_ylim(len(names) - 0.5, -0.5)
         plots.mark_decades(first.xaxis)
+        if first.get_xlim()[1] > WIDE * first.get_xlim()[0]:
+            first.xaxis.set_major_locator(LogLocator())
         plots.draw_legend(figure, grid.flat)
     return figure
 

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from helpers.made import record, report, retimed, skipped
+from helpers.made import crowded_by, record, report, retimed, skipped
 
 from bench_lib.analysis.case_table import BASELINE, PLACE
 from bench_lib.analysis.findings import blocks
@@ -41,7 +41,7 @@ def test_the_geometric_mean_and_its_interval_are_those_computed_by_hand():
     assert found.mean.value == pytest.approx(4.0, rel=1e-4)
     assert found.mean.low == pytest.approx(4.0 / math.exp(half), rel=1e-3)
     assert found.mean.high == pytest.approx(4.0 * math.exp(half), rel=1e-3)
-    assert (found.networks, found.verdict, found.unknown) == (3, "undecided", 0)
+    assert (found.networks, found.lone, found.left_out, found.sound, found.verdict) == (3, 0, 0, True, "undecided")
     assert (found.least["model"], found.most["model"]) == ("alexnet", "vgg11")
 
 
@@ -85,12 +85,41 @@ def test_who_has_nobody_to_compete_with_wins_nothing():
     assert (only.winner, only.measured) == (None, 1)
 
 
-def test_where_the_spread_between_processes_is_not_known_nobody_wins_and_it_is_counted():
-    made = [retimed(one, enqueue_ms=[0.9 * one.timing.latency_ms[0]] * 4) for one in zoo([3.0, 3.0, 3.1], repeats=1)]
-    data = report(*made)
+def hosted(one):
+    """The record, but the host sets its pace: of one process nothing is known then of the spread between processes."""
+    return retimed(one, enqueue_ms=[0.9 * one.timing.latency_ms[0]] * 4)
+
+
+def test_where_the_spread_between_processes_is_not_known_nobody_wins_but_networks_stand_for_each_other():
+    data = report(*map(hosted, zoo([3.0, 3.0, 3.1], repeats=1)))
     assert wins(contests(data.measured)) == {}
     assert tied(contests(data.measured)) == 3
-    assert gain(data, "ONNX Runtime fp32").unknown == 3
+    found = gain(data, "ONNX Runtime fp32")
+    assert (found.networks, found.lone, found.left_out, found.verdict) == (3, 3, 0, "faster")
+    apart = gain(report(*map(hosted, zoo([1.0, 3.0, 0.9], repeats=1))), "ONNX Runtime fp32")
+    assert (apart.lone, apart.verdict) == (3, "undecided")
+
+
+@pytest.mark.parametrize("paced", [hosted, lambda one: one])
+def test_what_was_measured_beside_others_decides_no_mean_where_the_host_sets_its_pace(paced):
+    """All at once: the records begin and end at the same moment on one host."""
+    at = {"host": "node", "started_at": "2026-01-01T00:00:00+00:00", "ended_at": "2026-01-01T00:01:00+00:00"}
+    made = [paced(one).model_copy(update=at) for one in zoo([3.0, 3.0, 3.1], repeats=1)]
+    found = gain(report(*made), "ONNX Runtime fp32")
+    decided = paced is not hosted
+    assert (found.networks, found.left_out, found.sound) == (3, 0, decided)
+    assert (found.verdict, found.mean.high == math.inf) == (("faster", False) if decided else ("undecided", True))
+
+
+def test_a_speedup_that_others_may_have_disturbed_is_left_out_of_the_mean():
+    """Beside other processes PyTorch took a thousand times as long: that is no gain of the other engine."""
+    made = zoo([2.0, 2.0, 2000.0], repeats=1)
+    crowded = [one.model_copy(update={"processor": crowded_by(1.5)}) if one.case.model == "vgg11" else one
+               for one in made]  # fmt: skip
+    found = gain(report(*crowded), "ONNX Runtime fp32")
+    assert (found.networks, found.left_out, found.sound) == (2, 1, True)
+    assert (found.mean.value, found.most["model"]) == (pytest.approx(2.0), "alexnet")
+    assert gain(report(*made), "ONNX Runtime fp32").mean.value == pytest.approx(20.0)
 
 
 def test_a_network_whose_engine_failed_is_left_out_of_the_mean_alone():

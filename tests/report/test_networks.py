@@ -4,7 +4,7 @@ import re
 
 import pytest
 from bs4 import BeautifulSoup
-from helpers.made import GPU, MACHINE, record, report, retimed, worded
+from helpers.made import GPU, MACHINE, crowded_by, record, report, retimed, worded
 from helpers.sentences import as_kept, displayed, text
 
 from bench_lib.analysis import comparison
@@ -119,13 +119,27 @@ def test_what_is_not_known_from_process_to_process_wins_nothing_and_is_told():
     data = report(*made)
     told = abstract(data)
     assert "For 3 of 3 networks the data do not tell the fastest apart" in told
-    assert "Of the 6 speedups behind these means, 6 are not decided by themselves (‡ in section 1)." in told
-    assert "**‡:** among these speedups" in networks.averages_text(data).data
-    assert {row["Verdict"] for row in cells(networks.averages_table(data))} == {"FASTER ‡", "—"}
+    assert "Of the 6 speedups behind these means, 6 decide nothing by themselves" in told
+    assert "9 decide nothing by themselves" in networks.averages_text(data).data
+    assert {row["Verdict"] for row in cells(networks.averages_table(data))} == {"FASTER", "—"}
     row = cells(each_network.fastest_table(data, 224, 1))[0]
     assert (row["fp32: fastest"], row["fp32: speedup"]) == ("ONNX Runtime ≈ PyTorch", "1.25× ‡")
     known = report(*records(False))
+    assert "by themselves" not in networks.averages_text(known).data
     assert "‡" not in networks.averages_text(known).data + abstract(known)
+
+
+@pytest.mark.usefixtures("english")
+def test_what_others_may_have_disturbed_is_left_out_of_the_means_and_where_it_is_all_nothing_is_decided():
+    made = list(records(False, repeats=1))
+    beside = [one.model_copy(update={"processor": crowded_by(1.5)}) for one in made]
+    some = report(*beside[:4], *made[4:])
+    assert "Left out of these means are 2 of 6 speedups, as others computed" in abstract(some)
+    assert "Left out of these means are 3 of 9 speedups" in networks.averages_text(some).data
+    every = report(*beside)
+    assert "ONNX Runtime fp16 5.00× (99%: —; 3 networks): not decided" in abstract(every)
+    assert "**‡:** nothing is decided: beside every speedup" in networks.averages_text(every).data
+    assert {row["Verdict"] for row in cells(networks.averages_table(every))} == {"UNDECIDED ‡", "—"}
 
 
 @pytest.mark.usefixtures("english")
@@ -136,8 +150,8 @@ def test_the_averages_count_networks_and_wins_and_name_the_extremes():
     assert best["Smallest"].startswith("5.00× (")
     usual = rows["PyTorch", "fp32"]
     assert (usual["Speedup"], usual["99%"], usual["Verdict"], usual["Wins"]) == ("1.00×", "—", "—", "0")
-    assert "not all means are over the same networks" in networks.averages_text(report(*records())).data
-    assert "not all means" not in networks.averages_text(report(*records(False))).data
+    assert "Not all means are over the same networks" in networks.averages_text(report(*records())).data
+    assert "Not all means" not in networks.averages_text(report(*records(False))).data
 
 
 @pytest.mark.usefixtures("english")

@@ -1,7 +1,7 @@
 """The first screen of a run of several networks, and how fast each approach is over all of them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pandas as pd
 from IPython.display import HTML, Markdown, display
@@ -100,9 +100,9 @@ def means_sentences(found: Sequence[Gain], total: int) -> list[str]:
     """
     best: dict[str, Gain] = {}
     others = [gain for gain in found if gain.verdict]  # all but the baseline itself
-    few = [gain for gain in others if 2 * gain.networks < total]
+    few = [gain for gain in others if 2 * (gain.networks + gain.left_out) < total]
     for gain in others:
-        if 2 * gain.networks >= total:
+        if 2 * (gain.networks + gain.left_out) >= total:
             best.setdefault(gain.approach.precision, gain)  # they come from the largest on
     sentences = []
     if best:
@@ -113,10 +113,23 @@ def means_sentences(found: Sequence[Gain], total: int) -> list[str]:
     if few:
         names = listed([gain.approach.name for gain in few])
         sentences.append(tr("Left out are those that ran fewer than half of the networks: {names}.", names=names))
-    if unknown := sum(gain.unknown for gain in best.values()):
+    return [*sentences, *basis_sentences(best.values())]
+
+
+def basis_sentences(found: Collection[Gain]) -> list[str]:
+    """How many speedups behind these means decide nothing by themselves, and how many are left out."""
+    total, lone, left_out = (sum(getattr(gain, name) for gain in found) for name in ("networks", "lone", "left_out"))
+    sentences = []
+    if lone and all(gain.sound for gain in found):
         sentences.append(tr(
-            "Of the {total} speedups behind these means, {count} are not decided by themselves (‡ in section 1).",
-            total=sum(gain.networks for gain in best.values()), count=unknown,
+            "Of the {total} speedups behind these means, {count} decide nothing by themselves, since the host sets the "
+            "pace and one process measured each; how much processes differ is in the interval over the networks.",
+            total=total, count=lone,
+        ))  # fmt: skip
+    if left_out:
+        sentences.append(tr(
+            "Left out of these means are {count} of {total} speedups, as others computed or were measured beside them.",
+            total=total + left_out, count=left_out,
         ))  # fmt: skip
     return sentences
 
@@ -173,13 +186,13 @@ def averages_text(report: Report) -> Markdown:
     ]  # fmt: skip
     if len({gain.networks for gain in found}) > 1:
         lines.append(tr(
-            "Some networks have no figure in some approaches, so not all means are over the same networks: such means "
-            "cannot be compared directly."
+            "Not all means are over the same networks, as some have no figure in some approaches, or one that is left "
+            "out: such means cannot be compared directly."
         ))  # fmt: skip
-    if any(gain.unknown for gain in found):
+    lines += basis_sentences([gain for gain in found if gain.verdict])
+    if not all(gain.sound for gain in found):
         lines.append(tr(
-            "**‡:** among these speedups are some that are not decided by themselves, as their spread between "
-            "processes is not known; in the mean it shows only as far as it differs from network to network."
+            "**‡:** nothing is decided: beside every speedup behind this mean others computed or were measured."
         ))  # fmt: skip
     return bullets(lines)
 
@@ -200,7 +213,7 @@ def averages_table(report: Report) -> Styler | HTML:
     ]  # fmt: skip
     table = pd.DataFrame(rows)
     table["verdict"] = in_words(table.verdict, VERDICTS) + [
-        SPREAD_MARKS["unknown"] if gain.unknown else "" for gain in found
+        "" if gain.sound else SPREAD_MARKS["unknown"] for gain in found
     ]  # fmt: skip
     headings = {
         "label": tr("Optimisation"), "precision": tr("Precision"), "image_size": tr("Size"), "batch_size": tr("Batch"),
