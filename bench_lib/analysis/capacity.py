@@ -126,7 +126,7 @@ def by_curve(served: Served, device: Device, rate_ips: float, p99_ms: float, fou
 
 @dataclass(frozen=True)
 class Plan:
-    """The ways to serve a rate under a limit of p99 (`options`, the best first)."""
+    """The ways to serve a rate under a limit of p99 (`options`, the best first), all of one network."""
 
     folder: Path
     report: CaseTable
@@ -135,18 +135,25 @@ class Plan:
     known: list[Device]
     options: list[Option]
 
+    @property
+    def network(self) -> str:
+        """The network, as the grid names it."""
+        return self.known[0].network
 
-def plan_devices(folder: str | Path, rate_ips: float, p99_ms: float, image_size: int | None = None) -> Plan:
+
+def plan_devices(
+    folder: str | Path, rate_ips: float, p99_ms: float, image_size: int | None = None, network: str | None = None
+) -> Plan:
     """The options of a run for a rate (images/s) and a limit of p99, the fewest devices first.
 
     Raise `InputError` for a rate or a limit that is no positive number, for a run without measured cases or with
-    several image sizes where none is named, and where no number of devices keeps the limit.
+    several image sizes or networks where none is named, and where no number of devices keeps the limit.
     """
     for name, value in (("rate", rate_ips), ("p99-ms", p99_ms)):
         if not 0 < value <= 1e9:
             raise InputError(f"--{name} is {value:g}; it must be a number above 0, and at most 1e9")
     report = CaseTable.read(folder)
-    known = known_devices(report, image_size)
+    known = known_devices(report, image_size, network)
     served = read_result(Serving, folder)
     measured = served_devices(served, known) if served else []
     options = [by_curve(curve, device, rate_ips, p99_ms, served) for curve, device in measured]

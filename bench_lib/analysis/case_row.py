@@ -42,7 +42,7 @@ def case_row(records: Sequence[Record], spread: Spread = OWN, company: int = 0) 
     variant = variant_of(case)
     label, in_words = engine_label(case.engine, variant), precision_words(case.precision, actual)
     base = {
-        "case": case.first.id,
+        "case": case.first.id, "model": case.model, "network": "",
         "engine": case.engine, "variant": variant, "label": label, "precision": case.precision,
         "actual_precision": actual, "precision_label": in_words, "name": f"{label} {in_words}",
         "image_size": case.image_size, "batch_size": case.batch_size,

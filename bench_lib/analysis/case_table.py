@@ -13,7 +13,7 @@ from bench_lib.analysis import roofline
 from bench_lib.analysis.case_row import case_row, in_one_precision
 from bench_lib.analysis.spread import WEAKEST_FIRST, Checked, Source, spreads
 from bench_lib.core import intervals
-from bench_lib.core.case import AUTO, LABELS
+from bench_lib.core.case import AUTO, LABELS, network_label
 from bench_lib.core.errors import InputError
 from bench_lib.core.grid import Grid
 from bench_lib.core.record import Record
@@ -27,6 +27,7 @@ STATUS = {"ok": mark("measured"), "skipped": mark("skipped"), "failed": mark("fa
 VERDICTS = {"faster": mark("FASTER"), "slower": mark("SLOWER"), "same": mark("SAME"), "undecided": mark("UNDECIDED")}
 BASELINE_NAME, TF32_NAME = f"{LABELS['pytorch']} fp32", f"{LABELS['pytorch']} tf32"
 APPROACH = ["engine", "variant", "precision", "actual_precision"]  # the columns that tell approaches apart
+PLACE = ["model", "image_size", "batch_size"]  # the columns that tell apart what approaches are compared at
 MOST_NAMES = 12  # more cannot be told apart in a figure or a list
 
 
@@ -63,6 +64,11 @@ class CaseTable:
         """The rows of the cases that were measured."""
         return self.cases[self.cases.status == "ok"]
 
+    @property
+    def several_networks(self) -> bool:
+        """Whether the run has more than one network; its report then is that of `notebooks/networks.ipynb`."""
+        return len(self.grid.networks) > 1
+
 
 def tabulate(grid: Grid, records: list[Record], check: verdicts.SelfCheck | None = None) -> CaseTable:
     """The table of a run's records, at least one, each judged by `roofline.judged`.
@@ -78,9 +84,10 @@ def tabulate(grid: Grid, records: list[Record], check: verdicts.SelfCheck | None
     measured = {name: [record for record in own if record.status == "ok"] for name, own in by_case.items()}
     checked, known = spreads(check, measured, companies)
     rows = [case_row(own, known[name], companies[name]) for name, own in by_case.items()]
-    blocks: dict[tuple[int, int], list[dict[str, Any]]] = {}
+    blocks: dict[tuple, list[dict[str, Any]]] = {}
     for row in rows:
-        blocks.setdefault((row["image_size"], row["batch_size"]), []).append(row)
+        row["network"] = network_label(row["model"]) if len(grid.networks) > 1 else ""
+        blocks.setdefault(tuple(row[column] for column in PLACE), []).append(row)
     for block in blocks.values():
         place_in_block(block)
     return CaseTable(grid, records[0].machine, records, pd.DataFrame(rows), check, checked)
@@ -139,7 +146,7 @@ def records_by_case(records: list[Record]) -> dict[str, list[Record]]:
 
 
 def place_in_block(rows: list[dict[str, Any]]) -> None:
-    """Add the columns on speedups and verdicts, and `leads`, to the rows of one image size and batch size."""
+    """Add the columns on speedups and verdicts, and `leads`, to the rows of one network, image and batch size."""
     measured = [row for row in rows if row["status"] == "ok"]
     best = min(measured, key=lambda row: row["latency_ms"], default=None)
     for row in rows:
@@ -200,7 +207,7 @@ def main_names(cases: pd.DataFrame) -> pd.DataFrame:
     if cases["name"].nunique() <= MOST_NAMES:
         return cases
     tuned, kind = cases[cases.variant != ""], ["engine", "precision", "actual_precision"]
-    fastest = tuned.loc[tuned.groupby([*kind, "image_size", "batch_size"]).fps.idxmax()]
+    fastest = tuned.loc[tuned.groupby([*kind, *PLACE]).fps.idxmax()]
     most_often = fastest.groupby(kind).variant.agg(lambda variants: variants.value_counts().index[0])
     of_kind = pd.MultiIndex.from_frame(cases[[*kind, "variant"]])
     return cases[(cases.variant == "") | of_kind.isin([(*key, variant) for key, variant in most_often.items()])]

@@ -27,6 +27,8 @@ def _bounded(name: str, unit: str, meaning: str, level: int = 95) -> dict[str, C
 
 COLUMNS = {
     "case": Column("text", "", "the case's id, over all its repeats; names its records"),
+    "model": Column("text", "", "the network's name in the grid"),
+    "network": Column("text", "", "model, as the report calls it; empty where the run has one network"),
     "engine": Column("text", "", "the engine's name in the grid"),
     "variant": Column("text", "", "the name of the engine's options in the grid, or the options where they have none; "
                       "empty for its defaults"),
@@ -50,13 +52,14 @@ COLUMNS = {
                "several processes"),
     "per_image_ms": Column("number", "ms", "latency_ms over batch_size"),
     **_bounded("fps", "images/s", "throughput of calls sent back to back, taken together as latency_ms is"),
-    **_bounded("speedup", "ratio", "latency_ms of PyTorch fp32 at the same sizes over this one's", 99),
+    **_bounded("speedup", "ratio", "latency_ms of PyTorch fp32, of the same network at the same sizes, over this one's",
+               99),
     **_bounded("speedup_tf32", "ratio", "the same over PyTorch tf32, whose convolutions use TF32 as PyTorch's do by "
                "default", 99),
     "verdict": Column("text", "", "what the interval of speedup decides: faster, slower, same, undecided; or empty"),
     "verdict_from": Column("text", "", "the weaker spread_from of this row and PyTorch fp32's: what the verdict rests "
                            "on; or empty"),
-    "leads": Column("flag", "", "latency_ms is the least at these sizes, or not decidedly more than the least"),
+    "leads": Column("flag", "", "latency_ms is the network's least at these sizes, or not decidedly more than that"),
     "latency_values": Column("numbers", "ms", "what the interval of latency_ms is from: medians of processes, or of "
                              "groups of one process's calls"),
     "fps_values": Column("numbers", "images/s", "the same for fps"),

@@ -7,9 +7,11 @@ import pandas as pd
 
 from bench_lib.analysis.case_table import VERDICTS, CaseTable, time_ratio, weakest_source
 from bench_lib.core import intervals
-from bench_lib.core.errors import InputError
+from bench_lib.core.errors import InputError, shortened
 
-SAME = ["engine", "variant", "precision", "image_size", "batch_size"]  # the columns that both runs have in common
+SAME = ["model", "engine", "variant", "precision", "image_size", "batch_size"]  # columns of both runs
+
+MOST_WORDS = 200  # characters of the networks' names in a sentence
 
 
 @dataclass(frozen=True)
@@ -30,13 +32,14 @@ class Comparison:
 def compare_runs(first: str | Path, second: str | Path, common: bool = False) -> Comparison:
     """Compare two runs' folders.
 
-    Raise `InputError` if a run is broken or of another model, if they have no case in common or, without `common`, if
-    one has a case that the other has not.
+    Raise `InputError` if a run is broken, if they have no network or no case in common or, without `common`, if one has
+    a case that the other has not.
     """
     folders = (Path(first), Path(second))
     a, b = map(CaseTable.read, folders)
-    if a.grid.model != b.grid.model:
-        raise InputError(f"{first} measured {a.grid.model}, {second} {b.grid.model}; compare runs of the same model")
+    networks = [shortened(", ".join(run.grid.networks), MOST_WORDS) for run in (a, b)]
+    if not set(a.grid.networks) & set(b.grid.networks):
+        raise InputError(f"{first} measured {networks[0]}, {second} {networks[1]}; compare runs of the same model")
     only = [sorted(set(one.cases.case) - set(other.cases.case)) for one, other in ((a, b), (b, a))]
     if any(only) and not common:
         counts = f"{len(only[0])} cases are in {first} alone and {len(only[1])} in {second} alone"
@@ -74,6 +77,19 @@ def row_difference(both: dict) -> dict:
 def verdict_counts(found: Comparison) -> dict[str, int]:
     """How many cases have each verdict, of those that have one."""
     return {verdict: int((found.cases.verdict == verdict).sum()) for verdict in VERDICTS}
+
+
+def by_network(found: Comparison) -> pd.DataFrame:
+    """A row for each network that has cases with a verdict: `model`, `count` of them, and of each verdict by its key.
+
+    `ratio` is the geometric mean of their ratios.
+    """
+    rows = []
+    for model, cases in found.cases[found.cases.verdict != ""].groupby("model", sort=False):
+        counts = {verdict: int((cases.verdict == verdict).sum()) for verdict in VERDICTS}
+        mean = intervals.interval(list(cases.ratio)).value
+        rows.append({"model": model, "ratio": mean, "count": len(cases), **counts})
+    return pd.DataFrame(rows, columns=["model", "ratio", "count", *VERDICTS])
 
 
 def differing(found: Comparison) -> dict[str, tuple[str, str]]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from bench_lib.analysis.case_table import (
     APPROACH,
+    PLACE,
     Approach,
     CaseTable,
     approach_of,
@@ -29,7 +30,7 @@ SATURATED_WITHIN = 0.05  # of the best FPS
 
 @dataclass(frozen=True)
 class Block:
-    """Who is fastest at one image size and batch size; `measured` is the number of measured cases there.
+    """Who is fastest for a network at one image size and batch size; `measured` is the number of measured cases there.
 
     `leaders` are the approach with the least time per batch and those that the data do not distinguish from it, fastest
     first.
@@ -42,10 +43,10 @@ class Block:
 
 
 def blocks(cases: pd.DataFrame) -> list[Block]:
-    """Who has the least time per batch at each image size and batch size that measured cases have, in their order."""
-    ordered = cases.sort_values([*AXES, "latency_ms"])[[*AXES, *APPROACH, "name", "leads"]].to_dict("records")
+    """Who has the least time per batch, for each network, image size and batch size that measured cases have."""
+    ordered = cases.sort_values([*PLACE, "latency_ms"])[[*PLACE, *APPROACH, "name", "leads"]].to_dict("records")
     found = []
-    for (size, batch), block in itertools.groupby(ordered, key=lambda row: (row["image_size"], row["batch_size"])):
+    for (_, size, batch), block in itertools.groupby(ordered, key=lambda row: tuple(row[name] for name in PLACE)):
         rows = list(block)
         found.append(Block(size, batch, tuple(approach_of(row) for row in rows if row["leads"]), len(rows)))
     return found
@@ -59,16 +60,16 @@ def wins(contests: list[Block]) -> dict[Approach, int]:
 def speedup_trend(cases: pd.DataFrame, approach: Approach) -> str:
     """Whether an approach's speedup over the baseline is "higher" or "lower" at its largest batch than at its least.
 
-    Empty unless the data decide it, and with the same result, at every image size where both approaches were measured
-    at both batches.
+    Empty unless the data decide it, and with the same result, for every network and image size where both approaches
+    were measured at both batches.
     """
     ours = cases[is_of(cases, approach)]
     small, large = ours.batch_size.min(), ours.batch_size.max()
-    usual, tried = ({(row.image_size, row.batch_size): row for row in rows.itertuples()}
+    usual, tried = ({(row.model, row.image_size, row.batch_size): row for row in rows.itertuples()}
                     for rows in (cases[is_baseline(cases)], ours))  # fmt: skip
     verdicts = set()
-    for size in cases.image_size.unique():
-        four = [places.get((size, batch)) for places in (usual, tried) for batch in (small, large)]
+    for model, size in cases[["model", "image_size"]].drop_duplicates().itertuples(index=False):
+        four = [places.get((model, size, batch)) for places in (usual, tried) for batch in (small, large)]
         if small < large and all(four):
             (base_small, base_large, our_small, our_large) = (row.latency_values for row in four)
             sd = max(row.extra_sd for row in four)
@@ -90,11 +91,12 @@ def failed_cases(report: CaseTable, why: Callable[[Record], object]) -> pd.DataF
 def axis_ends(cases: pd.DataFrame, axis: str) -> pd.DataFrame:
     """FPS at the least and at the largest value of `axis`: a row for each line of the plots that has both.
 
-    Columns: those of `APPROACH`, name, label, the other axis, `first` and `last` (FPS), `ratio` (last over first),
-    `verdict` (on the last against the first), `rows` (the two, as `compare_rows` and `compare_changes` take them).
+    Columns: those of `APPROACH`, model, name, label, the other axis, `first` and `last` (FPS), `ratio` (last over
+    first), `verdict` (on the last against the first), `rows` (the two, as `compare_rows` and `compare_changes` take
+    them).
     """
     other = next(name for name in AXES if name != axis)
-    keys, lines, found = [*APPROACH, "name", "label", other], {}, []
+    keys, lines, found = [*APPROACH, "model", "name", "label", other], {}, []
     for row in cases[[*keys, axis, "fps", "fps_values", "extra_sd", *FLAGS]].to_dict("records"):
         lines.setdefault(tuple(row[key] for key in keys), []).append(row)
     for key, line in lines.items():
@@ -133,9 +135,9 @@ class Saturation:
 
 
 def saturations(cases: pd.DataFrame) -> list[Saturation]:
-    """Where FPS stops growing, for each approach and image size with three batch sizes or more, ordered by name."""
+    """Where FPS stops growing, for each approach, network and image size with three batches or more, by name."""
     found = []
-    for (name, *_, size), line in cases.groupby(["name", *APPROACH, "image_size"]):
+    for (name, *_, size), line in cases.groupby(["name", *APPROACH, "model", "image_size"]):
         if len(line) < 3:
             continue
         line = line.sort_values("batch_size")

@@ -5,14 +5,13 @@ from typing import Any
 
 import pandas as pd
 
-from bench_lib.analysis.case_table import CaseTable, compare_rows, is_baseline, weakest_source
-from bench_lib.analysis.findings import AXES
+from bench_lib.analysis.case_table import PLACE, CaseTable, compare_rows, is_baseline, weakest_source
 from bench_lib.core.case import options_text
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two rows of `cases` of one engine, precision, image size and batch size: with default and with the best options.
+    """Two rows of `cases` of one network, engine, precision, image and batch size: with default and the best options.
 
     `default` is None where only variants were measured; `best` is the default itself where no variant is faster.
     """
@@ -42,9 +41,9 @@ def has_variants(report: CaseTable) -> bool:
 
 
 def default_and_best(cases: pd.DataFrame) -> list[Pair]:
-    """A pair for each engine, precision, image size and batch size, in the order of the sizes, then fastest first."""
+    """A pair for each network, engine, precision, image and batch size, in the order of the sizes, fastest first."""
     found = []
-    for _, rows in cases.groupby(["engine", "precision", "actual_precision", *AXES], sort=False):
+    for _, rows in cases.groupby(["engine", "precision", "actual_precision", *PLACE], sort=False):
         plain = rows[rows.variant == ""]
         default = plain.iloc[0] if len(plain) else None
         found.append(Pair(default, rows.loc[rows.latency_ms.idxmin()]))
@@ -60,13 +59,13 @@ class Step:
 
 
 def ladder(report: CaseTable, best: Any) -> list[Step]:
-    """The steps from PyTorch fp32 to a row of `cases`, at the same image size and batch size.
+    """The steps from PyTorch fp32 to a row of `cases`, of the same network at the same image size and batch size.
 
     The steps between are measured variants of its engine and precision, each with all options of the step before and
     more. Of all such chains, the longest is taken.
     """
     cases, kind = report.measured, ["engine", "precision", "actual_precision"]
-    here = cases[(cases[AXES] == best[AXES]).all(axis=1)]
+    here = cases[(cases[PLACE] == best[PLACE]).all(axis=1)]
     same = here[(here[kind] == best[kind]).all(axis=1)]
     options = {record.case.first.id: set(record.case.options.items()) for record in report.records}
     below = [row for _, row in same.iterrows() if options[row.case] <= options[best.case]]

@@ -4,6 +4,8 @@ import argparse
 import math
 from pathlib import Path
 
+import pandas as pd
+
 from bench_lib.analysis.capacity import (
     Option,
     Plan,
@@ -36,23 +38,27 @@ def add_plan(commands: argparse._SubParsersAction) -> None:
     made.add_argument("--rate", type=float, required=True, metavar="N", help="images a second")
     made.add_argument("--p99-ms", type=float, required=True, metavar="MS", help="how long 99 %% of answers may take")
     made.add_argument("--image-size", type=int, metavar="PIXELS", help="which images, where the run has several")
+    made.add_argument("--model", metavar="NAME", help="which network, where the run has several")
     made.add_argument("--price-per-hour", type=float, metavar="X", help="of one device, in whatever money")
     made.set_defaults(
-        run=lambda given: run_plan(given.folder, given.rate, given.p99_ms, given.image_size, given.price_per_hour)
+        run=lambda given: run_plan(
+            given.folder, given.rate, given.p99_ms, given.image_size, given.price_per_hour, given.model
+        )
     )
 
 
 def run_plan(
-    folder: Path, rate_ips: float, p99_ms: float, image_size: int | None, price_per_hour: float | None
-) -> None:
+    folder: Path, rate_ips: float, p99_ms: float, image_size: int | None, price_per_hour: float | None,
+    network: str | None = None,
+) -> None:  # fmt: skip
     """Print how many devices serve `rate_ips` images a second with a p99 of at most `p99_ms`.
 
-    `image_size` (pixels) chooses among those of the run, and may be None where it has one. Raise `InputError` for a
-    price that is no number of at least 0, and for what `plan_devices` refuses.
+    `image_size` (pixels) and `network` choose among those of the run, and may be None where it has one. Raise
+    `InputError` for a price that is no number of at least 0, and for what `plan_devices` refuses.
     """
     if price_per_hour is not None and not 0 <= price_per_hour < math.inf:
         raise InputError(f"--price-per-hour is {price_per_hour:g}; it must be a number of at least 0")
-    found = plan_devices(folder, rate_ips, p99_ms, image_size)
+    found = plan_devices(folder, rate_ips, p99_ms, image_size, network)
     print(*plan_lines(found, price_per_hour), sep="\n")
 
 
@@ -64,8 +70,9 @@ def plan_lines(found: Plan, price_per_hour: float | None = None) -> list[str]:
     machine = found.report.machine
     place = machine["gpu"]["name"] if machine.get("gpu") else f"{machine['cpu']}, {machine['cores']} cores"
     costs = "" if price_per_hour is None else f"{'per hour':>10}{'per million':>12}"
+    network = f"{found.network}: " if found.report.several_networks else ""
     lines = [
-        f"{found.rate_ips:g} images/s, p99 at most {found.p99_ms:g} ms, on devices such as {place}",
+        f"{network}{found.rate_ips:g} images/s, p99 at most {found.p99_ms:g} ms, on devices such as {place}",
         f"{'devices':>7}  {'engine and precision':34}{'batch':>6}{'img/s each':>11}{'busy':>6}{'p99 ms':>8}{'N':>7}"
         f"{'MiB each':>9}{'W in all':>9}{costs}  p99 is",
     ]
@@ -111,9 +118,14 @@ def option_line(option: Option, rate_ips: float, price_per_hour: float | None) -
     )
 
 
+def rows_of_plan(found: Plan) -> pd.DataFrame:
+    """The measured rows of the plan's network."""
+    return found.report.measured[found.report.measured.model == found.network]
+
+
 def mark_lines(found: Plan) -> list[str]:
     """A line that names what is wrong with the samples behind the best option's figures; none where nothing is."""
-    device, rows = found.options[0].device, found.report.measured
+    device, rows = found.options[0].device, rows_of_plan(found)
     asked = rows[["engine", "variant", "precision"]].apply(tuple, axis="columns")
     like = rows[(asked == device.asked) & (rows.image_size == device.image_size) & (rows.batch_size == device.batch)]
     words = [MEANINGS.get(key, UNKNOWN).words for _, row in like.iterrows() for key in marks_of(row)]
@@ -151,7 +163,7 @@ def company_lines(found: Plan) -> list[str]:
     for scaled in company.cases:
         counted = {crowd.workers: crowd for crowd in scaled.measured("processes")}
         one, two = counted.get(1), counted.get(2)
-        rows = found.report.measured
+        rows = rows_of_plan(found)
         like = rows[rows.case == scaled.case.id]
         if one and two and len(like):
             fps, name = float(like.iloc[0].fps), f"{like.iloc[0]['name']}, batch {scaled.case.batch_size}"

@@ -61,9 +61,11 @@ def run_report(folder: Path, lang: str | None) -> None:
 
     With another language in `lang`, the files are named after it: report.en.html and report.en.pdf.
     """
-    own = Run(folder).grid().lang
-    suffix = "" if lang in (None, own) else f".{lang}"
-    write_report("report", folder, {"run": ".", "suffix": suffix}, lang or own, suffix, lambda: read_run(folder))
+    grid = Run(folder).grid()
+    suffix = "" if lang in (None, grid.lang) else f".{lang}"
+    source = "networks" if len(grid.networks) > 1 else "report"
+    given = {"run": ".", "suffix": suffix}
+    write_report(source, folder, given, lang or grid.lang, f"report{suffix}", lambda: read_run(folder))
 
 
 def read_run(folder: Path) -> None:
@@ -94,7 +96,7 @@ def run_compare(first: Path, second: Path, common: bool, fail_on: str | None, fo
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
         runs = {"run_a": str(first.absolute()), "run_b": str(second.absolute()), "common": common}
-        write_report("compare", folder, runs, lang)
+        write_report("compare", folder, runs, lang, "compare")
     if fail_on and (count := comparison.verdict_counts(found)[fail_on]):
         raise Regressed(f"{count} of {len(found.cases)} cases are {fail_on} in {second} than in {first}")
 
@@ -102,17 +104,17 @@ def run_compare(first: Path, second: Path, common: bool, fail_on: str | None, fo
 def run_export(folder: Path, output: Path | None) -> None:
     """Write the run's table and figures as files for other tools, into `output` or RUN/export; print their paths."""
     from bench_lib.report.data_files import write_data_files
-    from bench_lib.report.report import open_report
+    from bench_lib.report.report import read_report
 
-    print(*write_data_files(open_report(folder), output or folder / "export"), sep="\n")
+    print(*write_data_files(read_report(folder), output or folder / "export"), sep="\n")
 
 
 def write_report(
-    name: str, folder: Path, parameters: dict, lang: str, suffix: str = "", read: Callable[[], None] = lambda: None
+    source: str, folder: Path, parameters: dict, lang: str, name: str, read: Callable[[], None] = lambda: None
 ) -> None:
-    """Run the notebook `name` with the parameters, write it and its HTML and PDF into the folder, and print the paths.
+    """Run the notebook `source` with the parameters, write it and its HTML and PDF into the folder; print the paths.
 
-    The files are called after `name` and `suffix`. The notebook is written once, at its end; by itself papermill would
+    The files are called `name`. The notebook is written once, at its end; by itself papermill would
     write it, with all its tables, after every cell. If a cell fails, `read` is called, to raise an `InputError` that
     names the broken file. If `read` raises nothing, an `InputError` reports the cell's own error, or that the process
     died. Without Pango there is no PDF, and standard error says so.
@@ -124,24 +126,26 @@ def write_report(
     from bench_lib.sweep.deaths import KernelDied
     from bench_lib.sweep.execute import NOTEBOOKS, execute_notebook
 
-    notebook = folder / f"{name}{suffix}.ipynb"
+    notebook = folder / f"{name}.ipynb"
     try:
-        made = execute_notebook(NOTEBOOKS / f"{name}.ipynb", None, parameters | {"lang": lang}, cwd=folder)
+        made = execute_notebook(NOTEBOOKS / f"{source}.ipynb", None, parameters | {"lang": lang}, cwd=folder)
     except PapermillExecutionError as error:
         read()
         raise InputError(
-            f"{folder}: the report cannot be made ({error.ename}: {error.evalue}); run notebooks/{name}.ipynb to see"
+            f"{folder}: the report cannot be made ({error.ename}: {error.evalue}); run notebooks/{source}.ipynb to see"
         ) from None
     except KernelDied as error:
-        raise InputError(f"{folder}: the report cannot be made ({error}); run notebooks/{name}.ipynb to see") from None
+        raise InputError(
+            f"{folder}: the report cannot be made ({error}); run notebooks/{source}.ipynb to see"
+        ) from None
     language.use(lang)
     made.metadata.update(lang=lang, title=language.tr(made.metadata.title))
     write_text(notebook, nbformat.writes(made) + "\n")
-    print(write_html(notebook, folder / f"{name}{suffix}.html"))
+    print(write_html(notebook, folder / f"{name}.html"))
     try:
-        print(write_pdf(notebook, folder / f"{name}{suffix}.pdf"))
+        print(write_pdf(notebook, folder / f"{name}.pdf"))
     except PDFUnavailable as error:
-        print(f"bench: no {name}{suffix}.pdf. {error}", file=sys.stderr)
+        print(f"bench: no {name}.pdf. {error}", file=sys.stderr)
 
 
 def milliseconds_text(value: float) -> str:

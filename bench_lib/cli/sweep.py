@@ -74,7 +74,7 @@ def summary_lines(folder: Path, records: list[Record]) -> list[str]:
 
 
 def check_grid(grid: Grid, params: Path) -> None:
-    """Raise `InputError` if an engine's options, the model, its weights, the images or the labels cannot be used.
+    """Raise `InputError` if an engine's options, a network, its weights, the images or the labels cannot be used.
 
     Reading the grid has not checked these, because only the engines and PyTorch know them. `params` is the grid's file.
     """
@@ -89,13 +89,15 @@ def check_grid(grid: Grid, params: Path) -> None:
             f"{params}: options are given for {idle[0]}, which engines does not list; add it or remove them"
         )
     try:
-        check_model(grid.model, grid.weights)
+        for network in grid.networks:
+            check_model(network, grid.weights)
         if grid.data:
             check_folder(grid.data)
-        if grid.labels:
-            check_labels(grid.model, grid.weights, grid.data, grid.labels)
+        for network in grid.networks if grid.labels else []:
+            check_labels(network, grid.weights, grid.data, grid.labels)
         for case in grid.cases():
             check_case_options(case)
-        try_network(grid)
+        for network in grid.networks:
+            try_network(grid.of(network))
     except InputError as error:
         raise InputError(f"{params}: {error}") from None

@@ -211,6 +211,11 @@ def engine_label(engine: str, variant: str = "") -> str:
     return f"{label} ({MARKUP.sub('?', variant)})" if variant else label
 
 
+def network_label(model: str) -> str:
+    """A network's name for readers: what may be markup in it becomes a question mark, as in `engine_label`."""
+    return MARKUP.sub("?", model)
+
+
 def options_text(options: Mapping[str, Option]) -> str:
     """Options for readers, in the order of their names: `cuda_graph, graph_parts=2`; empty without any."""
     return ", ".join(key if value is True else f"{key}={value}" for key, value in sorted(options.items()))

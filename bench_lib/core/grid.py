@@ -33,6 +33,8 @@ LARGEST_SEED = 2**64 - 1  # the largest that torch.manual_seed accepts
 
 MOST_CASES = 100_000  # more would take months to measure
 
+PUBLISHED = "DEFAULT"  # weights: those that each network's own library publishes, so not those of a file
+
 
 class Slurm(StrictModel):
     """What the task of each case requests from a Slurm cluster. It does not change what is measured.
@@ -79,21 +81,28 @@ class Variant(StrictModel):
     _options = field_validator("options")(_no_slowdown)
 
 
-def _default_title(valid_fields: dict[str, str]) -> str:
-    model = valid_fields.get("model", "")  # absent if the model's own validation failed
+def _default_model(valid_fields: dict) -> str:
+    return "" if valid_fields.get("models") else "resnet18"
+
+
+def _default_title(valid_fields: dict) -> str:
+    several = valid_fields.get("models") or []
+    model = several[0] if len(several) == 1 else valid_fields.get("model", "")  # absent if its own validation failed
     return "ResNet-18" if model == "resnet18" else model
 
 
 class Grid(StrictModel):
-    """Every combination of the engines, precisions, image sizes and batch sizes; one YAML file is one grid.
+    """Every combination of the networks, engines, precisions, image sizes and batch sizes; one YAML file is one grid.
 
+    `model` is the one network to measure, or else `models` are several; `networks` are they in either case.
     `engines` holds names of engines and of `variants`. `options` holds, for each engine, the options it is built with;
     a variant has its own. `only` holds, for an engine that is not to be measured at all of the grid's precisions, those
     at which it is; a variant names its own. `lang` is the report's language. Each case is measured `repeats` times,
     each time in a fresh process with a fresh build. The other fields are those of `Case`.
     """
 
-    model: Model = "resnet18"
+    models: Annotated[list[Model], Field(min_length=1)] | None = Field(None, exclude_if=lambda names: not names)
+    model: Model = Field(default_factory=_default_model, exclude_if=lambda name: not name)
     title: Word = Field(default_factory=_default_title)
     lang: Language = DEFAULT
     weights: Location = ""
@@ -126,10 +135,10 @@ class Grid(StrictModel):
             _no_slowdown(options[name])
         return options
 
-    @field_validator("engines", "precisions", "image_sizes", "batch_sizes")
+    @field_validator("models", "engines", "precisions", "image_sizes", "batch_sizes")
     @classmethod
-    def _no_repeats(cls, values: list) -> list:
-        if len(set(values)) < len(values):
+    def _no_repeats(cls, values: list | None) -> list | None:
+        if values and len(set(values)) < len(values):
             raise ValueError(f"the list {reprlib.repr(values)} repeats a value; write each once")
         return values
 
@@ -140,6 +149,17 @@ class Grid(StrictModel):
         if self.limits.min_accuracy is not None and not self.labels:
             raise ValueError(
                 "limits.min_accuracy is given without labels, which alone tell it; add labels or remove it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_or_several(self) -> "Grid":
+        if self.models and self.model:
+            raise ValueError("model and models are both given; name one network in model, or several in models")
+        if len(self.networks) > 1 and self.weights not in ("", PUBLISHED):
+            raise ValueError(
+                f"weights are those of one network, and models names {len(self.networks)}; remove weights, or say "
+                f"weights: {PUBLISHED} for those that are published for each"
             )
         return self
 
@@ -165,26 +185,35 @@ class Grid(StrictModel):
 
     @model_validator(mode="after")
     def _not_too_many(self) -> "Grid":
-        axes = (self.engines, self.precisions, self.image_sizes, self.batch_sizes)
+        axes = (self.networks, self.engines, self.precisions, self.image_sizes, self.batch_sizes)
         count = self.repeats * math.prod(map(len, axes))
         if count > MOST_CASES:
             raise ValueError(f"the grid has {count:,} cases; at most {MOST_CASES:,}, so name fewer values")
         return self
 
+    @property
+    def networks(self) -> list[str]:
+        """The names of the networks, in the grid's order; at least one."""
+        return self.models or [self.model]
+
+    def of(self, network: str) -> "Grid":
+        """The same grid of this one of its networks."""
+        return self.model_copy(update={"models": None, "model": network})
+
     def cases(self) -> list[Case]:
         """All cases of the grid, in the order of its lists, one repeat after the other; the batch size changes fastest.
 
-        A variant that has `precisions`, and an engine in `only`, make cases at those precisions only.
+        Within a repeat, the network changes slowest. A variant that has `precisions`, and an engine in `only`, make
+        cases at those precisions only.
         """
-        repeats = range(1, self.repeats + 1)
-        axes = itertools.product(repeats, self.engines, self.precisions, self.image_sizes, self.batch_sizes)
+        lists = (self.networks, self.engines, self.precisions, self.image_sizes, self.batch_sizes)
         cases = []
-        for repeat, name, precision, size, batch in axes:
+        for repeat, model, name, precision, size, batch in itertools.product(range(1, self.repeats + 1), *lists):
             variant = self.variant(name)
             if variant.precisions is not None and precision not in variant.precisions:
                 continue
             cases.append(Case(
-                engine=variant.engine, precision=precision, image_size=size, batch_size=batch, model=self.model,
+                engine=variant.engine, precision=precision, image_size=size, batch_size=batch, model=model,
                 weights=self.weights, data=self.data, labels=self.labels,
                 options=variant.options, variant=name if name in self.variants else "", repeat=repeat,
             ))  # fmt: skip

@@ -25,6 +25,7 @@ from bench_lib.measure.labelled import measure_labelled
 from bench_lib.measure.processor_time import read_counters, time_since
 from bench_lib.measure.threads import limit_threads
 from bench_lib.workload.answers import output_names
+from bench_lib.workload.image_size import SizeRefused
 from bench_lib.workload.images import RealImages, batches, copy_times_ms, images_to_check, read_images, synthetic_images
 from bench_lib.workload.network import Network, load_network
 
@@ -43,7 +44,7 @@ def measure_case(case: Case, limits: Limits, seed: int = 0, clock: Clock = time.
     base = attempted(case, limits, seed)
     try:
         return Record(**base, **measured_fields(case, limits, seed, clock), ended_at=now())
-    except Unavailable as error:
+    except (Unavailable, SizeRefused) as error:
         fields = {"status": "skipped", "reason": error.reason}
     except KeyboardInterrupt:
         raise

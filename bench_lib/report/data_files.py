@@ -12,18 +12,22 @@ from bench_lib.analysis.case_row import record_reason
 from bench_lib.analysis.columns import COLUMNS, Column
 from bench_lib.core.files import write_bytes, write_text
 from bench_lib.core.record import Record
+from bench_lib.report.networks_plot import networks_figure
 from bench_lib.report.report import Report
 from bench_lib.report.sections.charts import fps_vs_batch, fps_vs_image_size, latency_vs_throughput, speedup_map
 from bench_lib.report.sections.pipeline import pipeline_figure
+from bench_lib.report.sections.recognition import accuracy_vs_fps
 from bench_lib.report.sections.scaling import scaling_figure
 from bench_lib.report.sections.serving import serving_figure
 from bench_lib.report.waterfall import waterfall_figure
 
-FIGURES = {  # by the names of their files
+OF_NETWORKS = {"networks": networks_figure}  # of a run of several networks; by the names of their files, as below
+FIGURES = {
     "fps_vs_image_size": fps_vs_image_size,
     "fps_vs_batch": fps_vs_batch,
     "latency_vs_throughput": latency_vs_throughput,
     "speedup_map": speedup_map,
+    "accuracy_vs_fps": accuracy_vs_fps,
     "waterfall": waterfall_figure,
     "serving": serving_figure,
     "scaling": scaling_figure,
@@ -103,7 +107,8 @@ def write_parquet(rows: list[dict[str, Any]], path: Path) -> None:
 def draw_figures(report: Report, folder: Path) -> list[Path]:
     """Write each figure that the run has points for as PNG and SVG into the folder; return their paths."""
     drawn, found = dataclasses.replace(report, figures_folder=folder, suffix=""), []
-    for name, draw in FIGURES.items():
+    figures = OF_NETWORKS if report.several_networks else FIGURES
+    for name, draw in figures.items():
         files = [folder / f"{name}.png", folder / f"{name}.svg"]
         for file in files:
             file.unlink(missing_ok=True)  # of an earlier export

@@ -19,11 +19,14 @@ OF_ONNX_FILES = {
 
 def reference_name(report: Report) -> str:
     """What the outputs are compared with, in words."""
-    if model_kind(report.grid.model) != "onnx":
-        return tr("PyTorch fp32 on the processor or fp64 on the GPU")
-    recorded = {record.accuracy.reference for record in report.records if record.accuracy}
-    names = [name for name in OF_ONNX_FILES if name in recorded] or [references.ONNX_FILE]
-    return "; ".join(tr(OF_ONNX_FILES[name]) for name in names)
+    kinds, names = set(map(model_kind, report.grid.networks)), []
+    if kinds != {"onnx"}:
+        names.append(tr("PyTorch fp32 on the processor or fp64 on the GPU"))
+    if "onnx" in kinds:
+        recorded = {record.accuracy.reference for record in report.records if record.accuracy}
+        known = [name for name in OF_ONNX_FILES if name in recorded] or [references.ONNX_FILE]
+        names += [tr(OF_ONNX_FILES[name]) for name in known]
+    return "; ".join(names)
 
 
 def exactness_words(row: Any) -> str:

@@ -39,7 +39,8 @@ AXES = {name: COLUMNS[name] for name in ("latency_ms", "per_image_ms", "fps", "s
     "roofline": mark("Share of ceiling"),
 }
 FILTERS = {
-    "name": (mark("Variants"), "20rem"), "image_size": (mark("Sizes"), "10rem"),
+    "model": (mark("Networks"), "16rem"), "name": (mark("Variants"), "20rem"),
+    "image_size": (mark("Sizes"), "10rem"),
     "batch_size": (mark("Batches"), "10rem"),
 }  # fmt: skip
 UNCHOSEN = mark("click a point in the plot or choose it here")
@@ -148,7 +149,7 @@ def offer_choices(made: Explorer) -> None:
 
 
 def chosen_rows(made: Explorer) -> pd.DataFrame:
-    """The rows to draw: those of the chosen runs, variants and sizes whose x and y are known."""
+    """The rows to draw: those of the chosen runs, networks, variants and sizes whose x and y are known."""
     table = chosen_runs(made)
     for column, widget in made.filters.items():
         table = table[table[column].isin(widget.value)]

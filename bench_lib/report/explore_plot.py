@@ -34,15 +34,16 @@ def new_canvas() -> widgets.DOMWidget:
 
 
 def draw_lines(axes: Axes, table: pd.DataFrame, x: str, y: str, lines: dict[str, Line]) -> None:
-    """Draw `y` over `x`: a line for each run, approach and image size, whose points are its batch sizes.
+    """Draw `y` over `x`: a line for each run, network, approach and image size, whose points are its batch sizes.
 
     If `x` is the image size, there is a line for each batch size instead, whose points are the image sizes. `x` and `y`
     are columns of the table, `lines` hold the style of each name. All points can be picked.
     """
     along, held = ("image_size", "batch_size") if x == "image_size" else ("batch_size", "image_size")
     fills = dict(zip(dict.fromkeys(table.run), itertools.cycle(FILLS), strict=False))
-    for (run, name, _), rows in table.sort_values(along).groupby(["run", "name", held]):
+    for (run, model, name, _), rows in table.sort_values(along).groupby(["run", "model", "name", held]):
         label = f"{name} · {run}" if len(fills) > 1 else name
+        label = f"{model}: {label}" if table.model.nunique() > 1 else label
         label = label.replace("$", r"\$")  # not a formula
         axes.plot(
             rows[x], rows[y], label=label, fillstyle=fills[run], markerfacecoloralt="lightgrey", **lines[name].style

@@ -87,7 +87,7 @@ def mark_sign(row: Row) -> str:
 
 def flags_of(rows: pd.DataFrame) -> list[dict[str, Any]]:
     """What marks and titles are made from: whole rows would be slow to go through in a table of ten thousand."""
-    return rows[["name", *AXES, *FLAGS]].to_dict("records")
+    return rows[["network", "name", *AXES, *FLAGS]].to_dict("records")
 
 
 def sign_meaning(rows: pd.DataFrame) -> str:

@@ -91,9 +91,23 @@ def variants_among(names: list[str], grid: Grid) -> str:
     return f" ({tr('and {variants}', variants=words) if len(names) > count else words})"
 
 
+def networks_title(grid: Grid) -> str:
+    """What is measured where there are several networks: the grid's title if it has one, and how many they are."""
+    count = tr_n("{n}{nbsp}network", "{n}{nbsp}networks", len(grid.networks))
+    return f"{quoted(grid.title)} ({count})" if grid.title else count
+
+
+def place_title(image_size: int, batch_size: int, grid: Grid) -> str:
+    """What comparisons are made at: the batch and, where the grid has several image sizes, the size too."""
+    if len(grid.image_sizes) == 1:
+        return tr("Batch {batch}", batch=batch_size)
+    return tr("{size}×{size}, batch {batch}", size=image_size, batch=batch_size)
+
+
 def row_title(row) -> str:
-    """What a row of `cases` stands for: engine, precision, image size and batch."""
-    return title_at(row["name"], row["image_size"], row["batch_size"])
+    """What a row of `cases` stands for: the network where there are several, engine, precision, image size, batch."""
+    title = title_at(row["name"], row["image_size"], row["batch_size"])
+    return f"{row['network']}: {title}" if row["network"] else title
 
 
 def title_at(name: str, image_size: int, batch_size: int) -> str:
@@ -154,8 +168,8 @@ def records_with_images(records: list[Record]) -> list[RealData]:
 
 
 def has_random_weights(grid: Grid) -> bool:
-    """Whether the weights are random, as far as the grid says; a function's model counts as trained."""
-    return weights_are_random(grid.model, grid.weights)
+    """Whether any network's weights are random, as far as the grid says; a function's model counts as trained."""
+    return any(weights_are_random(network, grid.weights) for network in grid.networks)
 
 
 def unknown_accuracy(grid: Grid) -> list[str]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from bench_lib.analysis.case_table import CaseTable
+from bench_lib.core.errors import InputError
 from bench_lib.results.result_file import Kind, read_result
 from bench_lib.results.run_folder import Run
 from bench_lib.text import language
@@ -45,10 +46,26 @@ class Report(CaseTable):
         return None if folder is None else folder / f"{name}{self.suffix}.png"
 
 
-def open_report(folder: str | Path, lang: str = "", suffix: str = "") -> Report:
+def read_report(folder: str | Path, lang: str = "", suffix: str = "") -> Report:
     """Read a run, after choosing the language (`ru`, `en`; empty: the run's own) that everything is then written in.
 
     Raise `InputError` if the folder holds no run or a broken file.
     """
     language.use(lang or Run(folder).grid().lang)
     return Report.read(folder, suffix)
+
+
+def open_report(folder: str | Path, lang: str = "", suffix: str = "") -> Report:
+    """As `read_report`, for a run of one network: raise `InputError` for one of several."""
+    report = read_report(folder, lang, suffix)
+    if report.several_networks:
+        raise InputError(f"{folder}: holds a run of several networks; its report is made by notebooks/networks.ipynb")
+    return report
+
+
+def open_networks(folder: str | Path, lang: str = "", suffix: str = "") -> Report:
+    """As `read_report`, for a run of several networks: raise `InputError` for one of a single network."""
+    report = read_report(folder, lang, suffix)
+    if not report.several_networks:
+        raise InputError(f"{folder}: holds a run of one network; its report is made by notebooks/report.ipynb")
+    return report

@@ -17,6 +17,7 @@ from bench_lib.text.markup import quoted
 from bench_lib.text.numbers import percent, scientific
 
 COLUMNS = {
+    "network": mark("Network"),  # only where there are several
     "label": mark("Optimisation"),
     "precision_label": mark("Precision"),
     "image_size": mark("Size"),
@@ -76,6 +77,7 @@ FORMATS = {  # how a column's numbers are written in every table, by its key; th
     "batch_size": whole_number,
     "processes": whole_number,
     "count": whole_number,
+    "networks": whole_number,
     "memory_mib": whole_number,
     "speedup": speedup_text,
     "speedup_tf32": speedup_text,

@@ -8,7 +8,7 @@ import seaborn as sns
 from IPython.display import HTML
 from matplotlib.ticker import FuncFormatter
 
-from bench_lib.analysis.findings import AXES
+from bench_lib.analysis.case_table import PLACE
 from bench_lib.analysis.tuning import Step, has_variants, ladder
 from bench_lib.report import plots
 from bench_lib.report.marks import mark_sign, sign_meaning
@@ -26,7 +26,7 @@ def waterfall_figure(report: Report) -> HTML:
     if not has_variants(report):
         return HTML("")
     cases = report.measured
-    fastest = [rows.loc[rows.latency_ms.idxmin()] for _, rows in cases.groupby(AXES)]
+    fastest = [rows.loc[rows.latency_ms.idxmin()] for _, rows in cases.groupby(PLACE)]
     ladders = [steps for steps in (ladder(report, best) for best in fastest) if len(steps) > 1]
     ladders = spread_out(ladders, plots.MOST_PANELS)
     caption = tr("What each step gains: from PyTorch fp32 to the fastest")

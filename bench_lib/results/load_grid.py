@@ -16,9 +16,16 @@ PerSecond = Annotated[float, Field(gt=0, le=1e10)]
 class LoadGrid(Grid):
     """A grid of cases that are measured under load, each once.
 
-    Unlike a sweep's grid it refuses `precision: auto`, `repeats` above 1, `labels` and `lang`, each with a sentence
-    that says why.
+    Unlike a sweep's grid it refuses `models`, `precision: auto`, `repeats` above 1, `labels` and `lang`, each with a
+    sentence that says why.
     """
+
+    @field_validator("models")
+    @classmethod
+    def _one_network(cls, models: list | None) -> list | None:
+        if models:
+            raise ValueError("a load is that of one network; name it in model")
+        return models
 
     @field_validator("precisions")
     @classmethod

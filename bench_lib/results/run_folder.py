@@ -36,13 +36,14 @@ def _grids_differ(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def digests(grid: Grid) -> dict[str, str]:
-    """SHA-256 of the grid's ONNX file, the files that it keeps weights in, and its weights file, by path.
+    """SHA-256 of the grid's ONNX files, the files that they keep weights in, and its weights file, by path.
 
     A run keeps them, so that it is not continued with another file of the same name. Empty if the grid has none.
     """
     named = [] if grid.weights == PUBLISHED else [grid.weights]
-    if model_kind(grid.model) == "onnx":
-        named += [grid.model, *files_beside(grid.model)]
+    for network in grid.networks:
+        if model_kind(network) == "onnx":
+            named += [network, *files_beside(network)]
     found = {}
     for path in filter(os.path.isfile, named):
         with open(path, "rb") as file:

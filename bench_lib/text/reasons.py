@@ -62,6 +62,7 @@ MESSAGES = {
     "provider_cannot": mark("{provider} cannot run this here: {words}"),
     "rtx_provider_not_installed": mark("ONNX Runtime's TensorRT-RTX provider is not installed ({error})"),
     "rtx_provider_finds_no_gpu": mark("ONNX Runtime's TensorRT-RTX provider finds no GPU that it supports"),
+    "size_not_taken": mark("the network does not take images of {size}×{size}: {words}"),
     # Why a measurement gave no figure.
     "out_of_memory": mark("out of memory: {words}"),
     "shared_memory_full": mark(

@@ -13,6 +13,7 @@ from bench_lib.core.errors import InputError, error_text
 from bench_lib.core.grid import Grid
 from bench_lib.workload.answers import as_tuple, flattened
 from bench_lib.workload.detection import TWO_STAGES, computing_part, one_stage_names
+from bench_lib.workload.image_size import SizeRefused, size_taken, takes_size
 from bench_lib.workload.images import draw_images
 from bench_lib.workload.labelled import check_classes
 from bench_lib.workload.onnx_file import OnnxFile, fixed_sizes, read_onnx
@@ -75,18 +76,29 @@ def check_torchvision(name: str) -> None:
 
 
 def try_network(grid: Grid) -> None:
-    """Load the grid's network and run it on one image of the largest size; raise `InputError` if that is not possible.
+    """Load the grid's one network and run it on one image; raise `InputError` if that is not possible at any size.
 
+    The largest of the grid's image sizes is tried first; cases of a size that the network refuses are rows that say so.
     The same if the grid's labels do not fit what it answers. Networks from torchvision with random weights are not
     tried, and of an ONNX file only the file is read. A function of the user's own is called: do that in a process of
     its own (see `bench_lib.sweep.trial`).
     """
-    kind = model_kind(grid.model)
-    if kind == "torchvision" and not grid.weights:
+    if model_kind(grid.model) == "torchvision" and not grid.weights:
         return
-    side = max(grid.image_sizes)
+    refusals = []
+    for side in sorted(grid.image_sizes, reverse=True):
+        try:
+            try_at_size(grid, side)
+            return
+        except SizeRefused as error:
+            refusals.append(error)
+    raise refusals[0]
+
+
+def try_at_size(grid: Grid, side: int) -> None:
+    """Load the grid's one network and run it on one image of `side` pixels; raise `InputError` as `try_network`."""
     model = load_network(grid.model, grid.seed, grid.weights, side)
-    if kind in ("torchvision", "timm"):
+    if model_kind(grid.model) in ("torchvision", "timm"):
         check_answers(model, one_image(side, grid.seed), grid.model)
     if grid.labels and (classes := answered_classes(model, one_image(side, grid.seed))):
         check_classes(grid.data, grid.labels, classes, grid.model)
@@ -108,7 +120,8 @@ def load_network(name: str, seed: int, weights: str = "", image_size: int = LARG
     Without any, the weights of torchvision's and timm's networks are random, drawn from `seed`, and adapted to
     synthetic images of `image_size` pixels (see `bench_lib.workload.random_weights`). The network of a function is
     tried on one image of that size. Raise `InputError` if there is no such network, if its answers are not such that
-    they can be compared, if the weights are not those of the network, or if published ones cannot be had.
+    they can be compared, if the weights are not those of the network, or if published ones cannot be had;
+    `SizeRefused`, which is one, if it takes no images of that size.
     """
     check_model(name, weights)
     if model_kind(name) == "onnx":
@@ -120,9 +133,12 @@ def load_network(name: str, seed: int, weights: str = "", image_size: int = LARG
     if model_kind(name) == "function":
         return check_answers(model, one_image(image_size, seed), name)
     model = computing_part(model).eval()
+    image = one_image(image_size, seed)
+    with torch.no_grad(), size_taken(image, name):
+        model = flattened(model, model(image), name)
     if not weights:
-        adapt_weights(model, images_to_adapt_to(image_size, seed))
-    return model if is_classifier(name) else of_tensors(model, one_image(image_size, seed), name)
+        adapt_weights(model, images_to_adapt_to(side_to_adapt_to(model, image_size, seed), seed))
+    return model
 
 
 def built_network(name: str, seed: int, state: State) -> nn.Module:
@@ -133,12 +149,6 @@ def built_network(name: str, seed: int, state: State) -> nn.Module:
     return network_from_timm(name, state) if model_kind(name) == "timm" else network_from_torchvision(name, state)
 
 
-def of_tensors(model: nn.Module, image: torch.Tensor, name: str) -> nn.Module:
-    """The network, made by `flattened` to answer a tuple of tensors if it answers several to the image."""
-    with torch.inference_mode():
-        return flattened(model, model(image), name)
-
-
 def load_weights(model: nn.Module, state: State, refusal: str) -> None:
     """Put the weights into the network; raise `InputError`, which begins with `refusal`, if they are not its own."""
     try:
@@ -147,10 +157,15 @@ def load_weights(model: nn.Module, state: State, refusal: str) -> None:
         raise InputError(f"{refusal}: {error_text(error)}") from None
 
 
-def images_to_adapt_to(image_size: int, seed: int) -> torch.Tensor:
-    """Synthetic images, `[count, 3, side, side]`, with a side of `image_size` pixels but at most `LARGEST`."""
+def side_to_adapt_to(model: nn.Module, image_size: int, seed: int) -> int:
+    """The side of the images to adapt random weights to: at most `LARGEST` pixels, unless the network refuses these."""
     side = min(image_size, LARGEST)
-    return draw_images(min(MOST, ADAPTED_TO * (LARGEST // side) ** 2), side, seed, "weights")
+    return side if side == image_size or takes_size(model, one_image(side, seed)) else image_size
+
+
+def images_to_adapt_to(side: int, seed: int) -> torch.Tensor:
+    """Synthetic images, `[count, 3, side, side]`; small ones are more, up to `MOST`."""
+    return draw_images(min(MOST, ADAPTED_TO * max(1, LARGEST // side) ** 2), side, seed, "weights")
 
 
 def one_image(image_size: int, seed: int) -> torch.Tensor:

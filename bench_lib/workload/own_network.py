@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench_lib.core.errors import InputError, error_text
 from bench_lib.workload.answers import ANSWERS, as_tuple, flattened, output_names
+from bench_lib.workload.image_size import size_taken
 from bench_lib.workload.own_function import refused
 
 SHORTER = (torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2)  # types with fewer digits than fp32
@@ -53,10 +54,11 @@ def check_answers(model: nn.Module, image: torch.Tensor, name: str) -> nn.Module
 
     The first run also gives lazy modules their weights. Return the network as `flattened` does. Raise `InputError`
     unless it takes the image, answers tensors `[1, …]` in float32, the same both times, computes in nothing shorter
-    than fp32, compiles nothing by itself and can be copied.
+    than fp32, compiles nothing by itself and can be copied; `SizeRefused`, which is one, if it takes no image of that
+    size.
     """
     taken = f"model {name!r} does not take {list(image.shape)}"
-    with torch.no_grad(), refused(taken):
+    with torch.no_grad(), refused(taken), size_taken(image, name):
         model = flattened(model, run_uncompiled(model, image, name), name)
         outputs = as_tuple(model(image))
         check_outputs(outputs, output_names(model), name)

@@ -233,6 +233,24 @@ def test_a_run_of_several_sizes_or_without_figures_is_told(tmp_path, capsys):
     assert "holds no run" in planned(capsys, tmp_path / "absent", "--rate", 1, "--p99-ms", 99)[2]
 
 
+def test_a_run_of_several_networks_is_planned_for_the_one_that_is_named(tmp_path, capsys):
+    made = [record(batch=8, ms=ms, model=model) for model, ms in (("alexnet", 8.0), ("vgg11", 80.0))]
+    arguments = (written(tmp_path, *made), "--rate", 50, "--p99-ms", 900)
+    assert "the run holds the networks alexnet, vgg11; choose one with --model" in planned(capsys, *arguments)[2]
+    assert "--model is 'vgg12'; this run measured alexnet, vgg11" in planned(capsys, *arguments, "--model", "vgg12")[2]
+    said = planned(capsys, *arguments, "--model", "vgg11")[1]
+    assert said.startswith("vgg11: 50 images/s")
+    assert " 50% " in said.splitlines()[2]  # of the 100 images a second of vgg11
+    (known,) = capacity.plan_devices(tmp_path, 50, 900, network="alexnet").known
+    assert (known.network, known.fps) == ("alexnet", 1000)
+
+
+def test_what_was_measured_under_load_of_another_network_is_no_curve_of_this_one(tmp_path):
+    written(tmp_path, record(size=32, batch=4, ms=4, model="vgg11"))
+    known = capacity.plan_devices(tmp_path, 100, 100).known
+    assert served_devices(serving(served([point(200, 9.0)])), known) == []  # of resnet18
+
+
 def test_the_plan_checks_itself_against_two_processes_at_once(tmp_path, capsys):
     written(tmp_path, record(ms=5, fps=1000))
     arguments = (tmp_path, "--rate", 500, "--p99-ms", 30)

@@ -1,13 +1,15 @@
 """A grid read from YAML, and one clear sentence for everything that can be wrong in it."""
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
+from corpus import networks
 
 from bench_lib.cli import sweep
 from bench_lib.core.case import Case, engine_names
-from bench_lib.core.errors import InputError
+from bench_lib.core.errors import InputError, validated
 from bench_lib.core.grid import Grid, read_grid
 from bench_lib.results.pipeline import PipelineGrid
 from bench_lib.results.scaling import ScalingGrid
@@ -150,3 +152,68 @@ def test_a_wrong_variant_or_only_is_one_sentence(tmp_path, changed, words):
     with pytest.raises(InputError, match=words) as raised:
         read_grid(path)
     assert "\n" not in str(raised.value)
+
+
+def test_several_networks_are_the_outermost_axis_after_the_repeats():
+    grid = Grid(**AXES | {"batch_sizes": [1, 8]}, models=["torchvision:resnet18", "vgg11"], repeats=2)
+    assert grid.networks == ["resnet18", "vgg11"]
+    assert [(case.repeat, case.model, case.batch_size) for case in grid.cases()] == [
+        (repeat, model, batch) for repeat in (1, 2) for model in ("resnet18", "vgg11") for batch in (1, 8)
+    ]  # fmt: skip
+    assert [grid.of(name).networks for name in grid.networks] == [["resnet18"], ["vgg11"]]
+    assert {case.id for name in grid.networks for case in grid.of(name).cases()} == {case.id for case in grid.cases()}
+
+
+def test_a_grid_is_read_back_as_it_was_written_and_one_network_is_written_as_before():
+    several = {"models": ["vgg11", "alexnet"], "weights": "DEFAULT"}
+    for models in ({}, {"model": "vgg11"}, {"models": ["vgg11"]}, several):
+        grid = Grid(**AXES, **models)
+        assert Grid.model_validate_json(grid.model_dump_json()) == grid
+    assert "models" not in Grid(**AXES).model_dump()
+    assert Grid(**AXES).model_dump()["model"] == "resnet18"
+
+
+def test_a_list_of_one_network_has_its_title_and_several_have_none():
+    assert [Grid(**AXES, models=models).title for models in (["resnet18"], ["vgg11"], ["vgg11", "alexnet"])] == [
+        "ResNet-18", "vgg11", "",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"model": "vgg11", "models": ["vgg11", "alexnet"]}, "model and models are both given"),
+        ({"models": ["vgg11", "torchvision:vgg11"]}, "repeats a value"),
+        ({"models": []}, "models is an empty list"),
+        ({"models": "vgg11"}, "must be a list, for example [vgg11]"),
+        ({"models": ["vgg11", "alexnet"], "weights": "net.pt"}, "weights are those of one network, and models names 2"),
+        ({"models": list(map(str, range(1000))), "batch_sizes": list(range(1, 102))}, "the grid has 101,000 cases"),
+    ],
+)
+def test_wrong_networks_are_one_sentence(tmp_path, changed, words):
+    path = tmp_path / "grid.yaml"
+    path.write_text(yaml.safe_dump(AXES | changed))
+    with pytest.raises(InputError, match=re.escape(words)) as raised:
+        read_grid(path)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_load_is_that_of_one_network():
+    with pytest.raises(InputError, match="a load is that of one network; name it in model"):
+        validated(ServingGrid, AXES | {"models": ["vgg11", "alexnet"]}, "load.yaml")
+
+
+def test_before_a_sweep_the_one_of_several_networks_that_cannot_be_run_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    networks.make(tmp_path)
+    for name, words in (("vgg99", "unknown model 'vgg99'"), ("nets:Words", "model 'nets:Words' does not take")):
+        with pytest.raises(InputError, match=re.escape(f"some.yaml: {words}")):
+            sweep.check_grid(Grid(**AXES | {"image_sizes": [32]}, models=["resnet18", name]), Path("some.yaml"))
+
+
+@pytest.mark.parametrize(("name", "least"), [("zoo", 25), ("zoo-cpu", 10)])
+def test_the_grids_of_many_networks_hold_as_many_as_they_say(name, least):
+    grid = read_grid(f"params/{name}.yaml")
+    assert len(grid.networks) >= least
+    assert "pytorch" in grid.engines
+    assert "fp32" in grid.precisions

@@ -113,7 +113,10 @@ class Sleeper:
         return (torch.zeros(1, 10),)
 
 
-def record(engine="pytorch", precision="fp32", size=224, batch=1, ms=10.0, *, fps=None, mib=500, actual=None, **fields):
+def record(
+    engine="pytorch", precision="fp32", size=224, batch=1, ms=10.0, *, fps=None, mib=500, actual=None,
+    model="resnet18", **fields,
+):  # fmt: skip
     """A measured record whose latency is `ms` and whose throughput is `fps` (or what the latency gives).
 
     Sending a call takes a tenth of its time, so the device sets its pace.
@@ -131,7 +134,7 @@ def record(engine="pytorch", precision="fp32", size=224, batch=1, ms=10.0, *, fp
     }  # fmt: skip
     if "status" in fields:
         measured = {}
-    case = Case(engine=engine, precision=precision, image_size=size, batch_size=batch)
+    case = Case(engine=engine, precision=precision, image_size=size, batch_size=batch, model=model)
     at = "2026-01-01T00:00:00+00:00"
     base = {"case": case, "limits": Limits(), "seed": 0, "started_at": at, "ended_at": at, "machine": MACHINE}
     return Record(**(base | {"status": "ok"} | measured | fields))
@@ -163,9 +166,9 @@ def worded(russian: str, english: str = "") -> Reason:
     return because("as_recorded", ru=russian, en=english or russian)
 
 
-def skipped(engine, precision="fp32", size=224, batch=1, reason="нет GPU"):
+def skipped(engine, precision="fp32", size=224, batch=1, reason="нет GPU", **fields):
     """A record of a case that could not run."""
-    return record(engine, precision, size, batch, status="skipped", reason=worded(reason))
+    return record(engine, precision, size, batch, status="skipped", reason=worded(reason), **fields)
 
 
 def report(*records: Record, gpu=None, sd=None, folder=None, **given) -> Report:
@@ -174,6 +177,9 @@ def report(*records: Record, gpu=None, sd=None, folder=None, **given) -> Report:
     `folder` is where other results lie and figures go, `given` are more of the grid's fields.
     """
     cases = [r.case for r in records]
+    networks = list(dict.fromkeys(c.model for c in cases))
+    if networks != ["resnet18"] and "model" not in given:
+        given["models"] = networks
     grid = Grid(
         engines=list(dict.fromkeys(c.variant or c.engine for c in cases)),
         variants={c.variant: Variant(engine=c.engine, options=c.options) for c in cases if c.variant},

@@ -15,7 +15,7 @@ from pyarrow import parquet
 from bench_lib.analysis import columns
 from bench_lib.cli import main
 from bench_lib.report import sections
-from bench_lib.report.data_files import FIGURES, write_data_files
+from bench_lib.report.data_files import FIGURES, OF_NETWORKS, write_data_files
 from bench_lib.results.result_file import write_result
 
 MORE = [record(engine, size=size, batch=batch, ms=batch / 7) for engine in ("pytorch", "onnx_runtime")
@@ -106,9 +106,10 @@ def unexported(folder, exported):
 
 def test_every_figure_of_the_report_is_exported():
     folder = Path(sections.__file__).parents[1]
-    assert len(FIGURES) == 8
-    assert unexported(folder, FIGURES) == []
-    some = {name: draw for name, draw in FIGURES.items() if name != "waterfall"} | {"serving": FIGURES["scaling"]}
+    assert len(FIGURES) == 9
+    every = FIGURES | OF_NETWORKS
+    assert unexported(folder, every) == []
+    some = {name: draw for name, draw in every.items() if name != "waterfall"} | {"serving": FIGURES["scaling"]}
     assert unexported(folder, some) == ["serving", "waterfall"]
 
 

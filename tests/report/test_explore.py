@@ -177,6 +177,17 @@ def test_a_point_can_be_chosen_by_keyboard_and_goes_when_it_is_not_drawn(made):
     assert (made.point.value, made.samples.value) == ("", "")
 
 
+def test_several_networks_have_lines_and_points_of_their_own_and_can_be_chosen(tmp_path):
+    made = explore_runs(write_run(tmp_path / "run", models=["alexnet", "vgg11"]).parent)
+    assert list(made.filters["model"].value) == ["alexnet", "vgg11"]
+    assert set(lines(made)) == {f"{model}: {engine} fp32" for model in ("alexnet", "vgg11")
+                                for engine in ("PyTorch", "ONNX Runtime")}  # fmt: skip
+    assert all(len(line) == 2 for drawn in lines(made).values() for line in drawn)
+    assert made.point.options[1][0].startswith("alexnet: ")
+    made.filters["model"].value = ["vgg11"]
+    assert set(chosen_rows(made).model) == {"vgg11"}
+
+
 def test_a_runs_name_is_text(tmp_path):
     write_run(tmp_path / "<b>$x_$")
     made = explore_runs(tmp_path / "<b>$x_$")

@@ -6,7 +6,20 @@ from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
-from helpers.made import clock, crowd, end_to_end, pipelined, point, record, report, scaling, selfcheck, served, serving
+from helpers.made import (
+    clock,
+    crowd,
+    end_to_end,
+    labelled,
+    pipelined,
+    point,
+    record,
+    report,
+    scaling,
+    selfcheck,
+    served,
+    serving,
+)
 from helpers.sentences import as_kept, displayed
 
 from bench_lib.analysis.case_table import tabulate
@@ -30,6 +43,7 @@ HEADINGS = {
     "absent": ["### Skipped and failed configurations"],
     "cold_start": ["### What a start costs"],
     "charts": ["### Plots"],
+    "recognition": ["### Recognition against speed"],
     "serving": ["### Under load"],
     "scaling": ["### Several processes on one device"],
     "pipeline": ["### Together with the preparation of images"],
@@ -45,6 +59,16 @@ HEADINGS = {
     "seed_rows": ["### Rows of the original report beside the measured ones"],
     "recommendations": ["### Recommendations"],
 }
+NETWORKS = {  # the sections of a run of several networks that such a run alone has, and then those it shares
+    "networks": [
+        "# Inference speed of several networks", "## 1. Comparison of networks", "### On average over the networks",
+    ],
+    "each_network": ["### The fastest for each network", "### Speedups by network"],
+}  # fmt: skip
+SHARED = [
+    "method", "clock", "verdicts", "results", "intervals", "time_parts", "absent", "accuracy", "auto_precision",
+    "cold_start",
+]  # fmt: skip
 # What each displays after its headings: sentences in Markdown, a table or figure (an empty one too) in HTML.
 SHOWN = {
     "sentences": ["markdown"],
@@ -61,6 +85,7 @@ OTHERS = {
     "method": ["markdown", "html", "markdown"],
     "intervals": ["markdown", "html", "markdown"],
     "charts": ["html"] * 4,
+    "recognition": ["markdown", "html", "html", "html", "markdown"],
     "tuning": ["markdown", "html", "html", "html"],
 }
 OF_FILES = {"clock", "verdicts", "serving", "scaling", "pipeline"}
@@ -81,7 +106,8 @@ def made(folder=None, checked=False) -> Report:
              for size in (224, 448) for batch in (1, 33)]  # fmt: skip
     ms = {"onnx_runtime": 8.0, "pytorch": 10.0}
     data = report(*(record(ms=(ms[case.engine] - 4 * bool(case.variant)) * case.batch_size * case.image_size / 224,
-                           size=case.image_size, batch=case.batch_size, case=case) for case in cases))  # fmt: skip
+                           size=case.image_size, batch=case.batch_size, case=case,
+                           labelled=labelled("1" * 80 + "0" * 20)) for case in cases))  # fmt: skip
     return Report.of(tabulate(data.grid, data.records, selfcheck() if checked else None), folder)
 
 
@@ -147,7 +173,28 @@ def test_the_notebook_is_a_cell_for_each_section_in_order_and_one_import():
         "from bench_lib.report import sections", "", "report = sections.open_report(run, lang, suffix)",
     ]  # fmt: skip
     assert cells == [f"sections.{name}.show(report)" for name in HEADINGS]
-    assert set(sections.__all__) == {*HEADINGS, "open_report"}
+    assert set(sections.__all__) == {*HEADINGS, *NETWORKS, "open_report", "open_networks"}
+
+
+def test_the_notebook_of_several_networks_is_a_cell_for_each_of_its_sections():
+    parameters, opening, *cells = code_of("networks")
+    assert parameters == code_of("report")[0]
+    assert opening == code_of("report")[1].replace("open_report", "open_networks")
+    assert cells == [f"sections.{name}.show(report)" for name in (*NETWORKS, *SHARED)]
+
+
+@pytest.mark.parametrize("name", [*NETWORKS, *SHARED])
+def test_a_section_of_several_networks_displays_its_headings_and_parts(name, tmp_path):
+    data = report(*(record(engine, model=model, batch=batch, ms=ms * batch) for model in ("alexnet", "vgg11")
+                    for engine, ms in (("pytorch", 10.0), ("onnx_runtime", 8.0)) for batch in (1, 8)),
+                  folder=tmp_path)  # fmt: skip
+    outputs = shown(name, data)
+    told = [output["text/markdown"] for output in outputs if output.get("text/markdown", "").startswith("#")]
+    assert told == (HEADINGS | NETWORKS)[name]
+    assert all(text for output in outputs for text in output.values()) or name in OF_FILES
+    assert {path.name for path in tmp_path.iterdir()} == (
+        {"networks.png", "networks.svg"} if name == "each_network" else set()
+    )
 
 
 def test_the_notebook_of_a_comparison_is_short_and_has_one_import():
@@ -159,4 +206,4 @@ def test_the_notebook_of_a_comparison_is_short_and_has_one_import():
 def test_every_heading_has_its_russian():
     with language.CATALOG.open("rb") as file:
         catalog = {message.id for message in read_po(file) if message.id}
-    assert {heading for headings in HEADINGS.values() for heading in headings} <= catalog
+    assert {heading for headings in (HEADINGS | NETWORKS).values() for heading in headings} <= catalog

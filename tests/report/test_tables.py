@@ -78,7 +78,7 @@ def test_a_column_without_a_heading_is_refused():
 
 
 def test_the_formats_are_of_columns_that_tables_have(lang):
-    assert FORMATS.keys() - set(report(record()).cases.columns) == {"count"}
+    assert FORMATS.keys() - set(report(record()).cases.columns) == {"count", "networks"}
     (row,) = cells(results_table(report(record(size=1024, mib=2000))))
     assert row[2] == WRITTEN[lang][0]
     assert row[7] == {"ru": "1,00×", "en": "1.00×"}[lang]

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torchvision
 from torch.nn.modules.batchnorm import _BatchNorm
 from torchvision import models
 
@@ -86,4 +87,15 @@ def test_a_network_without_layers_is_left_alone():
     ("image_size", "side", "count"), [(32, 32, 256), (64, 64, 144), (112, 112, 64), (224, 224, 16), (600, 224, 16)]
 )
 def test_small_images_to_adapt_to_are_more(image_size, side, count):
-    assert network.images_to_adapt_to(image_size, 0).shape == (count, 3, side, side)
+    taken = network.side_to_adapt_to(torch.nn.Flatten(), image_size, 0)
+    assert network.images_to_adapt_to(taken, 0).shape == (count, 3, side, side)
+
+
+def test_a_network_that_takes_large_images_alone_is_adapted_to_these(monkeypatch):
+    net = torchvision.models.VisionTransformer(256, 64, 1, 2, 16, 32, num_classes=10)
+    monkeypatch.setattr(network, "network_from_torchvision", lambda _name, _state: net)
+    assert network.side_to_adapt_to(net.eval(), 256, 0) == 256
+    adapted = network.load_network("vit_b_16", 0, image_size=256)
+    with torch.no_grad():
+        answers = adapted(network.images_to_adapt_to(256, 0))
+    assert answers.std(0).mean() == pytest.approx(1.0, abs=0.2)

@@ -17,7 +17,7 @@ from bench_lib.core.case import Case, Limits, model_kind
 from bench_lib.core.errors import InputError
 from bench_lib.core.grid import Grid
 from bench_lib.measure.measure_case import measure_case
-from bench_lib.report.sections.method import network_sentence
+from bench_lib.report.network_words import network_sentence
 from bench_lib.workload.network import check_model, load_network
 from bench_lib.workload.preprocessing import preprocessing_of, transform
 

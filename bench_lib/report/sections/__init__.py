@@ -1,6 +1,9 @@
-"""The report's sections. Each is a module whose `show(report)` displays it; report.ipynb calls them in order."""
+"""The report's sections. Each is a module whose `show(report)` displays it.
 
-from bench_lib.report.report import open_report
+report.ipynb calls those of a run of one network in order, networks.ipynb those of a run of several.
+"""
+
+from bench_lib.report.report import open_networks, open_report
 from bench_lib.report.sections import (
     absent,
     abstract,
@@ -14,10 +17,12 @@ from bench_lib.report.sections import (
     claims,
     clock,
     cold_start,
+    each_network,
     image_sizes,
     intervals,
     memory,
     method,
+    networks,
     pipeline,
     recognition,
     recommendations,
@@ -32,6 +37,7 @@ from bench_lib.report.sections import (
 
 __all__ = [
     "absent", "abstract", "accuracy", "aim", "approaches", "auto_precision", "batch_sizes", "charts", "choice",
-    "claims", "clock", "cold_start", "image_sizes", "intervals", "memory", "method", "open_report", "pipeline",
-    "recognition", "recommendations", "results", "scaling", "seed_rows", "serving", "time_parts", "tuning", "verdicts",
+    "claims", "clock", "cold_start", "each_network", "image_sizes", "intervals", "memory", "method", "networks",
+    "open_networks", "open_report", "pipeline", "recognition", "recommendations", "results", "scaling", "seed_rows",
+    "serving", "time_parts", "tuning", "verdicts",
 ]  # fmt: skip

@@ -22,22 +22,15 @@ from bench_lib.analysis.marks import marks_of
 from bench_lib.core.intervals import RATIO_LEVEL
 from bench_lib.report.exactness import exactness_words
 from bench_lib.report.marks import marked_title, marks_among, marks_text
-from bench_lib.report.phrases import (
-    case_title,
-    device_name,
-    heading,
-    leadership,
-    whole_percent,
-)
+from bench_lib.report.phrases import device_name, heading, leadership, whole_percent
 from bench_lib.report.recognition_words import advice_sentence
 from bench_lib.report.report import Report
-from bench_lib.report.spread_words import assumed_words, spread_sentences
+from bench_lib.report.spread_words import assumed_words
+from bench_lib.report.sureness import shortened_reason, sureness_sentence
 from bench_lib.text.language import mark, number, tr, tr_n
 from bench_lib.text.lists import listed, listed_few
 from bench_lib.text.markup import quoted
-from bench_lib.text.numbers import percent, span, times
-
-LONGEST_REASON = 90  # characters
+from bench_lib.text.numbers import span, times
 
 
 def show(report: Report) -> None:
@@ -169,27 +162,6 @@ def price_sentence(row: pd.Series) -> str:
     )  # fmt: skip
 
 
-def sureness_sentence(report: Report) -> str:
-    """How many processes the figures are from, and what the check of the verdicts found on this machine."""
-    check = report.check
-    processes = tr_n(
-        "{n}{nbsp}process per configuration.", "{n}{nbsp}processes per configuration.", report.grid.repeats
-    )  # fmt: skip
-    known = " ".join([processes, *spread_sentences(report)])
-    if check is None:
-        unchecked = tr(
-            "How often the verdicts are wrong on this machine was not checked (<code>bench selfcheck</code>)."
-        )
-        return f"{known} {unchecked}"
-    checked = tr(
-        "In the check on this machine ({case}), equal things were called different in {alarms} of "
-        "pairs, and a deliberate slowdown of {slowdown} was found in {found} (section 2).",
-        case=quoted(case_title(check.case)), alarms=percent(check.false_alarm_rate.value),
-        slowdown=whole_percent(check.slowdown), found=percent(check.power.value),
-    )  # fmt: skip
-    return f"{known} {checked}"
-
-
 def most_often_first(cases: pd.DataFrame) -> Approach:
     """The approach that leads most often; the baseline where none ever leads alone."""
     return next(iter(findings.wins(findings.blocks(cases))), BASELINE)
@@ -231,8 +203,3 @@ def unmeasured_engines(report: Report) -> list[str]:
             status = tr(STATUS[rows.status.iloc[0]])
             lines.append(f"{label} {listed(without)} ({status}: {quoted(shortened_reason(reason))})")
     return lines
-
-
-def shortened_reason(reason: str) -> str:
-    """The beginning of a reason that is too long for the first screen; section 3 has the whole."""
-    return reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON].rsplit(' ', 1)[0]}…"

@@ -2,7 +2,7 @@
 
 from IPython.display import Markdown, display
 
-from bench_lib.core.case import engine_label, variant_of
+from bench_lib.core.case import engine_label, network_label, variant_of
 from bench_lib.core.grid import Grid
 from bench_lib.core.intervals import ASSUMED_SD, by_chance
 from bench_lib.core.reason import say
@@ -24,7 +24,8 @@ def choices_text(report: Report) -> Markdown:
     chosen = {(record.case.first.id, taken_precision(record)): record for record in report.records if record.trials}
     if not chosen:
         return bullets([tr("In this run precision was not chosen automatically; `precisions: [auto]` does that.")])
-    return bullets([rule_sentence(report), *few([choice_sentence(record) for record in chosen.values()])])
+    lines = [choice_sentence(record, report.several_networks) for record in chosen.values()]
+    return bullets([rule_sentence(report), *few(lines)])
 
 
 def rule_sentence(report: Report) -> str:
@@ -59,10 +60,11 @@ def taken_precision(record: Record) -> str:
     return next((trial.precision for trial in record.trials if not trial.reason), "")
 
 
-def choice_sentence(record: Record) -> str:
-    """The precision taken for one case, and why each other was not."""
+def choice_sentence(record: Record, several_networks: bool = False) -> str:
+    """The precision taken for one case, which is named with its network where there are several, and why no other."""
     case = record.case
     where = title_at(quoted(engine_label(case.engine, variant_of(case))), case.image_size, case.batch_size)
+    where = f"{network_label(case.model)}: {where}" if several_networks else where
     taken = [trial for trial in record.trials if not trial.reason]
     others = "; ".join(passed_over_sentence(trial) for trial in record.trials if trial.reason)
     if not taken:

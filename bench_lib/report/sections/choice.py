@@ -34,7 +34,7 @@ def throughput_sentence(cases: pd.DataFrame) -> str:
     """The case with the highest FPS, and those that the data do not distinguish from it."""
     best = cases.loc[cases.fps.idxmax()]
     ordered = cases.drop(best.name).sort_values("fps", ascending=False)
-    rows = ordered[["name", "image_size", "batch_size", "fps", "fps_values", "extra_sd"]].to_dict("records")
+    rows = ordered[["network", "name", "image_size", "batch_size", "fps", "fps_values", "extra_sd"]].to_dict("records")
     others = [row for row in rows if compare_rows(row, best, "fps") != "slower"]
     text = tr(
         "**Throughput:** the most images per second, {fps}, come from {place}.",

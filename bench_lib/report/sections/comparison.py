@@ -6,14 +6,14 @@ import pandas as pd
 from IPython.display import HTML, Markdown, display
 from pandas.io.formats.style import Styler
 
-from bench_lib.analysis.case_table import STATUS, VERDICTS
-from bench_lib.analysis.comparison import Comparison, compare_runs, differing, verdict_counts
+from bench_lib.analysis.case_table import PLACE, STATUS, VERDICTS
+from bench_lib.analysis.comparison import Comparison, by_network, compare_runs, differing, verdict_counts
 from bench_lib.analysis.marks import FLAGS, is_steady, marks_of
 from bench_lib.core.intervals import RATIO_LEVEL
 from bench_lib.report.marks import in_brackets, mark_list
 from bench_lib.report.phrases import bullets, device_name, heading, row_title, whole_percent
 from bench_lib.report.spread_words import assumed_words, mark_notes
-from bench_lib.report.tables import ratio_text, styled, verdict_texts
+from bench_lib.report.tables import headers, ratio_text, styled, verdict_texts
 from bench_lib.text import language
 from bench_lib.text.language import number, tr, tr_n
 from bench_lib.text.lists import listed, listed_few
@@ -41,8 +41,9 @@ def show_conditions(found: Comparison) -> None:
 
 
 def show_results(found: Comparison) -> None:
-    """Display the chapter of results: its heading, and the table."""
-    display(heading("## 2. Results"), comparison_table(found))
+    """Display the chapter of results: its heading, the table of networks where there are several, and that of cases."""
+    tables = [networks_table(found)] if found.cases.model.nunique() > 1 else []
+    display(heading("## 2. Results"), *tables, comparison_table(found))
 
 
 def comparison_abstract(found: Comparison) -> HTML:
@@ -100,8 +101,9 @@ def quoted_names(found: Comparison) -> tuple[str, str]:
 
 
 def second_row(row: pd.Series) -> dict:
-    """A row's name in the second run, its image size and its batch size, in the form that `row_title` takes."""
-    return {"name": row.name_b, "image_size": row.image_size, "batch_size": row.batch_size}
+    """A row's network, name in the second run, image size and batch size, in the form that `row_title` takes."""
+    network = row.network_a or row.network_b  # a run of one network names it in no row
+    return {"network": network, "name": row.name_b, "image_size": row.image_size, "batch_size": row.batch_size}
 
 
 def marks_of_both(row: pd.Series) -> str:
@@ -156,9 +158,22 @@ def machines_table(found: Comparison) -> Styler | HTML:
     return styled(table, headings, tr("How the runs' conditions differ"))
 
 
+def networks_table(found: Comparison) -> Styler:
+    """For each network: the geometric mean of the ratios of its cases, and how many have which verdict."""
+    table = by_network(found)
+    table["ratio"] = [number(ratio, 3) for ratio in table.ratio]
+    table[list(VERDICTS)] = table[list(VERDICTS)].astype(str)  # counts, not figures with digits
+    first, second = found.names
+    headings = {
+        "model": tr("Network"), "ratio": tr("Ratio (geometric mean)"), "count": tr("Configurations"),
+        **headers(VERDICTS),
+    }  # fmt: skip
+    return styled(table, headings, tr("By network: {second} against {first}", first=first, second=second))
+
+
 def comparison_table(found: Comparison) -> Styler:
     """Each case in both runs, the ratio of the latencies, and the verdict on the second."""
-    cases = found.cases.sort_values(["image_size", "batch_size", "latency_ms_b"], kind="stable")
+    cases = found.cases.sort_values([*PLACE, "latency_ms_b"], kind="stable")
     first, second = found.names
     ends = zip(cases.ratio_low, cases.ratio_high, strict=True)
     rows = cases.assign(
@@ -166,7 +181,8 @@ def comparison_table(found: Comparison) -> Styler:
         interval=[ratio_text(low, high, 3) for low, high in ends],
         verdict=verdict_texts(cases.verdict, cases.verdict_from),
     )
-    headings = {
+    networks = {"model": tr("Network")} if found.cases.model.nunique() > 1 else {}
+    headings = networks | {
         "label_b": tr("Optimisation"), "precision_label_b": tr("Precision"), "image_size": tr("Size"),
         "batch_size": tr("Batch"), "latency_ms_a": tr("{run}, ms", run=first),
         "latency_ms_b": tr("{run}, ms", run=second), "ratio": tr("Ratio"), "interval": whole_percent(RATIO_LEVEL),

@@ -3,7 +3,7 @@
 from IPython.display import HTML, Markdown, display
 from pandas.io.formats.style import Styler
 
-from bench_lib.analysis.case_table import BASELINE_NAME, BASELINES, VERDICTS
+from bench_lib.analysis.case_table import BASELINE_NAME, BASELINES, PLACE, VERDICTS
 from bench_lib.core.intervals import FIGURE_LEVEL, PAIRED_FROM, RATIO_LEVEL, ROPE
 from bench_lib.report.marks import marked_title
 from bench_lib.report.phrases import bullets, heading, row_title, whole_percent
@@ -90,18 +90,19 @@ def pairing_sentences(repeats: int) -> list[str]:
 
 def intervals_table(report: Report) -> Styler | HTML:
     """The intervals of each case's time per batch, FPS and speedups, what they rest on, and the verdict."""
-    cases = report.measured.sort_values(["image_size", "batch_size", "latency_ms"], kind="stable")
+    cases = report.measured.sort_values([*PLACE, "latency_ms"], kind="stable")
     if cases.empty:
         return HTML(f"<p>{tr('There are no intervals: no configuration was measured.')}</p>")
-    table = cases[["label", "precision_label", "image_size", "batch_size", "processes"]].copy()
+    table = cases[["network", "label", "precision_label", "image_size", "batch_size", "processes"]].copy()
     table["spread"] = list(map(source_text, cases.spread_from, cases.extra_sd))
     texts = {"latency": interval_text, "fps": interval_text} | dict.fromkeys(BASELINES, ratio_text)
     for figure, words in texts.items():
         table[figure] = list(map(words, cases[f"{figure}_low"], cases[f"{figure}_high"]))
     table["verdict"] = verdict_texts(cases.verdict, cases.verdict_from)
     headings = {
-        "label": tr("Optimisation"), "precision_label": tr("Precision"), "image_size": tr("Size"),
-        "batch_size": tr("Batch"), "processes": tr("Processes"), "spread": tr("Spread between processes"),
+        "network": tr("Network"), "label": tr("Optimisation"), "precision_label": tr("Precision"),
+        "image_size": tr("Size"), "batch_size": tr("Batch"), "processes": tr("Processes"),
+        "spread": tr("Spread between processes"),
         "latency": tr("Time/batch (ms), {level}", level=whole_percent(FIGURE_LEVEL)),
         "fps": tr("FPS, {level}", level=whole_percent(FIGURE_LEVEL)),
         "speedup": tr("Speedup (×), {level}", level=whole_percent(RATIO_LEVEL)),
@@ -109,6 +110,7 @@ def intervals_table(report: Report) -> Styler | HTML:
         "verdict": tr("Verdict"),
     }  # fmt: skip
     shown = [name for name in headings if name not in BASELINES or cases[name].notna().any()]
+    shown = shown if report.several_networks else shown[1:]  # without the network
     named = {name: headings[name] for name in shown}
     return styled(table[shown].reset_index(drop=True), named, tr("Intervals and verdicts"))
 

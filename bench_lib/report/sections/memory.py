@@ -3,8 +3,7 @@
 import pandas as pd
 from IPython.display import Markdown, display
 
-from bench_lib.analysis import findings
-from bench_lib.analysis.case_table import by_approach, main_names
+from bench_lib.analysis.case_table import PLACE, by_approach, main_names
 from bench_lib.report.phrases import bullets, heading, nothing_text
 from bench_lib.report.report import Report
 from bench_lib.text.language import tr, tr_n
@@ -28,7 +27,7 @@ def memory_text(report: Report) -> Markdown:
             lines.append(tr("**{name}:** {memory}{nbsp}MiB of GPU memory.", **figures))
         else:
             lines.append(tr("**{name}:** {memory}{nbsp}MiB of process memory (build included).", **figures))
-    least = cases.loc[cases.groupby(findings.AXES).memory_mib.idxmin()]
+    least = cases.loc[cases.groupby(PLACE).memory_mib.idxmin()]
     if cases.name.nunique() > 1:
         named = [
             tr_n(

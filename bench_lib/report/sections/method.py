@@ -4,13 +4,14 @@ import pandas as pd
 from IPython.display import Markdown, display
 from pandas.io.formats.style import Styler
 
-from bench_lib.core.case import PUBLISHED, engine_label, model_kind
+from bench_lib.core.case import engine_label
 from bench_lib.core.grid import Grid
 from bench_lib.report.company_words import alone_sentence
 from bench_lib.report.conditions import condition_sentences
-from bench_lib.report.exactness import adapted_sentence, reference_name
+from bench_lib.report.exactness import reference_name
 from bench_lib.report.images_words import images_sentence
 from bench_lib.report.marks import unsettled_sentences
+from bench_lib.report.network_words import network_sentence, networks_sentence
 from bench_lib.report.phrases import bullets, device_name, engines_of, heading
 from bench_lib.report.report import Report
 from bench_lib.report.tables import styled
@@ -29,37 +30,6 @@ def show(report: Report) -> None:
     )
 
 
-def network_sentence(report: Report) -> str:
-    """Which network it is, and where its weights come from."""
-    grid = report.grid
-    name, origin = f"<code>{quoted(grid.model)}</code>", model_kind(grid.model)
-    whence = {
-        "torchvision": tr("{name} from torchvision", name=name),
-        "timm": tr("{name} from timm", name=name),
-        "function": tr("function {name}", name=name),
-        "onnx": tr("ONNX file {name}", name=name),
-    }
-    whole = f"{quoted(grid.title)} ({whence[origin]})"
-    if origin == "onnx":
-        return tr("**Network:** {network} with the weights in that file.", network=whole)
-    if grid.weights == PUBLISHED:
-        return tr("**Network:** {network} with the weights that are published with it.", network=whole)
-    if grid.weights:
-        return tr("**Network:** {network} with weights from the file <code>{file}</code>.", network=whole,
-                  file=quoted(grid.weights))  # fmt: skip
-    if origin == "function":
-        return tr(
-            "**Network:** {network} with the weights that the function gives (seed {seed}): speed does not depend on "
-            "the values of the weights.",
-            network=whole, seed=grid.seed,
-        )  # fmt: skip
-    return tr(
-        "**Network:** {network} with random weights (seed {seed}): speed does not depend on the values of the weights. "
-        "{adapted}",
-        network=whole, seed=grid.seed, adapted=adapted_sentence(report),
-    )  # fmt: skip
-
-
 STATES = {  # of the GPU
     "sm_clock_mhz": mark("clock {value}{nbsp}MHz"),
     "temperature_c": mark("temperature {value}{nbsp}°C"),
@@ -71,7 +41,7 @@ def conditions_text(report: Report) -> Markdown:
     """The network, the images, what was varied, the machine, and the conditions that the records hold."""
     grid = report.grid
     lines = [
-        network_sentence(report),
+        networks_sentence(report) if report.several_networks else network_sentence(report),
         images_sentence(report),
         tr_n("**Image size:** {sizes} pixel.", "**Image size:** {sizes} pixels.", grid.image_sizes[-1],
              sizes=", ".join(map(str, grid.image_sizes))),

@@ -81,9 +81,11 @@ def preparation_sentence(labelled: Labelled) -> str:
 
 def accuracy_vs_fps(report: Report) -> HTML:
     """Right answers against FPS, a point for each approach and image size, with the Pareto front."""
-    rows = main_names(recognition.points(report))
-    best, lines = recognition.front(rows), line_styles(report.cases)
     caption = tr("Right answers against throughput, at the batch with the highest FPS; the line is the Pareto front")
+    rows = main_names(recognition.points(report))
+    if rows.empty:
+        return HTML(f"<p>{tr('The figure “{caption}” is not drawn: no images had labels.', caption=caption)}</p>")
+    best, lines = recognition.front(rows), line_styles(report.cases)
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(9, 5.2), layout="constrained")
         axes.plot(best.fps, 100 * best.top1, color="0.6", linewidth=1.2, zorder=1, drawstyle="steps-pre")

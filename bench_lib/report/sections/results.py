@@ -9,7 +9,7 @@ from pandas.io.formats.style import Styler
 
 from bench_lib.analysis import roofline
 from bench_lib.analysis.case_row import MIB
-from bench_lib.analysis.case_table import BASELINE_NAME, TF32, TF32_NAME, is_baseline, is_of, status_counts
+from bench_lib.analysis.case_table import BASELINE_NAME, PLACE, TF32, TF32_NAME, is_baseline, is_of, status_counts
 from bench_lib.analysis.marks import FLAGS, HOST, is_steady
 from bench_lib.report.marks import mark_words
 from bench_lib.report.phrases import bullets, heading
@@ -58,13 +58,23 @@ def ceiling_meaning(report: Report) -> str:
     )  # fmt: skip
 
 
+GROUPED = {  # by whether there are several networks
+    False: mark(
+        "Rows are grouped by image and batch size, and within a group go from fast to slow; the fastest is in bold. A "
+        "dash means that the configuration was not measured; the reasons are in the next table."
+    ),
+    True: mark(
+        "Rows are grouped by network, image and batch size, and within a group go from fast to slow; the fastest is in "
+        "bold. Speedups are over the same network. A dash means that the configuration was not measured; the reasons "
+        "are in the table of configurations without a result."
+    ),
+}
+
+
 def columns_text(report: Report) -> Markdown:
     """What the columns of the results mean, and what disturbed the measurement."""
     lines = [
-        tr(
-            "Rows are grouped by image and batch size, and within a group go from fast to slow; the fastest is in "
-            "bold. A dash means that the configuration was not measured; the reasons are in the next table."
-        ),
+        tr(GROUPED[report.several_networks]),
         tr("**Speedup:** {speedup}.", speedup=speedup_meaning(report)),
         *tf32_sentences(report),
         *mark_notes(report.measured.verdict_from),
@@ -146,15 +156,16 @@ def memory_meaning(report: Report) -> str:
 
 
 def results_table(report: Report) -> Styler:
-    """All cases: blocks of one size and batch, the fastest first, those without figures last and dimmed."""
-    table = report.cases.sort_values(["image_size", "batch_size", "latency_ms"], na_position="last", kind="stable")
+    """All cases: blocks of one network, size and batch, the fastest first, those without figures last and dimmed."""
+    table = report.cases.sort_values([*PLACE, "latency_ms"], na_position="last", kind="stable")
     table["label"] += table.disturbed.map(lambda names: f"{NBSP}⚠" if names else "")
     table.loc[restless_rows(report).index, "label"] += f"{NBSP}⚑"
     columns = [name for name in COLUMNS if name not in ("roofline", "speedup_tf32") or table[name].notna().any()]
+    columns = columns if report.several_networks else columns[1:]  # without the network
     table["verdict"] = verdict_texts(table.verdict, table.verdict_from)
     shown = table[columns].reset_index(drop=True)
-    is_best = table.groupby(["image_size", "batch_size"]).latency_ms.transform("min") == table.latency_ms
-    is_new_block = table[["image_size", "batch_size"]].ne(table[["image_size", "batch_size"]].shift()).any(axis=1)
+    is_best = table.groupby(PLACE).latency_ms.transform("min") == table.latency_ms
+    is_new_block = table[PLACE].ne(table[PLACE].shift()).any(axis=1)
     kinds = [
         ("absent" if absent else "best" if best else "") + (" starts" if starts else "")
         for absent, best, starts in zip(table.status != "ok", is_best, is_new_block, strict=True)

@@ -7,6 +7,7 @@ from IPython.display import HTML, Markdown, display
 from pandas.io.formats.style import Styler
 
 from bench_lib.analysis.case_row import LAUNCH_BOUND
+from bench_lib.analysis.case_table import PLACE
 from bench_lib.core.reason import say
 from bench_lib.report.marks import marked_title
 from bench_lib.report.phrases import bullets, few, heading
@@ -19,6 +20,7 @@ from bench_lib.text.markup import quoted
 from bench_lib.text.numbers import percent, span
 
 PARTS = {
+    "network": mark("Network"),
     "label": mark("Optimisation"),
     "precision_label": mark("Precision"),
     "image_size": mark("Size"),
@@ -40,12 +42,13 @@ def show(report: Report) -> None:
 
 def time_parts_table(report: Report) -> Styler | HTML:
     """Latency, device time, enqueueing and the period of back-to-back calls, and energy; empty columns are left out."""
-    cases = report.measured.sort_values(["image_size", "batch_size", "latency_ms"], kind="stable")
+    cases = report.measured.sort_values([*PLACE, "latency_ms"], kind="stable")
     if cases.empty:
         return HTML(f"<p>{tr('There are no times: no configuration was measured.')}</p>")
     cases = cases.assign(period_ms=1e3 * cases.batch_size / cases.fps, millijoules=1e3 * cases.joules)
     cases["label"] += cases.launch_bound.map({True: f"{NBSP}◷", False: ""})
     columns = [name for name in PARTS if cases[name].notna().any()]
+    columns = columns if report.several_networks else columns[1:]  # without the network
     return styled(cases[columns].reset_index(drop=True), headers(PARTS), tr("What the time is made of"))
 
 
@@ -123,12 +126,12 @@ def energy_sentences(report: Report) -> list[str]:
 
 
 def preparation_sentences(report: Report) -> list[str]:
-    """What decoding, preprocessing and copying take besides inference, for each image size.
+    """What decoding, preprocessing and copying take besides inference, for each network and image size.
 
     Nothing where the images were synthetic.
     """
     cases = report.measured.dropna(subset=["decode_ms", "preprocess_ms"])
-    lines = few([beside_inference(rows, size) for size, rows in cases.groupby("image_size")])
+    lines = few([beside_inference(rows, size) for (_, size), rows in cases.groupby(["model", "image_size"])])
     if lines and not report.machine.get("gpu"):
         lines.append(
             tr("There is no copying to a device: inference runs on the processor, and shares it with preparation.")
@@ -137,7 +140,7 @@ def preparation_sentences(report: Report) -> list[str]:
 
 
 def beside_inference(rows: pd.DataFrame, size: int) -> str:
-    """For one image size: what preparing an image takes in one thread, and how many threads the fastest case needs."""
+    """For a network and image size: what preparing an image takes in a thread, and how many the fastest case needs."""
     decode_ms, preprocess_ms, best = rows.decode_ms.median(), rows.preprocess_ms.median(), rows.loc[rows.fps.idxmax()]
     threads = math.ceil((decode_ms + preprocess_ms) * best.fps / 1e3)
     keeps_up = (

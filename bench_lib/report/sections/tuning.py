@@ -6,8 +6,7 @@ import pandas as pd
 from IPython.display import HTML, Markdown, display
 from pandas.io.formats.style import Styler
 
-from bench_lib.analysis.case_table import compare_rows, is_baseline, weakest_source
-from bench_lib.analysis.findings import AXES
+from bench_lib.analysis.case_table import PLACE, compare_rows, is_baseline, weakest_source
 from bench_lib.analysis.tuning import Pair, default_and_best, has_variants
 from bench_lib.core.case import engine_label, options_text
 from bench_lib.report.exactness import exactness_words
@@ -44,7 +43,7 @@ def tuning_text(report: Report) -> Markdown:
     if not has_variants(report):
         return bullets([tr(DEFAULTS_ONLY)])
     found = default_and_best(report.measured)
-    places = [rows for _, rows in report.measured.groupby(AXES)]
+    places = [rows for _, rows in report.measured.groupby(PLACE)]
     fastest = few([place_sentences(rows) for rows in places])
     notes = mark_notes(pd.Series([pair.outcome_from for pair in found]))
     return bullets([*fastest, *build_sentences(found), *energy_sentences(report.measured), *notes])
