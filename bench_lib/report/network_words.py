@@ -58,7 +58,7 @@ def networks_sentence(report: Report) -> str:
     grid, parts = report.grid, []
     of_kind: dict[str, list[str]] = {}
     for name in grid.networks:
-        of_kind.setdefault(model_kind(name), []).append(f"<code>{quoted(name)}</code>")
+        of_kind.setdefault(model_kind(name), []).append(quoted(name))
     for kind, names in of_kind.items():
         words = OF_USER.get(kind, OF_LIBRARY[bool(grid.weights)])
         parts.append(tr(words, names=listed(names), seed=grid.seed, library=kind))

@@ -1,6 +1,7 @@
 """A grid read from YAML, and one clear sentence for everything that can be wrong in it."""
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -46,8 +47,15 @@ def test_each_grid_names_the_engines_of_the_original_report(name):
 @pytest.mark.parametrize("path", sorted(Path("params").glob("*.yaml")), ids=lambda path: path.stem)
 def test_each_grid_s_options_are_those_of_the_engines(path):
     grid = read_grid(path, LOADS.get(path.stem, Grid))
-    sweep.check_grid(grid, path)
+    sweep.check_grid(without_timm(grid), path)
     assert unmeasured(grid) == []
+
+
+def without_timm(grid):
+    """The grid without the networks that need the extra `timm`, where that is not installed."""
+    if find_spec("timm") or not grid.models:
+        return grid
+    return grid.model_copy(update={"models": [name for name in grid.models if not name.startswith("timm:")]})
 
 
 def unmeasured(grid):

@@ -236,9 +236,9 @@ def test_a_network_s_name_is_text_everywhere(name, tmp_path):
 def test_the_method_names_the_networks_by_where_they_are_from():
     data = report(record(model="alexnet"), record(model="nets:build"), record(model="net.onnx"))
     told = text(method.conditions_text(data))
-    assert "**Networks** (3): <code>alexnet</code> from torchvision with random weights (seed 0)" in told
-    assert "<code>nets:build</code> with the weights that the functions give (seed 0)" in told
-    assert "<code>net.onnx</code> with the weights in these ONNX files" in told
+    assert "**Networks** (3): alexnet from torchvision with random weights (seed 0)" in told
+    assert "nets:build with the weights that the functions give (seed 0)" in told
+    assert "net.onnx with the weights in these ONNX files" in told
     assert "PyTorch fp32 on the processor or fp64 on the GPU; ONNX Runtime fp32" in text(method.method_text(data))
 
 
