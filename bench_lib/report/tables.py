@@ -14,7 +14,7 @@ from bench_lib.analysis.case_table import STATUS, VERDICTS
 from bench_lib.core.record import Record
 from bench_lib.text.language import NBSP, mark, number, tr
 from bench_lib.text.markup import quoted
-from bench_lib.text.numbers import percent, scientific
+from bench_lib.text.numbers import per_cent, percent, scientific
 
 COLUMNS = {
     "network": mark("Network"),  # only where there are several
@@ -119,6 +119,7 @@ def record_card(record: Record) -> Styler:
             tr("% of ceiling"): "" if pd.isna(figures["roofline"]) else percent(figures["roofline"]),
             tr("Build (s)"): number(figures["build_s"]),
             **image_rows(record, figures),
+            **label_rows(figures),
             tr("Error of the output"): "" if pd.isna(figures["error"]) else scientific(figures["error"]),
         }
     rows = {name: value for name, value in rows.items() if value}
@@ -138,6 +139,14 @@ def image_rows(record: Record, figures: dict) -> dict[str, str]:
         tr("Preparation (ms/image)"): number(figures["preprocess_ms"]),
         tr("Copying to the GPU (ms/batch)"): "" if pd.isna(figures["copy_ms"]) else number(figures["copy_ms"]),
     }
+
+
+def label_rows(figures: dict) -> dict[str, str]:
+    """The rows on right answers to labelled images, with their intervals; empty where there are none."""
+    words = {"top1": tr("Right answers (top-1, 95% interval)"), "top5": tr("Right answers (top-5, 95% interval)")}
+    known = [name for name in words if not pd.isna(figures[name])]
+    ends = {name: [number(100 * figures[f"{name}{end}"], 1) for end in ("", "_low", "_high")] for name in known}
+    return {words[name]: f"{per_cent(value)} ({low}–{per_cent(high)})" for name, (value, low, high) in ends.items()}
 
 
 class Table(Styler):

@@ -137,9 +137,7 @@ MESSAGES = {
     "not_decided_faster": mark("not decided whether it is faster, and its error is larger"),
     "computed_otherwise": mark("in fact computed in {precision}"),
     "error_above_allowed": mark("error {error:percent} is above the allowed {allowed:percent}"),
-    "top1_below_least": mark(
-        "{top1:percent} of the labelled images are answered right, at least {least:percent} must be"
-    ),
+    "top1_below_least": mark("{top1:.1%} of the labelled images are answered right, at least {least:.1%} must be"),
     "top1_may_be_lower": mark(
         "the share of right answers may be as much as {loss:number} percentage points below that in fp32 (limit of the "
         "95% interval), {allowed:number} are allowed"

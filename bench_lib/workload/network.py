@@ -38,7 +38,10 @@ def check_model(name: str, weights: str = "") -> None:
     if weights == PUBLISHED:
         check_published(name)
     elif weights and not os.path.isfile(weights):  # unlike Path.is_file, it raises nothing for any text
-        raise InputError(f"weights {weights!r}: there is no such file; give what torch.save(net.state_dict()) wrote")
+        raise InputError(
+            f"weights {weights!r}: there is no such file; give what torch.save(net.state_dict(), path) wrote, a file "
+            f"of safetensors, or {PUBLISHED}"
+        )
     if weights and model_kind(name) == "onnx":
         raise InputError(f"weights are given, but {name} holds its own; remove weights")
     if model_kind(name) == "onnx":

@@ -9,6 +9,8 @@ from bench_lib.analysis.case_row import case_row
 from bench_lib.analysis.columns import COLUMNS
 from bench_lib.analysis.labelled import compare_top1, label_figures, least_right
 from bench_lib.core.proportions import Paired
+from bench_lib.report.tables import record_card
+from bench_lib.text.language import NBSP
 
 FIGURES = [name for name in COLUMNS if name.startswith(("top1", "top5")) or name == "labelled_images"]
 
@@ -44,6 +46,17 @@ def test_the_table_holds_them_and_agreement_with_the_reference_apart():
     assert all(math.isnan(without[name]) for name in FIGURES)
     assert without["agreement"] == 1.0
     assert report(record(labelled=labelled("10", "11"))).cases.top1.tolist() == [0.5]
+
+
+def test_the_card_of_one_case_shows_them_with_their_intervals():
+    def rows(**fields):
+        return {name.replace(NBSP, " "): value.replace(NBSP, " ")
+                for name, value in record_card(record(**fields)).data.itertuples(index=False)}  # fmt: skip
+
+    shown = rows(labelled=labelled("1" * 15 + "0" * 133, "1" * 81 + "0" * 67))
+    assert shown["Верных ответов (top-1, интервал 95 %)"] == "10,1 % (6,2–16,0 %)"
+    assert shown["Верных ответов (top-5, интервал 95 %)"] == "54,7 % (46,7–62,5 %)"
+    assert not [name for name in rows() if "top-" in name]
 
 
 def test_two_cases_are_compared_image_by_image():

@@ -20,6 +20,7 @@ from helpers.made import (
     clock,
     crowd,
     end_to_end,
+    labelled,
     pipelined,
     point,
     record,
@@ -182,6 +183,11 @@ def test_a_good_grid_with_faults(data):
     check_grid(yaml.safe_dump(data).encode())
 
 
+@given(mutated(GOOD | {"data": "photos", "labels": {"cats": 0, "dogs": 1}}))
+def test_a_grid_with_labels_and_faults(data):
+    check_grid(yaml.safe_dump(data).encode())
+
+
 YAML_BITS = [
     "!!python/object/apply:os.system [touch hacked]", "!!python/name:os.system", "!!timestamp x", "!!bool x", "!!int x",
     "2001-99-99", "&a [*a, *a]", "<<: 1", "? [1]", "!!binary x", "1" * 5000, "[" * 3000, "{a: {b: ", "0x", "!!float x",
@@ -260,6 +266,7 @@ RECORD = json.loads(record(
     ran={"flavour": "tensorrt", "tensorrt_version": "10", "documented_support": True},
     work={"flops": 10**9, "flops_least": 10**9, "bytes_least": 10**6},
     data={"found": 9, "used": 3, "decode_ms": [3.0], "preprocess_ms": [2.0], "copy_ms": [0.5]},
+    labelled=labelled("0110", "0111"),
     reason=because("inexact", error=0.5, allowed=0.01, agreement=0.0),
     energy_absent=because("driver_tells_no_energy", error="no"),
     trials=[{"precision": "fp32", "reason": because("error_above_allowed", error=0.5, allowed=0.1)}],

@@ -1,5 +1,7 @@
 """No command reaches anything but this machine, and none leaves in the home folder what nobody asked for."""
 
+import os
+import subprocess
 import sys
 
 import pytest
@@ -52,3 +54,14 @@ def test_what_is_outside_is_told_by_its_address_and_by_what_looks_names_up():
     1 connect(3, {sa_family=AF_UNIX, sun_path="/run/systemd/resolve/io.systemd.Resolve"}, 42) = 0
     """
     assert outside(trace) == {"127.0.0.53 port 53", "2001:db8::1 port 443", "io.systemd.Resolve"}
+
+
+def test_hugging_face_s_client_tells_the_hub_nothing_of_this_machine():
+    pytest.importorskip("huggingface_hub")
+    shown = "from huggingface_hub import constants; print(constants.HF_HUB_DISABLE_TELEMETRY)"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    told = [
+        subprocess.run([sys.executable, "-c", before + shown], env=environment, capture_output=True, text=True).stdout
+        for before in ("", "import bench_lib; ")
+    ]
+    assert told == ["False\n", "True\n"]

@@ -153,6 +153,7 @@ def test_an_interrupted_measurement_goes_on_and_until_then_the_report_says_what_
         ("ways: [fibers]", "ways.0 is 'fibers'; allowed: 'processes' or 'threads'"),
         ("repeats: 2", "repeats has no meaning here"),
         ("lang: en", "lang has no meaning here"),
+        ("data: photos\nlabels: folders", "labels have no meaning here"),
     ],
 )
 def test_a_wrong_load_is_one_sentence(tmp_path, capsys, line, words):

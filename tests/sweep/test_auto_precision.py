@@ -179,7 +179,7 @@ def test_a_least_accuracy_decides_instead_for_fp32_too(precision, least, passes)
     found = auto_precision.judge_trial(given, failed("fp32", "нет"))
     assert (found.reason is None) == passes
     if not passes:
-        assert str(found.reason) == "76% of the labelled images are answered right, at least 77% must be"
+        assert str(found.reason) == "76.0% of the labelled images are answered right, at least 77.0% must be"
 
 
 def test_an_engine_that_loses_accuracy_is_not_taken_however_fast_it_is(monkeypatch):
@@ -191,6 +191,24 @@ def test_an_engine_that_loses_accuracy_is_not_taken_however_fast_it_is(monkeypat
     assert [trial.precision for trial in found.trials if not trial.reason] == ["fp16"]
     assert [trial.top1 for trial in found.trials] == [0.76, 0.76, 0.761, 0.73, 0.5]
     assert {trial.reason.name for trial in found.trials[3:]} == {"top1_may_be_lower"}
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, "с ошибкой не больше 10 % (`auto_max_error`)"),
+        ({"labels": "folders"}, "которая по интервалу 95 % ниже, чем в fp32, не более чем на 1,00 п. п."),
+        (
+            {"labels": "folders", "limits": Limits(min_accuracy=0.765)},
+            "с долей верных ответов на размеченных изображениях не меньше 76,5 % (`min_accuracy`)",
+        ),
+    ],
+)
+def test_the_report_says_what_decided(monkeypatch, given, words):
+    found, _ = chosen(monkeypatch, {name: tried(name) for name in ("fp32", "tf32", "fp16", "bf16", "int8")})
+    text = choices_text(report(record(), found, data="photos", **given)).data.replace("\u00a0", " ")
+    assert words in text
+    assert ("auto_max_error" in text) == (not given)
 
 
 def test_a_least_accuracy_needs_labels():

@@ -11,7 +11,7 @@ from bench_lib.report.phrases import bullets, few, heading, title_at
 from bench_lib.report.report import Report
 from bench_lib.text.language import number, tr
 from bench_lib.text.markup import quoted
-from bench_lib.text.numbers import percent, scientific
+from bench_lib.text.numbers import per_cent, percent, scientific
 
 
 def show(report: Report) -> None:
@@ -46,7 +46,7 @@ def enough_words(grid: Grid) -> str:
     if limits.min_accuracy is not None:
         return tr(
             "with at least {least} of the labelled images answered right (`min_accuracy`)",
-            least=percent(limits.min_accuracy),
+            least=per_cent(number(100 * limits.min_accuracy, 1)),
         )
     return tr(
         "with a share of right answers to labelled images that, by its 95% interval, is at most {loss} percentage "
