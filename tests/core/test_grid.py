@@ -47,7 +47,8 @@ def test_each_grid_names_the_engines_of_the_original_report(name):
 @pytest.mark.parametrize("path", sorted(Path("params").glob("*.yaml")), ids=lambda path: path.stem)
 def test_each_grid_s_options_are_those_of_the_engines(path):
     grid = read_grid(path, LOADS.get(path.stem, Grid))
-    sweep.check_grid(without_timm(grid), path)
+    own = {"weights": "", "data": "", "labels": ""}  # what an example makes first is not here
+    sweep.check_grid(without_timm(grid).model_copy(update=own), path)
     assert unmeasured(grid) == []
 
 

@@ -33,6 +33,9 @@ from bench_lib.workload.onnx_size import loadable
 IMPORTS = ("onnxruntime",)
 TAKES_ONNX = True
 COMMAND = "pip install -c constraints.txt onnxruntime-gpu"
+# Engines on a GPU are kept until the process ends. In ONNX Runtime 1.30, freeing one of a network with parts on the
+# processor can end the process ("cudaFreeHost: operation not permitted"), and with it what was measured.
+KEPT: list["OnnxRuntimeEngine"] = []
 GRAPH_CALLS = 3  # ONNX Runtime records a CUDA graph in one of the first calls, after its own warm-up
 
 
@@ -78,6 +81,7 @@ class OnnxRuntimeEngine:
         self._options = onnxruntime.RunOptions()
         if images.is_cuda:  # `run` returns before the GPU is done, as it does in the other engines
             self._options.add_run_config_entry("disable_synchronize_execution_providers", "1")
+            KEPT.append(self)
         self.ran = ran
 
     def run(self) -> None:
