@@ -17,7 +17,10 @@ from bench_lib.text.language import NBSP
 ROOT = Path(__file__).parents[1]
 PUBLISHED = re.findall(r"^- `(.+?)/`", (ROOT / "outputs" / "README.md").read_text(), re.MULTILINE)
 DECIDED = ("faster", "slower", "same")
-HEADLINES = r"(?:Наибольшая пропускная способность|Наименьшее время на батч): (.*?)\. (?:Это|У |Данные|Наименьшее|Чего)"
+HEADLINES = (
+    r"(?:Наибольшая пропускная способность|Наименьшее время на батч): (.*?)\. "
+    r"(?:Это|У |Данные|Наименьшее|С учётом|Чего)"
+)
 
 
 def words_of(folder):

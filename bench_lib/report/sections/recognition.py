@@ -18,9 +18,11 @@ from bench_lib.report.plots import STYLE, draw_legend, figure_html, line_styles,
 from bench_lib.report.recognition_words import advice_sentence, points_text, signed, top1_text
 from bench_lib.report.report import Report
 from bench_lib.report.tables import styled
-from bench_lib.text.language import number, tr, tr_n
+from bench_lib.text.language import mark, number, tr, tr_n
 from bench_lib.text.lists import listed_few
 from bench_lib.text.numbers import span
+
+INTERPOLATIONS = {"bilinear": mark("bilinear interpolation"), "bicubic": mark("bicubic interpolation")}
 
 
 def show(report: Report) -> None:
@@ -69,14 +71,13 @@ def conditions_text(report: Report) -> Markdown:
 def preparation_sentence(labelled: Labelled) -> str:
     """How an image was made the network's input, and what that means for a comparison of image sizes."""
     how = labelled.preprocessing
-    ratio = number(how.resize / how.crop, 2)
-    fields = {"ratio": ratio, "kind": how.interpolation}
+    kind = tr(INTERPOLATIONS.get(how.interpolation, how.interpolation))
     return tr(
         "**Image sizes:** for each, the shorter side is resized to {ratio} of the size ({kind}), and the square in the "
         "middle is cut. So a larger size shows the same part of a picture in more pixels: the network sees objects "
         "larger than it learned them, which by itself changes what it recognises (Touvron et al., FixRes, 2019).",
-        **fields,
-    )
+        ratio=number(how.resize / how.crop, 2), kind=kind,
+    )  # fmt: skip
 
 
 def accuracy_vs_fps(report: Report) -> HTML:
