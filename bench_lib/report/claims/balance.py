@@ -64,13 +64,10 @@ def balance_verdict(holds: list[Holds]) -> str:
 
 def balance_sentence(best: pd.Series, steps: list[recognition.Step], margin: float) -> str:
     """How the right answers at the other sizes differ from the best in the range."""
-    told = "; ".join(
-        tr("{size}: {points} pp", size=step.row.image_size, points=points_text(step.paired.difference))
-        for step in steps
-    )
+    told = "; ".join(f"{step.row.image_size}: {points_text(step.paired.difference)}" for step in steps)
     return tr(
         "The balance is taken so: a smaller size answers fewer images right, a larger one no more (differences up to "
-        "{margin} pp count as none). Against {size}, the best in the range: {told}.",
+        "{margin} pp count as none). Against {size}, the best in the range, in percentage points: {told}.",
         margin=number(100 * margin, 1), size=best.image_size, told=told,
     )  # fmt: skip
 

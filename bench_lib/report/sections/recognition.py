@@ -13,7 +13,7 @@ from bench_lib.analysis import recognition
 from bench_lib.analysis.case_table import is_baseline, main_names
 from bench_lib.core.real_images import Labelled
 from bench_lib.report.marks import with_marks
-from bench_lib.report.phrases import bullets, heading, row_title
+from bench_lib.report.phrases import bullets, few, heading, row_title
 from bench_lib.report.plots import STYLE, draw_legend, figure_html, line_styles, mark_decades
 from bench_lib.report.recognition_words import advice_sentence, points_text, signed, top1_text
 from bench_lib.report.report import Report
@@ -175,16 +175,16 @@ def conclusions_text(report: Report) -> Markdown:
     """What to take, and which approaches and sizes are on the front."""
     rows = recognition.points(report)
     best = recognition.front(rows)
-    parts = [
+    parts = few([
         tr("{where}: {fps} FPS, {share}", where=row_title(row), fps=number(row.fps), share=top1_text(row))
         for _, row in best.iterrows()
-    ]
+    ])  # fmt: skip
     lines = [
-        f"**{tr('What to take:')}** {advice_sentence(report)}",
+        f"**{tr('Conclusion:')}** {advice_sentence(report)}",
         tr(
             "**Pareto front** (nothing measured is both faster and more often right, by the figures themselves): "
             "{points}.",
-            points=listed_few(parts),
+            points="; ".join(parts),
         ),
     ]
     if not is_baseline(rows).any():
