@@ -12,7 +12,6 @@ import nbformat
 import pytest
 import yaml
 from bs4 import BeautifulSoup
-from corpus import onnx_files
 from helpers.here import NEEDS_PANGO
 from helpers.made import (
     GPU,
@@ -31,7 +30,7 @@ from helpers.made import (
     skipped,
     worded,
 )
-from helpers.sentences import as_kept
+from helpers.sentences import accepted, as_kept
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
@@ -40,7 +39,6 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from bench_lib.analysis.case_table import tabulate
 from bench_lib.cli import main, sweep
 from bench_lib.core.case import Case
-from bench_lib.core.errors import InputError
 from bench_lib.core.grid import Grid, read_grid
 from bench_lib.core.reason import because
 from bench_lib.core.record import read_record
@@ -80,7 +78,6 @@ from bench_lib.results.result_file import read_result
 from bench_lib.results.run_folder import Run
 from bench_lib.results.verdicts import SelfCheck
 from bench_lib.text.markup import quoted
-from bench_lib.workload.onnx_file import OnnxFile, read_onnx
 
 GOOD = {
     "title": "ResNet-18", "model": "resnet18", "weights": "", "data": "", "engines": ["pytorch"],
@@ -136,17 +133,6 @@ def containers(data):
         yield data
         for inner in list(data.values()) if isinstance(data, dict) else data:
             yield from containers(inner)
-
-
-def accepted(function, *arguments):
-    """What the function returns, or None where it refuses in one sentence."""
-    try:
-        return function(*arguments)
-    except InputError as error:
-        sentence = str(error)
-        assert sentence.isprintable()
-        assert 0 < len(sentence) < 2000
-        return None
 
 
 def read(content: bytes):
@@ -209,30 +195,6 @@ def test_any_bytes_as_a_grid(content):
 
 SHORT_TEXT = TEXT.map(lambda text: text[:200])
 LIKE_OTHERS = st.sampled_from([True, 0.5, 1.0, 1, "1", "True", "1-b=2", "b=1"])  # easily taken for another's
-ONNX = [onnx_files.FILES[name]().SerializeToString() for name in ("qdq", "half_inside", "view", "sequence_output")]
-FLIPS = st.lists(st.tuples(st.integers(0, 1500), st.integers(1, 255)), max_size=8)
-
-
-def read_onnx_bytes(content: bytes) -> OnnxFile:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "net.onnx"
-        path.write_bytes(content)
-        return read_onnx(path)
-
-
-@given(st.sampled_from(ONNX), FLIPS, st.integers(0, 1500))
-@example(b"", [], 0)
-def test_an_onnx_file_of_any_bytes_is_read_or_refused_in_one_sentence(good, flips, lost):
-    content = bytearray(good[: len(good) - lost] if lost < len(good) else good)
-    for place, mask in flips:
-        if content:
-            content[place % len(content)] ^= mask
-    network = accepted(read_onnx_bytes, bytes(content))
-    if network is not None:
-        assert network.fixed_batch is None or network.fixed_batch > 0
-        assert isinstance(network.is_quantized, bool)
-
-
 CASES = st.builds(
     Case, engine=st.sampled_from(["pytorch", "onnx_runtime"]), precision=st.sampled_from(["fp32", "fp16"]),
     image_size=st.integers(1, 2), batch_size=st.integers(1, 2), model=SHORT_TEXT,

@@ -2,6 +2,7 @@
 
 from unittest import mock
 
+from bench_lib.core.errors import InputError
 from bench_lib.report.report import Report
 from bench_lib.report.sections import (
     abstract,
@@ -49,3 +50,14 @@ def as_kept(output) -> dict[str, str]:
     """What a notebook keeps of an output."""
     html = output._repr_html_() if hasattr(output, "_repr_html_") else None
     return {"text/markdown": output.data} if html is None else {"text/html": html}
+
+
+def accepted(function, *arguments):
+    """What the function returns, or None where it refuses in one sentence."""
+    try:
+        return function(*arguments)
+    except InputError as error:
+        sentence = str(error)
+        assert sentence.isprintable()
+        assert 0 < len(sentence) < 2000
+        return None
