@@ -10,9 +10,9 @@ from bench_lib.text.language import number, tr
 from bench_lib.text.numbers import per_cent
 
 
-def top1_text(row: pd.Series) -> str:
-    """A row's share of right answers with its interval: 81.3% (79.1–83.3)."""
-    share, low, high = (number(100 * row[name], 1) for name in ("top1", "top1_low", "top1_high"))
+def top1_text(row: pd.Series, figure: str = "top1") -> str:
+    """A row's share of right answers with its interval: 81.3% (79.1–83.3); `figure` is `top1` or `top5`."""
+    share, low, high = (number(100 * row[name], 1) for name in (figure, f"{figure}_low", f"{figure}_high"))
     return f"{per_cent(share)} ({low}–{high})"
 
 

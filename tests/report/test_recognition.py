@@ -118,6 +118,20 @@ def test_the_tables_say_what_each_step_costs_and_whether_it_is_told_apart():
     assert "not told apart" in html
 
 
+def test_where_there_are_more_than_five_classes_the_first_five_answers_are_told_too():
+    rows = [record(size=size, labelled=labelled("1" * 60 + "0" * 40, "1" * 90 + "0" * 10)) for size in (224, 128)]
+    data = report(*rows, data="photos", labels="folders", weights="w.pt")
+    html = recognition.size_table(recognition.recognition.points(data), recognition.recognition.answers_of(data))
+    assert "90.0% (82.6–94.5)" in html.to_html()
+    assert (
+        "Right among the first five"
+        not in recognition.size_table(
+            recognition.recognition.points(at_sizes({224: 0.8, 128: 0.8})),
+            recognition.recognition.answers_of(at_sizes({224: 0.8, 128: 0.8})),
+        ).to_html()
+    )
+
+
 def test_the_figure_names_what_is_on_the_front():
     html = recognition.accuracy_vs_fps(at_sizes({224: 0.8, 128: 0.7})).data
     assert "Pareto front" in html

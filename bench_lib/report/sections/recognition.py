@@ -157,6 +157,7 @@ def size_table(rows: pd.DataFrame, answers: recognition.Answers) -> Styler | Non
     table = pd.DataFrame([
         {
             "step": f"{one.other.image_size} → {one.row.image_size}", "share": top1_text(one.row),
+            **({"top5": top1_text(one.row, "top5")} if pd.notna(one.row.top5) else {}),
             "points": points_text(one.paired.difference),
             "told": tr("differs") if one.is_told_apart else tr("not told apart"),
             "gain": f"{number(one.row.fps / one.other.fps, 2)}×",
@@ -164,7 +165,8 @@ def size_table(rows: pd.DataFrame, answers: recognition.Answers) -> Styler | Non
         for one in steps
     ])  # fmt: skip
     headings = {
-        "step": tr("Image size"), "share": tr("Right answers (%)"), "points": tr("Difference (pp)"),
+        "step": tr("Image size"), "share": tr("Right answers (%)"), "top5": tr("Right among the first five (%)"),
+        "points": tr("Difference (pp)"),
         "told": tr("Right answers"), "gain": tr("FPS, ratio"),
     }  # fmt: skip
     name = steps[0].row["name"]
