@@ -125,7 +125,7 @@ class Accuracy(_Noun):
     rounding: float | None = None
     images: Count | None = None
     answered_classes: Count | None = None
-    top1_agreement: float
+    top1_agreement: float = Field(ge=0, le=1)
     fault: Fault | None = None
     reference: str
     actual_precision: Precision
