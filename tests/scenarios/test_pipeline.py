@@ -127,7 +127,7 @@ def in_this_process(photos, batch_size, **_):
 def test_an_engine_that_answers_something_else_is_a_row_with_its_reason(tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline_module, "run_in_process", lambda _engine, *given: attempt(*given))
     monkeypatch.setattr(pipeline_module, "DataLoader", in_this_process)
-    monkeypatch.setattr(PyTorchEngine, "output", lambda _: torch.ones(2, 1000))
+    monkeypatch.setattr(PyTorchEngine, "outputs", lambda _: (torch.ones(2, 1000),))
     failed = measure_pipeline_case(GRID.cases()[0], GRID, write(tmp_path, 2), 1).failed
     assert say(failed) == "выход одинаков для всех изображений"
     assert str(failed) == "the output is the same for all images"

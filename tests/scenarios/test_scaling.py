@@ -75,7 +75,7 @@ def test_two_really_run_at_once(way):
 
 
 def test_a_worker_whose_answers_are_wrong_says_so_after_its_memory_was_looked_at(monkeypatch):
-    monkeypatch.setattr(PyTorchEngine, "output", lambda _: torch.full((2, 1000), torch.nan))
+    monkeypatch.setattr(PyTorchEngine, "outputs", lambda _: (torch.full((2, 1000), torch.nan),))
     link, theirs = multiprocessing.Pipe()
     worker = threading.Thread(target=run_worker, args=(theirs, GRID.cases()[0], GRID, 2, 1))
     worker.start()

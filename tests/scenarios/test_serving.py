@@ -208,7 +208,7 @@ def test_a_real_engine_is_served_and_what_is_measured_is_kept(tmp_path, capsys, 
     assert log.count("Scenario : Server") >= len(first.points)
     assert "differ by at most" in capsys.readouterr().out
     monkeypatch.setattr(serving, "search_rates", lambda *_: [])  # a wrong answer is seen without load
-    monkeypatch.setattr(PyTorchEngine, "output", lambda engine: torch.zeros_like(engine._output))
+    monkeypatch.setattr(PyTorchEngine, "outputs", lambda engine: (torch.zeros_like(engine._answer),))
     wrong, _ = serving.serve_case(found.grid.groups()[0], found.grid)
     assert say(wrong.failed) == "выход одинаков для всех изображений"
     monkeypatch.setattr(serving, "serve_case", lambda *_: pytest.fail("measured again"))
