@@ -132,6 +132,15 @@ def test_where_there_are_more_than_five_classes_the_first_five_answers_are_told_
     )
 
 
+@pytest.mark.parametrize(
+    ("calibration", "told"), [("min-max, real images", True), ("min-max, synthetic images", False)]
+)
+def test_that_int8_has_seen_these_images_is_told(calibration, told):
+    row = record("openvino", "int8", labelled=right(0.8), ran={"calibration": calibration})
+    data = report(row, data="photos", labels="folders", weights="w.pt")
+    assert ("**int8** was calibrated on images of the same folder" in recognition.conditions_text(data).data) is told
+
+
 def test_the_figure_names_what_is_on_the_front():
     html = recognition.accuracy_vs_fps(at_sizes({224: 0.8, 128: 0.7})).data
     assert "Pareto front" in html

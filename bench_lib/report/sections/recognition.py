@@ -58,6 +58,11 @@ def conditions_text(report: Report) -> Markdown:
             "differ by more."
         ),
     ]  # fmt: skip
+    if any(record.labelled and "real images" in str(record.ran.get("calibration")) for record in report.records):
+        lines.append(tr(
+            "**int8** was calibrated on images of the same folder, so on images that it has not seen it may answer a "
+            "little fewer right."
+        ))  # fmt: skip
     skipped = max(known, key=lambda one: one.skipped)
     if skipped.skipped:
         lines.append(tr_n(
