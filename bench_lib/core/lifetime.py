@@ -38,7 +38,8 @@ def end_with_parent() -> None:
 def interrupts_blocked() -> Iterator[None]:
     """Let processes that are started while this is open never see Ctrl-C: a terminal sends it to all of a command.
 
-    The command itself sees it once this is closed, and ends them.
+    The command itself sees it once this is closed, or at once if it has other threads, one of which may take the
+    signal; in either case it ends them.
     """
     resource_tracker.ensure_running()  # its start, which may be part of theirs, would let Ctrl-C through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
