@@ -12,13 +12,18 @@ import torch
 
 from bench_lib.core.case import Case
 from bench_lib.core.engine import Engine
-from bench_lib.core.errors import InputError
 from bench_lib.core.real_images import TOP, Labelled
 from bench_lib.measure.accuracy import answers
 from bench_lib.measure.processor import most_threads
 from bench_lib.workload.image_files import UnreadableImage, load_picture
 from bench_lib.workload.images import check_skipped
-from bench_lib.workload.labelled import LabelledFile, check_classes, images_id, labelled_files
+from bench_lib.workload.labelled import (
+    LabelledFile,
+    check_classes,
+    check_is_classifier,
+    images_id,
+    labelled_files,
+)
 from bench_lib.workload.preprocessing import preprocessing_of, transform
 
 THREADS = 4  # that decode, at most
@@ -40,7 +45,7 @@ def measure_labelled(engine: Engine, case: Case) -> Labelled:
         coming = prepared_ahead(pool, files, transform(how), skipped)
         while batch := list(itertools.islice(coming, case.batch_size)):
             outputs = answers(engine, torch.stack([pixels for _, pixels in batch]), case.batch_size)[0]
-            check_is_classifier(outputs, case.model)
+            check_is_classifier(outputs.shape, case.model)
             answered += [file for file, _ in batch]
             hits.append(hits_of(outputs, [file.label for file, _ in batch]))
     check_skipped(skipped, len(answered))
@@ -52,13 +57,6 @@ def measure_labelled(engine: Engine, case: Case) -> Labelled:
         images_id=images_id(answered, case.data), classes=classes, preprocessing=how, skipped=len(skipped),
         first_skipped=first.name if first else "", first_fault=first.fault if first else "",
     )  # fmt: skip
-
-
-def check_is_classifier(outputs: torch.Tensor, model: str) -> None:
-    """Raise `InputError` unless a network's first output is `[images, classes]`, of which labels name the class."""
-    if outputs.dim() != 2:
-        shape = list(outputs.shape[1:])
-        raise InputError(f"labels are given, and {model} answers {shape} to an image, not its classes; remove labels")
 
 
 def prepared_ahead(

@@ -35,6 +35,14 @@ def check_labels(model: str, weights: str, data: str, labels: str | dict[str, in
     labelled_files(data, labels)
 
 
+def check_is_classifier(shape: Sequence[int | None], model: str) -> None:
+    """Raise `InputError` unless the shape of a network's first output is `[images, classes]`."""
+    if len(shape) != 2:
+        raise InputError(
+            f"labels are given, and {model} answers {list(shape[1:])} to an image, not its classes; remove labels"
+        )
+
+
 def check_classes(data: str, labels: str | dict[str, int], classes: int, model: str) -> None:
     """Raise `InputError` if the labels do not fit a network that answers so many classes."""
     label_of = labels_by_folder(data, labels)

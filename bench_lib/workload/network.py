@@ -15,7 +15,7 @@ from bench_lib.workload.answers import as_tuple, flattened
 from bench_lib.workload.detection import TWO_STAGES, computing_part, one_stage_names
 from bench_lib.workload.image_size import SizeRefused, size_taken, takes_size
 from bench_lib.workload.images import draw_images
-from bench_lib.workload.labelled import check_classes
+from bench_lib.workload.labelled import check_classes, check_is_classifier
 from bench_lib.workload.onnx_file import OnnxFile, fixed_sizes, read_onnx
 from bench_lib.workload.own_function import network_from_function, refused
 from bench_lib.workload.own_network import check_answers, plain_network
@@ -103,16 +103,22 @@ def try_at_size(grid: Grid, side: int) -> None:
     model = load_network(grid.model, grid.seed, grid.weights, side)
     if model_kind(grid.model) in ("torchvision", "timm"):
         check_answers(model, one_image(side, grid.seed), grid.model)
-    if grid.labels and (classes := answered_classes(model, one_image(side, grid.seed))):
+    if grid.labels and (classes := answered_classes(model, one_image(side, grid.seed), grid.model)):
         check_classes(grid.data, grid.labels, classes, grid.model)
 
 
-def answered_classes(model: Network, image: torch.Tensor) -> int | None:
-    """How many classes the network answers to an image, `[1, 3, height, width]`; None if its ONNX file tells none."""
+def answered_classes(model: Network, image: torch.Tensor, name: str) -> int | None:
+    """How many classes the network answers to an image, `[1, 3, height, width]`; None if its ONNX file tells none.
+
+    Raise `InputError` if it answers something else; `name` is that of the model, for a reader.
+    """
     if isinstance(model, OnnxFile):
-        return next(iter(fixed_sizes(model.proto.graph.output[0])[1:]), None)
-    with torch.no_grad():
-        return as_tuple(model(image))[0].shape[1]
+        shape = fixed_sizes(model.proto.graph.output[0]) or [None, None]
+    else:
+        with torch.no_grad():
+            shape = as_tuple(model(image))[0].shape
+    check_is_classifier(shape, name)
+    return shape[1]
 
 
 def load_network(name: str, seed: int, weights: str = "", image_size: int = LARGEST) -> Network:

@@ -11,12 +11,14 @@ from PIL import Image
 
 from bench_lib.core.case import Case, Limits
 from bench_lib.core.errors import InputError
+from bench_lib.core.grid import Grid
 from bench_lib.core.record import read_record, write_record
 from bench_lib.measure import labelled
 from bench_lib.measure.labelled import hits_of, measure_labelled
 from bench_lib.measure.measure_case import measure_case
 from bench_lib.workload.images import UnreadableImages
 from bench_lib.workload.labelled import images_id, labelled_files
+from bench_lib.workload.network import load_network, try_network
 from bench_lib.workload.preprocessing import of_imagenet
 
 BY_COLOUR = {"red": 0, "green": 1, "blue": 2}
@@ -129,6 +131,24 @@ def test_an_engine_that_cheats_is_seen_in_the_accuracy(kind, top1):
     batch = 6 if kind is Stale else 18
     engine = kind(FakeClock(), network(), torch.zeros(batch, 3, 16, 16))
     assert measured(engine, batch=batch).top1 == top1
+
+
+class ForEachPixel(Honest):
+    """Answers classes for each pixel, as a network of segmentation does."""
+
+    def outputs(self):
+        return (super().outputs()[0][..., None, None].expand(-1, -1, 16, 16),)
+
+
+def test_labels_of_images_do_not_fit_answers_for_each_pixel():
+    engine = ForEachPixel(FakeClock(), network(), torch.zeros(4, 3, 16, 16))
+    with pytest.raises(InputError, match=r"answers \[3, 16, 16\] to an image, not its classes; remove labels"):
+        measured(engine)
+    grid = Grid(engines=["pytorch"], precisions=["fp32"], image_sizes=[32], batch_sizes=[1], data="photos",
+                model="lraspp_mobilenet_v3_large", weights="net.pt", labels=BY_COLOUR)  # fmt: skip
+    torch.save(load_network(grid.model, 0, image_size=32).network.state_dict(), "net.pt")
+    with pytest.raises(InputError, match=r"answers \[21, 32, 32\] to an image, not its classes; remove labels"):
+        try_network(grid)
 
 
 def test_images_that_cannot_be_decoded_are_named_and_not_counted(folder):

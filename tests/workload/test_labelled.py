@@ -178,4 +178,4 @@ def test_the_classes_of_an_onnx_file_are_read_from_it(folder, batch):
     torch.onnx.export(
         network, (torch.zeros(batch or 2, 3, 32, 32),), "net.onnx", dynamo=True, verbose=False, dynamic_shapes=axes
     )
-    assert answered_classes(read_onnx(folder / "net.onnx"), torch.zeros(1, 3, 48, 48)) == 7
+    assert answered_classes(read_onnx(folder / "net.onnx"), torch.zeros(1, 3, 48, 48), "net.onnx") == 7
