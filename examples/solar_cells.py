@@ -26,9 +26,10 @@ from torch.nn import functional
 from torchvision.models import resnet18
 from torchvision.transforms.v2.functional import pil_to_tensor, resize
 
+from bench_lib.workload.preprocessing import MEAN, STD
+
 SIDE, LARGER = 224, 256  # pixels: of the images that the network is trained on, and of those that they are cut from
 TEST_SHARE = 0.4
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as `bench` normalizes images
 BATCH, RATE, DECAY, SMOOTHING = 64, 0.05, 5e-4, 0.1
 Labelled = list[tuple[Path, str]]  # files of images, each with the name of its class
 
@@ -69,8 +70,8 @@ def load(images: Labelled, side: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def normalized(pixels: torch.Tensor) -> torch.Tensor:
-    """Grey pixels, uint8 `[count, 1, side, side]`, as float32 `[count, 3, side, side]`, normalized as ImageNet's."""
-    mean, deviation = (torch.tensor(values, device=pixels.device).view(3, 1, 1) for values in (MEAN, DEVIATION))
+    """Grey pixels, uint8 `[count, 1, side, side]`, as float32 `[count, 3, side, side]`, normalized as `bench` does."""
+    mean, deviation = (torch.tensor(values, device=pixels.device).view(3, 1, 1) for values in (MEAN, STD))
     return (pixels.float() / 255 - mean) / deviation
 
 

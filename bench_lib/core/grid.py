@@ -10,6 +10,7 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 
 from bench_lib.core.case import (
+    PUBLISHED,
     SLOWDOWN,
     Asked,
     Case,
@@ -32,8 +33,6 @@ from bench_lib.text.language import DEFAULT, Language
 LARGEST_SEED = 2**64 - 1  # the largest that torch.manual_seed accepts
 
 MOST_CASES = 100_000  # more would take months to measure
-
-PUBLISHED = "DEFAULT"  # weights: those that each network's own library publishes, so not those of a file
 
 
 class Slurm(StrictModel):

@@ -19,7 +19,7 @@ def wilson(right: int, count: int) -> Interval:
 
     From Wilson, "Probable inference, the law of succession, and statistical inference", 1927, without a correction for
     continuity. It is recommended, for small counts and shares near 0 or 1 too, by Brown, Cai and DasGupta, "Interval
-    estimation for a binomial proportion", 2001.
+    estimation for a binomial proportion", 2001. The trials are assumed to be independent.
     """
     share, spread = right / count, Z**2 / count
     centre = share + spread / 2

@@ -1,6 +1,9 @@
-"""What an abstract ends with: how sure its figures are, and, in short, why some are absent."""
+"""What the abstracts of both reports share: what was measured, how sure that is, and why figures are absent."""
 
-from bench_lib.report.phrases import case_title, whole_percent
+from IPython.display import HTML
+
+from bench_lib.analysis.case_table import status_counts
+from bench_lib.report.phrases import case_title, device_name, whole_percent
 from bench_lib.report.report import Report
 from bench_lib.report.spread_words import spread_sentences
 from bench_lib.text.language import tr, tr_n
@@ -8,6 +11,22 @@ from bench_lib.text.markup import quoted
 from bench_lib.text.numbers import percent
 
 LONGEST_REASON = 90  # characters
+
+
+def what_and_where(report: Report, title: str) -> str:
+    """What was measured (`title`), on which device, and how many of the configurations have figures."""
+    return tr_n(
+        "<b>What and where.</b> {title}; {place}. {count}{nbsp}configuration: {tally}.",
+        "<b>What and where.</b> {title}; {place}. {count}{nbsp}configurations: {tally}.",
+        len(report.cases), title=title, place=device_name(report), count=len(report.cases),
+        tally=status_counts(report),
+    )  # fmt: skip
+
+
+def summary_html(lines: list[str]) -> HTML:
+    """The lines of an abstract, each of HTML, as a list in its box."""
+    items = "".join(f"<li>{line}</li>" for line in lines)
+    return HTML(f'<div class="summary"><ul>{items}</ul></div>')
 
 
 def sureness_sentence(report: Report) -> str:

@@ -11,10 +11,9 @@ from matplotlib.ticker import LogLocator
 
 from bench_lib.analysis.case_table import BASELINE_NAME, PLACE, is_baseline
 from bench_lib.report import plots
-from bench_lib.report.marks import marked_title
 from bench_lib.report.phrases import place_title
 from bench_lib.report.report import Report
-from bench_lib.text.language import number, tr
+from bench_lib.text.language import tr
 from bench_lib.text.lists import spread_out
 
 WIDE = 50  # times; over a wider range of speedups, powers of ten alone are written at the axis
@@ -38,12 +37,7 @@ def networks_figure(report: Report) -> HTML:
     if len(panels) < len(every):
         note += f". {tr('Shown are {shown} of {all} panels', shown=len(panels), all=len(every))}"
     figure = draw_networks(report, panels, names)
-    most, least = table.loc[table.speedup.idxmax()], table.loc[table.speedup.idxmin()]
-    alt = tr(
-        "{caption}. The largest is {most}×: {best}; the smallest is {least}×: {worst}.", caption=caption,
-        most=number(most.speedup, 2), best=marked_title(most),
-        least=number(least.speedup, 2), worst=marked_title(least),
-    )  # fmt: skip
+    alt = plots.speedups_alternative(table, caption)
     told = tr(
         "{caption}; bars are 99% intervals, and a point without one has no known spread between processes; where a "
         "point is missing, there is no figure",

@@ -22,7 +22,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from bench_lib.analysis.case_table import CaseTable, main_names
 from bench_lib.core.files import write_bytes
 from bench_lib.core.record import Record
-from bench_lib.report.marks import marks_among
+from bench_lib.report.marks import marked_title, marks_among
 from bench_lib.text.language import number, tr
 
 STYLE = {
@@ -109,6 +109,16 @@ def alternative_text(table: pd.DataFrame, x: str, caption: str) -> str:
         fields = {"first": first, "last": last, "at_first": number(ends[first]), "at_last": number(ends[last])}
         parts.append(tr("{name}: {at_first} at {first}, {at_last} at {last}", name=name, **fields))
     return tr("{caption}. The highest FPS: {values}.", caption=caption, values="; ".join(parts))
+
+
+def speedups_alternative(table: pd.DataFrame, caption: str) -> str:
+    """The text that replaces a picture of speedups: the largest and the smallest."""
+    most, least = table.loc[table.speedup.idxmax()], table.loc[table.speedup.idxmin()]
+    return tr(
+        "{caption}. The largest is {most}×: {best}; the smallest is {least}×: {worst}.", caption=caption,
+        most=number(most.speedup, 2), best=marked_title(most),
+        least=number(least.speedup, 2), worst=marked_title(least),
+    )  # fmt: skip
 
 
 def samples_figure(*records: Record) -> HTML:

@@ -10,6 +10,7 @@ from pydantic import Field, computed_field, model_validator
 from bench_lib.core import intervals
 from bench_lib.core.case import Case, Limits
 from bench_lib.core.intervals import Interval
+from bench_lib.core.proportions import wilson
 from bench_lib.core.quantities import Count, Milliseconds
 from bench_lib.core.record import Record
 from bench_lib.results.result_file import ResultFile
@@ -70,17 +71,6 @@ class SelfCheck(ResultFile):
     def reached(self) -> bool:
         """Whether both goals are reached."""
         return self.false_alarm_rate.value <= FALSE_ALARMS and self.power.value >= POWER
-
-
-def wilson(count: int, of: int) -> Interval:
-    """The share `count / of` with Wilson's 95 % score interval (1927), which also holds near 0 and 1.
-
-    The trials are assumed to be independent.
-    """
-    from scipy.stats import binomtest  # imported here because it is slow to import, and measuring does not need it
-
-    found = binomtest(count, of).proportion_ci(0.95, method="wilson")
-    return Interval(count / of, float(found.low), float(found.high))
 
 
 def relative_sd(values: list[float]) -> float:

@@ -3,6 +3,7 @@
 import pytest
 from helpers.made import labelled, record, report
 
+from bench_lib.analysis.recognition import answers_of, points
 from bench_lib.core.case import Limits
 from bench_lib.report.claims import balance
 from bench_lib.report.claims.claim import NO, UNDECIDED, UNTESTED, YES
@@ -104,8 +105,6 @@ def test_a_floor_decides_what_to_take(floor, words):
 
 
 def test_the_tables_say_what_each_step_costs_and_whether_it_is_told_apart():
-    from bench_lib.analysis.recognition import answers_of, points
-
     data = precisions(60)
     html = recognition.precision_table(points(data), answers_of(data)).to_html().replace(NBSP, " ")
     assert "−3.0 (−3.8 to −2.3)" in html
@@ -121,22 +120,26 @@ def test_the_tables_say_what_each_step_costs_and_whether_it_is_told_apart():
 def test_where_there_are_more_than_five_classes_the_first_five_answers_are_told_too():
     rows = [record(size=size, labelled=labelled("1" * 60 + "0" * 40, "1" * 90 + "0" * 10)) for size in (224, 128)]
     data = report(*rows, data="photos", labels="folders", weights="w.pt")
-    html = recognition.size_table(recognition.recognition.points(data), recognition.recognition.answers_of(data))
+    html = recognition.size_table(points(data), answers_of(data))
     assert "90.0% (82.6–94.5)" in html.to_html()
     assert (
         "Right among the first five"
         not in recognition.size_table(
-            recognition.recognition.points(at_sizes({224: 0.8, 128: 0.8})),
-            recognition.recognition.answers_of(at_sizes({224: 0.8, 128: 0.8})),
+            points(at_sizes({224: 0.8, 128: 0.8})),
+            answers_of(at_sizes({224: 0.8, 128: 0.8})),
         ).to_html()
     )
 
 
 @pytest.mark.parametrize(
-    ("calibration", "told"), [("min-max, real images", True), ("min-max, synthetic images", False)]
+    ("calibration", "told"),
+    [
+        ({"calibration": "min-max, real images", "calibration_images": 64}, True),
+        ({"calibration": "in the file"}, False),
+    ],
 )
 def test_that_int8_has_seen_these_images_is_told(calibration, told):
-    row = record("openvino", "int8", labelled=right(0.8), ran={"calibration": calibration})
+    row = record("openvino", "int8", labelled=right(0.8), ran=calibration)
     data = report(row, data="photos", labels="folders", weights="w.pt")
     assert ("**int8** was calibrated on images of the same folder" in recognition.conditions_text(data).data) is told
 

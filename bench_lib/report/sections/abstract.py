@@ -14,20 +14,19 @@ from bench_lib.analysis.case_table import (
     Approach,
     compare_rows,
     is_of,
-    status_counts,
     time_ratio,
     weakest_source,
 )
 from bench_lib.analysis.marks import marks_of
 from bench_lib.core.intervals import RATIO_LEVEL
+from bench_lib.report.abstract_words import shortened_reason, summary_html, sureness_sentence, what_and_where
 from bench_lib.report.exactness import exactness_words
 from bench_lib.report.marks import marked_title, marks_among, marks_text
-from bench_lib.report.phrases import device_name, heading, leadership, whole_percent
+from bench_lib.report.phrases import heading, leadership, whole_percent
 from bench_lib.report.recognition_words import advice_sentence
 from bench_lib.report.report import Report
 from bench_lib.report.spread_words import assumed_words
-from bench_lib.report.sureness import shortened_reason, sureness_sentence
-from bench_lib.text.language import mark, number, tr, tr_n
+from bench_lib.text.language import mark, number, tr
 from bench_lib.text.lists import listed, listed_few
 from bench_lib.text.markup import quoted
 from bench_lib.text.numbers import span, times
@@ -41,14 +40,7 @@ def show(report: Report) -> None:
 def abstract_html(report: Report) -> HTML:
     """The answer in short: a list of a few sentences."""
     cases = report.measured
-    lines = [
-        tr_n(
-            "<b>What and where.</b> {title}; {place}. {count}{nbsp}configuration: {tally}.",
-            "<b>What and where.</b> {title}; {place}. {count}{nbsp}configurations: {tally}.",
-            len(report.cases), title=quoted(report.grid.title), place=device_name(report), count=len(report.cases),
-            tally=status_counts(report),
-        )
-    ]  # fmt: skip
+    lines = [what_and_where(report, quoted(report.grid.title))]
     if cases.empty:
         lines.append(tr("<b>No answer:</b> no configuration was measured; the reasons are listed in section 3."))
     else:
@@ -71,8 +63,7 @@ def abstract_html(report: Report) -> HTML:
         ]
     if absent := unmeasured_engines(report):
         lines.append(tr("<b>No result:</b> {absent}.", absent="; ".join(absent)))
-    items = "".join(f"<li>{line}</li>" for line in lines)
-    return HTML(f'<div class="summary"><ul>{items}</ul></div>')
+    return summary_html(lines)
 
 
 def recognition_lines(report: Report) -> list[str]:

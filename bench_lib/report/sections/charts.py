@@ -16,7 +16,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, ScalarFormatter
 
 from bench_lib.analysis.case_table import is_baseline
-from bench_lib.report.marks import marked_title
 from bench_lib.report.phrases import heading
 from bench_lib.report.plots import (
     MOST_PANELS,
@@ -29,6 +28,7 @@ from bench_lib.report.plots import (
     figure_html,
     line_styles,
     marked_every,
+    speedups_alternative,
 )
 from bench_lib.report.report import Report
 from bench_lib.report.tables import SPREAD_MARKS
@@ -99,12 +99,7 @@ def speedup_map(report: Report) -> HTML:
         some = tr("Shown are the {shown} of {all} with the largest speedups", shown=len(names), all=len(largest))
         note += f". {some}"
     figure = draw_maps(table, names)
-    best, least = table.loc[table.speedup.idxmax()], table.loc[table.speedup.idxmin()]
-    alt = tr(
-        "{caption}. The largest is {most}×: {best}; the smallest is {least}×: {worst}.", caption=caption,
-        most=number(best.speedup, 2), best=marked_title(best),
-        least=number(least.speedup, 2), worst=marked_title(least),
-    )  # fmt: skip
+    alt = speedups_alternative(table, caption)
     colours = tr("{caption}. Blue is faster, red is slower", caption=caption)
     colours += source_notes(table.verdict_from, CELLS)
     return figure_html(figure, f"{colours}{note}", alt, report.figure_path("speedup_map"))

@@ -7,13 +7,13 @@ import pandas as pd
 from IPython.display import HTML, Markdown, display
 from pandas.io.formats.style import Styler
 
-from bench_lib.analysis.case_table import BASELINE_NAME, PLACE, STATUS, VERDICTS, is_baseline, status_counts
+from bench_lib.analysis.case_table import BASELINE_NAME, PLACE, STATUS, VERDICTS, is_baseline
 from bench_lib.analysis.networks import Gain, Row, contests, gains, tied, wins
 from bench_lib.core.intervals import RATIO_LEVEL
+from bench_lib.report.abstract_words import shortened_reason, summary_html, sureness_sentence, what_and_where
 from bench_lib.report.marks import marks_among
-from bench_lib.report.phrases import bullets, device_name, few, heading, networks_title, place_title, whole_percent
+from bench_lib.report.phrases import bullets, few, heading, networks_title, place_title, whole_percent
 from bench_lib.report.report import Report
-from bench_lib.report.sureness import shortened_reason, sureness_sentence
 from bench_lib.report.tables import SPREAD_MARKS, in_words, ratio_text, speedup_text, styled
 from bench_lib.text.language import mark, tr, tr_n
 from bench_lib.text.lists import listed, listed_few
@@ -43,14 +43,7 @@ def show(report: Report) -> None:
 def abstract_html(report: Report) -> HTML:
     """The answer in short: what was measured, who is fastest how often and by how much, what failed, how sure it is."""
     cases = report.measured
-    lines = [
-        tr_n(
-            "<b>What and where.</b> {title}; {place}. {count}{nbsp}configuration: {tally}.",
-            "<b>What and where.</b> {title}; {place}. {count}{nbsp}configurations: {tally}.",
-            len(report.cases), title=networks_title(report.grid), place=device_name(report), count=len(report.cases),
-            tally=status_counts(report),
-        )
-    ]  # fmt: skip
+    lines = [what_and_where(report, networks_title(report.grid))]
     if cases.empty:
         lines.append(tr("<b>No answer:</b> no configuration was measured; the reasons are listed in section 3."))
     else:
@@ -60,8 +53,7 @@ def abstract_html(report: Report) -> HTML:
         lines.append(tr("<b>How sure this is.</b> {sureness}", sureness=sureness_sentence(report)))
     if absent := absent_approaches(report):
         lines.append(tr("<b>No result:</b> {absent}.", absent="; ".join(absent)))
-    items = "".join(f"<li>{line}</li>" for line in lines)
-    return HTML(f'<div class="summary"><ul>{items}</ul></div>')
+    return summary_html(lines)
 
 
 def place_answer(rows: pd.DataFrame, report: Report) -> str:
@@ -100,7 +92,7 @@ def means_sentences(found: Sequence[Gain], total: int) -> list[str]:
     """
     best: dict[str, Gain] = {}
     others = [gain for gain in found if gain.verdict]  # all but the baseline itself
-    few = [gain for gain in others if 2 * (gain.networks + gain.left_out) < total]
+    rare = [gain for gain in others if 2 * (gain.networks + gain.left_out) < total]
     for gain in others:
         if 2 * (gain.networks + gain.left_out) >= total:
             best.setdefault(gain.approach.precision, gain)  # they come from the largest on
@@ -110,8 +102,8 @@ def means_sentences(found: Sequence[Gain], total: int) -> list[str]:
             "The largest speedup over {baseline} of each precision, as the geometric mean over the networks: {means}.",
             baseline=BASELINE_NAME, means="; ".join(map(mean_words, best.values())),
         ))  # fmt: skip
-    if few:
-        names = listed([gain.approach.name for gain in few])
+    if rare:
+        names = listed([gain.approach.name for gain in rare])
         sentences.append(tr("Left out are those that ran fewer than half of the networks: {names}.", names=names))
     return [*sentences, *basis_sentences(best.values())]
 

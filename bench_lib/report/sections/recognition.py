@@ -58,7 +58,7 @@ def conditions_text(report: Report) -> Markdown:
             "differ by more."
         ),
     ]  # fmt: skip
-    if any(record.labelled and "real images" in str(record.ran.get("calibration")) for record in report.records):
+    if any(record.labelled and "calibration_images" in record.ran for record in report.records):
         lines.append(tr(
             "**int8** was calibrated on images of the same folder, so on images that it has not seen it may answer a "
             "little fewer right."
