@@ -167,6 +167,8 @@ class Limits(StrictModel):
     have passed. After that, sampling goes on until the 95 % interval of the median is no wider than ±`max_noise` of the
     median (0.5 %, as in NVIDIA's nvbench), or until `max_s` have passed, by default three times `min_s`.
 
+    Then energy is counted for at least `energy_min_s`; 0 for not at all, which makes a case shorter.
+
     A case that hangs is ended after `case_timeout_s`.
 
     `precision: auto` accepts a relative error (see `bench_lib.measure.accuracy`) of at most `auto_max_error`. Where the
@@ -181,6 +183,7 @@ class Limits(StrictModel):
     min_s: float = Field(1.0, gt=0, le=LONGEST_S)
     max_s: float | None = Field(None, gt=0, le=LONGEST_S)
     max_noise: float = Field(0.005, ge=0, le=1)
+    energy_min_s: float = Field(1.0, ge=0, le=LONGEST_S)
     case_timeout_s: float = Field(900.0, gt=0, le=LONGEST_S)
     auto_max_error: float = Field(0.1, gt=0, le=1)
     auto_max_loss: float = Field(0.01, ge=0, le=1)

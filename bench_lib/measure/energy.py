@@ -14,7 +14,6 @@ from bench_lib.core.record import Energy
 from bench_lib.core.timing import Clock
 from bench_lib.measure.system import nvml
 
-LEAST_S = 1.0  # the shortest measurement; a counter is updated every 20 to 100 ms
 PATIENCE_S = 0.5  # the longest wait for an update; a counter without one in this time does not work
 LOOK_S = 0.005  # the time that the calls between two reads of the counter take
 POWERCAP = Path("/sys/class/powercap")
@@ -26,17 +25,20 @@ class NoCounter(ReasonedError):
 
 
 def measure_energy(
-    engine: Engine, batch_size: int, latency_s: float, on_gpu: bool, clock: Clock = time.perf_counter
+    engine: Engine, batch_size: int, latency_s: float, least_s: float, on_gpu: bool, clock: Clock = time.perf_counter
 ) -> Energy:
-    """Run the engine between two updates of the device's counter that are at least `LEAST_S` apart.
+    """Run the engine between two updates of the device's counter that are at least `least_s` seconds apart.
 
-    Return the joules, images and seconds between them. `latency_s` is the time of one call in seconds. Raise
-    `NoCounter` if this machine has no counter that can be read.
+    A counter is updated every 20 to 100 ms. Return the joules, images and seconds between the two updates. `latency_s`
+    is the time of one call in seconds. Raise `NoCounter` if this machine has no counter that can be read, or if
+    `least_s` is 0.
     """
+    if not least_s:
+        raise NoCounter("energy_not_asked")
     with gpu_counter() if on_gpu else cpu_counter() as counter:
         calls = max(1, round(LOOK_S / max(latency_s, 1e-9)))
         begin_joules, begin_s, _ = next_step(engine, calls, counter, clock, 0)
-        joules, seconds, sent = next_step(engine, calls, counter, clock, LEAST_S)
+        joules, seconds, sent = next_step(engine, calls, counter, clock, least_s)
     return Energy(joules=joules - begin_joules, images=sent * batch_size, seconds=seconds - begin_s,
                   source="NVML" if on_gpu else "RAPL")  # fmt: skip
 

@@ -4,9 +4,10 @@ import multiprocessing
 import re
 import time
 import traceback
+from functools import partial
 from typing import Any
 
-from bench_lib.measure.reference import references
+from bench_lib.measure.reference import Reference, references
 
 from bench_lib.core.import_time import SECONDS  # isort: skip  # before torch, whose import it times
 
@@ -16,6 +17,7 @@ from bench_lib.core.case import Case, Limits
 from bench_lib.core.engine import Engine, Unavailable, build_engine, compute_device, load_builder
 from bench_lib.core.errors import InputError, one_line, shortened
 from bench_lib.core.intervals import median
+from bench_lib.core.once import once
 from bench_lib.core.reason import Reason, because
 from bench_lib.core.record import Accuracy, Energy, Memory, Record, Timing, now
 from bench_lib.core.timing import Clock, time_engine
@@ -27,7 +29,7 @@ from bench_lib.measure.threads import limit_threads
 from bench_lib.workload.answers import output_names
 from bench_lib.workload.image_size import SizeRefused
 from bench_lib.workload.images import RealImages, batches, copy_times_ms, images_to_check, read_images, synthetic_images
-from bench_lib.workload.network import Network, load_network
+from bench_lib.workload.network import Network, is_named, load_network
 
 OUT_OF_MEMORY = re.compile(
     r"out of memory|tried to allocate|failed to allocate|bad allocation|bad_alloc", re.IGNORECASE
@@ -82,7 +84,7 @@ def measured_fields(case: Case, limits: Limits, seed: int, clock: Clock) -> dict
     engine, fields = build_and_time(case, limits, model, images, real, memory_steps, clock)
     # From here on, the memory in use is no longer that of the case alone.
     checked = real.pixels.roll(1, dims=0) if real else images_to_check(case, seed)  # not the batch that was timed
-    compared = compare_with_reference(engine, case, model, checked)
+    compared = compare_with_reference(engine, case, model, checked, seed)
     fields |= {
         "import_s": {name: SECONDS[name] for name in runtime.IMPORTS if name in SECONDS},
         "accuracy": compared,
@@ -129,18 +131,27 @@ def build_and_time(
         "device_peak_bytes": memory.device_bytes(),  # runtimes keep the memory they took, so this is the peak
         "host_peak_bytes": memory.host_peak_bytes(),
     }
-    joules, joules_absent = count_energy(engine, case, timing, on_gpu)
+    joules, joules_absent = count_energy(engine, case, timing, limits.energy_min_s, on_gpu)
     return engine, {
         "build_s": build_s, "timing": timing, "processor": processor, "memory": Memory(**memory_steps),
         "gpu_busy": gpu_busy, "energy": joules, "energy_absent": joules_absent,
     }  # fmt: skip
 
 
-def compare_with_reference(engine: Engine, case: Case, model: Network, images: torch.Tensor) -> Accuracy:
+def compare_with_reference(engine: Engine, case: Case, model: Network, images: torch.Tensor, seed: int) -> Accuracy:
     """Compare the engine's answers to the images (`[images, 3, height, width]`) with the reference's."""
     outputs = accuracy.answers(engine, images, case.batch_size)
-    against = references(model, images, compute_device(), case.batch_size)
+    against = case_references(case, model, images, seed)
     return accuracy.compare_all(outputs, against, output_names(model), case.precision, engine.ran.get("kernels"))
+
+
+def case_references(case: Case, model: Network, images: torch.Tensor, seed: int) -> list[Reference]:
+    """The reference of each output; that of a network with random weights is the same for many cases of a sweep."""
+    device = compute_device()
+    compute = partial(references, model, images, device, case.batch_size)
+    if case.weights or case.data or not is_named(case.model):
+        return compute()
+    return once(("references", case.model, seed, case.image_size, case.batch_size, device.type), compute)
 
 
 def outcome(compared: Accuracy) -> dict[str, Any]:
@@ -149,10 +160,12 @@ def outcome(compared: Accuracy) -> dict[str, Any]:
     return {"status": "failed" if reason else "ok", "reason": reason}
 
 
-def count_energy(engine: Engine, case: Case, timing: Timing, on_gpu: bool) -> tuple[Energy | None, Reason | None]:
-    """The case's energy, or why it cannot be counted."""
+def count_energy(
+    engine: Engine, case: Case, timing: Timing, least_s: float, on_gpu: bool
+) -> tuple[Energy | None, Reason | None]:
+    """The case's energy, counted for at least `least_s` seconds, or why it is not counted."""
     try:
-        return energy.measure_energy(engine, case.batch_size, median(timing.latency_ms) / 1e3, on_gpu), None
+        return energy.measure_energy(engine, case.batch_size, median(timing.latency_ms) / 1e3, least_s, on_gpu), None
     except energy.NoCounter as error:
         return None, error.reason
 

@@ -145,6 +145,7 @@ MESSAGES = {
     "no_fp32_to_compare": mark("there are no right answers in fp32 to compare with"),
     "no_precision_suitable": mark("no precision was suitable"),
     # Why energy, a clock or a rate is absent.
+    "energy_not_asked": mark("energy was not asked for (energy_min_s: 0)"),
     "energy_stands_still": mark("the energy counter does not move under load"),
     "nvml_does_not_answer": mark("the GPU driver does not answer NVML queries"),
     "driver_tells_no_energy": mark("the GPU driver does not report energy ({error})"),

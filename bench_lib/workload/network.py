@@ -11,6 +11,7 @@ from torch import nn
 from bench_lib.core.case import PUBLISHED, model_kind
 from bench_lib.core.errors import InputError, error_text
 from bench_lib.core.grid import Grid
+from bench_lib.core.once import once
 from bench_lib.workload.answers import as_tuple, flattened
 from bench_lib.workload.detection import TWO_STAGES, computing_part, one_stage_names
 from bench_lib.workload.image_size import SizeRefused, size_taken, takes_size
@@ -135,6 +136,18 @@ def load_network(name: str, seed: int, weights: str = "", image_size: int = LARG
     check_model(name, weights)
     if model_kind(name) == "onnx":
         return read_onnx(Path(name))
+    if is_named(name) and not weights:
+        return once(("network", name, seed, image_size), lambda: made_network(name, seed, weights, image_size))
+    return made_network(name, seed, weights, image_size)
+
+
+def is_named(name: str) -> bool:
+    """Whether the name and the seed say all about the network: torchvision's and timm's, but no function or file."""
+    return model_kind(name) in ("torchvision", "timm")
+
+
+def made_network(name: str, seed: int, weights: str, image_size: int) -> nn.Module:
+    """What `load_network` returns for a network that is no ONNX file, made anew."""
     state = read_weights(weights) if weights and weights != PUBLISHED else {}
     model = published_network(name) if weights == PUBLISHED else built_network(name, seed, state)
     if state:

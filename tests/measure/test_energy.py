@@ -25,9 +25,9 @@ def stepping(monkeypatch, clock, watts, step_s):
 def test_energy_is_counted_between_two_steps_of_the_counter(monkeypatch):
     clock = FakeClock()
     stepping(monkeypatch, clock, watts=700, step_s=0.1)
-    counted = energy.measure_energy(NoOpEngine(clock, 0.0001), 33, 0.0001, on_gpu=True, clock=clock)
+    counted = energy.measure_energy(NoOpEngine(clock, 0.0001), 33, 0.0001, 1.0, on_gpu=True, clock=clock)
     assert counted.source == "NVML"
-    assert energy.LEAST_S <= counted.seconds < energy.LEAST_S + 0.2
+    assert 1.0 <= counted.seconds < 1.2
     assert counted.joules / counted.seconds == pytest.approx(700, rel=0.01)  # half a look of a step at either end
     assert counted.images == pytest.approx(33 * counted.seconds / 0.0001, rel=0.01)
 
@@ -36,13 +36,13 @@ def test_a_counter_that_stands_still_is_a_reason(monkeypatch):
     clock = FakeClock()
     stepping(monkeypatch, clock, watts=0, step_s=0.1)
     with pytest.raises(energy.NoCounter, match="does not move under load"):
-        energy.measure_energy(NoOpEngine(clock, 0.001), 1, 0.001, on_gpu=True, clock=clock)
+        energy.measure_energy(NoOpEngine(clock, 0.001), 1, 0.001, 1.0, on_gpu=True, clock=clock)
 
 
 def test_without_a_gpu_nvml_is_no_counter(monkeypatch):
     monkeypatch.setattr("sys.modules", {**__import__("sys").modules, "pynvml": None})
     with pytest.raises(energy.NoCounter, match="NVML"):
-        energy.measure_energy(NoOpEngine(FakeClock(), 0.001), 1, 0.001, on_gpu=True)
+        energy.measure_energy(NoOpEngine(FakeClock(), 0.001), 1, 0.001, 1.0, on_gpu=True)
 
 
 def zone(folder, name, microjoules, most=10**9):
@@ -66,4 +66,11 @@ def test_a_processor_counts_its_packages_and_rolls_over(monkeypatch, tmp_path):
 def test_a_processor_without_counters_is_a_reason(monkeypatch, tmp_path):
     monkeypatch.setattr(energy, "POWERCAP", tmp_path)
     with pytest.raises(energy.NoCounter, match="RAPL"):
-        energy.measure_energy(NoOpEngine(FakeClock(), 0.001), 1, 0.001, on_gpu=False)
+        energy.measure_energy(NoOpEngine(FakeClock(), 0.001), 1, 0.001, 1.0, on_gpu=False)
+
+
+def test_energy_that_is_not_asked_for_takes_no_call():
+    clock = FakeClock()
+    with pytest.raises(energy.NoCounter, match="not asked for"):
+        energy.measure_energy(NoOpEngine(clock, 0.001), 1, 0.001, 0.0, on_gpu=True, clock=clock)
+    assert clock() == FakeClock()()

@@ -18,6 +18,7 @@ from bench_lib.core.errors import InputError
 from bench_lib.core.reason import say
 from bench_lib.core.record import read_record
 from bench_lib.measure import accuracy, memory
+from bench_lib.measure import measure_case as measure_case_module
 from bench_lib.measure.measure_case import measure_case
 from bench_lib.measure.reference import Reference
 from bench_lib.sweep.execute import NOTEBOOKS, execute_notebook
@@ -201,3 +202,18 @@ def test_cells_of_the_notebook_itself_are_not_taken_for_injected_parameters():
     refuse_unknown_parameters(["x = 1", "# Parameters\nengine = 'pytorch'\n"])
     with pytest.raises(InputError):
         refuse_unknown_parameters(["# Parameters\nx = 1\n"])
+
+
+def test_the_reference_of_a_command_is_computed_once_and_still_refuses_a_wrong_answer(monkeypatch, tmp_path):
+    monkeypatch.setenv("BENCH_LIB_TEMPORARY", str(tmp_path))
+    seen = []
+    compute = measure_case_module.references
+    monkeypatch.setattr(measure_case_module, "references", lambda *given: seen.append(1) or compute(*given))
+    honest = measured(monkeypatch, Honest)
+    assert measured(monkeypatch, Honest).accuracy == honest.accuracy
+    assert honest.status == "ok"
+    assert len(seen) == 1
+    wrong = measured(monkeypatch, lambda clock, model, images: Zeros(Honest(clock, model, images)))
+    assert (wrong.status, wrong.reason.name) == ("failed", "constant_output")
+    measured(monkeypatch, Honest, CASE.model_copy(update={"batch_size": 3}))
+    assert len(seen) == 2

@@ -31,6 +31,7 @@ from bench_lib.report.sections.accuracy import quantization_sentences
 from bench_lib.report.sections.method import conditions_text, method_text
 from bench_lib.results.run_folder import Run
 from bench_lib.workload import onnx_file
+from bench_lib.workload.answers import as_tuple
 from bench_lib.workload.images import images_to_check, synthetic_images
 from bench_lib.workload.network import load_network
 from bench_lib.workload.onnx_reference import open_reference
@@ -345,3 +346,23 @@ def test_pytorch_s_own_network_is_left_as_it_was():
     pytorch.build(model, images, "fp32", channels_last=True)
     assert all(torch.equal(*pair) for pair in zip(model.state_dict().values(), weights, strict=True))
     assert isinstance(model, nn.Module)
+
+
+@pytest.mark.parametrize("name", ["shufflenet_v2_x0_5", "lraspp_mobilenet_v3_large", "ssdlite320_mobilenet_v3_large"])
+def test_a_network_that_a_command_has_made_is_the_same_again(name, tmp_path, monkeypatch):
+    image = torch.randn(1, 3, 64, 64)
+    made = load_network(name, 0, image_size=64)
+    monkeypatch.setenv("BENCH_LIB_TEMPORARY", str(tmp_path))
+    for _ in range(2):
+        again = load_network(name, 0, image_size=64)
+        with torch.inference_mode():
+            assert all(map(torch.equal, as_tuple(again(image)), as_tuple(made(image))))
+    assert len(list(tmp_path.glob("once-*"))) == 1
+    load_network(name, 1, image_size=64)
+    assert len(list(tmp_path.glob("once-*"))) == 2
+
+
+def test_a_function_is_called_for_each_case(tmp_path, monkeypatch):
+    monkeypatch.setenv("BENCH_LIB_TEMPORARY", str(tmp_path))
+    load_network("own_nets:build", 0, image_size=32)
+    assert not list(tmp_path.glob("once-*"))
