@@ -161,7 +161,7 @@ class Limits(StrictModel):
     """How long to measure one case. Names in `_s` are seconds, names in `_count` numbers of calls or samples.
 
     Warm-up runs until `warmup_min_s` have passed and the latency is stable over two groups of `warmup_min_count` calls.
-    After `warmup_max_s` it ends even if the latency is not stable.
+    After `warmup_max_s` it ends even if the latency is not stable. The time counts from the end of the first call.
 
     Latency and throughput are then sampled one after the other, each until there are `min_count` samples and `min_s`
     have passed. After that, sampling goes on until the 95 % interval of the median is no wider than ±`max_noise` of the

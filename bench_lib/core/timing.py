@@ -57,11 +57,12 @@ def call_ms(engine: Engine, clock: Clock) -> tuple[float, float]:
 def warm_up(engine: Engine, limits: Limits, clock: Clock) -> tuple[list[float], bool]:
     """Run calls until the latency is stable or the limits end the warm-up.
 
-    Return the latencies (ms), and whether they became stable.
+    The limits count from the end of the first call, in which many runtimes compile or choose kernels, however long that
+    takes. Return the latencies (ms) of all calls, and whether they became stable.
     """
-    samples: list[float] = []
-    start = clock()
     engine.synchronize()
+    samples = [call_ms(engine, clock)[0]]
+    start = clock()
     while True:
         samples.append(call_ms(engine, clock)[0])
         elapsed = clock() - start
