@@ -1,7 +1,7 @@
 """Which images went into the network: synthetic ones, or those of a folder, with what was skipped there."""
 
 from bench_lib.core.real_images import RealData
-from bench_lib.report.phrases import records_with_images
+from bench_lib.report.phrases import appendix, records_with_images
 from bench_lib.report.report import Report
 from bench_lib.text.language import number, tr, tr_n
 from bench_lib.text.markup import quoted
@@ -24,13 +24,15 @@ def prepared_sentence(report: Report) -> str:
     if any(one.source != "imagenet" for one in how):
         return tr(
             "They were decoded and prepared beforehand as is published for this network (resized, the square in the "
-            "middle, channels normalised), and that is not in the measured speed: section 3 says what preparation "
-            "costs. Speed was measured on the first batch, outputs were compared on all images taken."
+            "middle, channels normalised), and that is not in the measured speed (its cost: {where}). "
+            "Speed was measured on the first batch, outputs were compared on all images taken.",
+            where=appendix("time"),
         )
     return tr(
         "They were decoded and prepared beforehand, as is usual for ImageNet (the shorter side 256/224 of the size, "
-        "the square in the middle, channels normalised), and that is not in the measured speed: section 3 says what "
-        "preparation costs. Speed was measured on the first batch, outputs were compared on all images taken."
+        "the square in the middle, channels normalised), and that is not in the measured speed (its cost: {where}). "
+        "Speed was measured on the first batch, outputs were compared on all images taken.",
+        where=appendix("time"),
     )
 
 

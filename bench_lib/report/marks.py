@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench_lib.analysis.findings import AXES
 from bench_lib.analysis.marks import FLAGS, Row, is_steady, marks_of
-from bench_lib.report.phrases import row_title
+from bench_lib.report.phrases import appendix_letter, row_title
 from bench_lib.text.language import NBSP, mark, tr, tr_n
 from bench_lib.text.lists import listed, listed_few
 from bench_lib.text.markup import quoted
@@ -17,29 +17,29 @@ MOST_NAMED = 6  # rows named in a sentence
 
 
 class Meaning(NamedTuple):
-    """What a mark says, and the section of the report that tells more."""
+    """What a mark says, and the appendix that tells more, a key of `phrases.APPENDICES`."""
 
     words: str
-    section: int
+    appendix: str
 
 
 MEANINGS = {
-    "cold": Meaning(mark("warm-up did not settle"), 2),
-    "noisy": Meaning(mark("sampling ran out of time"), 2),
-    "drift": Meaning(mark("drift"), 3),
-    "modes": Meaning(mark("two modes"), 3),
-    "outliers": Meaning(mark("outliers"), 3),
-    "apart": Meaning(mark("time/batch and FPS disagree"), 2),
-    "sw_power_cap": Meaning(mark("power limit"), 3),
-    "hw_slowdown": Meaning(mark("hardware slowdown"), 3),
-    "sw_thermal_slowdown": Meaning(mark("overheating"), 3),
-    "hw_thermal_slowdown": Meaning(mark("hardware's guard against overheating"), 3),
-    "hw_power_brake_slowdown": Meaning(mark("power limited from outside"), 3),
-    "other_processes": Meaning(mark("other processes on the GPU"), 3),
-    "busy_cores": Meaning(mark("other processes on the processor"), 3),
-    "cpu_quota": Meaning(mark("stopped by the CPU quota"), 3),
+    "cold": Meaning(mark("warm-up did not settle"), "validation"),
+    "noisy": Meaning(mark("sampling ran out of time"), "validation"),
+    "drift": Meaning(mark("drift"), "rows"),
+    "modes": Meaning(mark("two modes"), "rows"),
+    "outliers": Meaning(mark("outliers"), "rows"),
+    "apart": Meaning(mark("time/batch and FPS disagree"), "validation"),
+    "sw_power_cap": Meaning(mark("power limit"), "rows"),
+    "hw_slowdown": Meaning(mark("hardware slowdown"), "rows"),
+    "sw_thermal_slowdown": Meaning(mark("overheating"), "rows"),
+    "hw_thermal_slowdown": Meaning(mark("hardware's guard against overheating"), "rows"),
+    "hw_power_brake_slowdown": Meaning(mark("power limited from outside"), "rows"),
+    "other_processes": Meaning(mark("other processes on the GPU"), "rows"),
+    "busy_cores": Meaning(mark("other processes on the processor"), "rows"),
+    "cpu_quota": Meaning(mark("stopped by the CPU quota"), "rows"),
 }
-UNKNOWN = Meaning(mark("another cause"), 3)
+UNKNOWN = Meaning(mark("another cause"), "rows")
 
 
 def mark_words(key: str) -> str:
@@ -54,15 +54,15 @@ def mark_list(keys: Iterable[str]) -> str:
 
 
 def marks_text(keys: Iterable[str]) -> str:
-    """The marks with the sections that tell more: “⚑ drift, power limit: section 3”; empty without any."""
+    """The marks with the appendices that tell more: “⚑ drift, power limit: appendix B”; empty without any."""
     keys = list(keys)
-    return f"{mark_list(keys)}: {sections_of(keys)}" if keys else ""
+    return f"{mark_list(keys)}: {appendices_of(keys)}" if keys else ""
 
 
-def sections_of(keys: Iterable[str]) -> str:
-    """The sections that tell of these marks: “sections 2 and 3”."""
-    found = sorted({MEANINGS.get(key, UNKNOWN).section for key in keys})
-    return tr_n("section {sections}", "sections {sections}", len(found), sections=listed(list(map(str, found))))
+def appendices_of(keys: Iterable[str]) -> str:
+    """The appendices that tell of these marks: “appendices A and B”."""
+    found = sorted(appendix_letter(name) for name in {MEANINGS.get(key, UNKNOWN).appendix for key in keys})
+    return tr_n("appendix {letters}", "appendices {letters}", len(found), letters=listed(found))
 
 
 def in_brackets(text: str) -> str:
@@ -91,12 +91,12 @@ def flags_of(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def sign_meaning(rows: pd.DataFrame) -> str:
-    """What the sign ⚑ says, for a caption: “; ⚑: drift, two modes (section 3)”; empty where no row has it."""
+    """What the sign ⚑ says, for a caption: “; ⚑: drift, two modes (appendix B)”; empty where no row has it."""
     keys = [key for row in flags_of(rows) for key in marks_of(row)]
     if not keys:
         return ""
     words = ", ".join(dict.fromkeys(map(mark_words, keys)))
-    return f"; ⚑: {words} ({sections_of(keys)})"
+    return f"; ⚑: {words} ({appendices_of(keys)})"
 
 
 def marks_among(rows: pd.DataFrame) -> str:
@@ -111,9 +111,9 @@ def marks_among(rows: pd.DataFrame) -> str:
         return ""
     words = ", ".join(f"{mark_words(key)} — {count}" for key, count in counts.most_common())
     text = tr_n(
-        "Of the {n}{nbsp}row behind this, {count} is marked (⚑ {words}: {sections}).",
-        "Of the {n}{nbsp}rows behind this, {count} are marked (⚑ {words}: {sections}).",
-        len(rows), count=sum(map(bool, keys)), words=words, sections=sections_of(counts),
+        "Of the {n}{nbsp}row behind this, {count} is marked (⚑ {words}: {appendices}).",
+        "Of the {n}{nbsp}rows behind this, {count} are marked (⚑ {words}: {appendices}).",
+        len(rows), count=sum(map(bool, keys)), words=words, appendices=appendices_of(counts),
     )  # fmt: skip
     restless = [row_title(row) for row in flags if not is_steady(row)]
     if not restless:

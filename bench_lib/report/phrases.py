@@ -31,13 +31,26 @@ def heading(message: str) -> Markdown:
     return Markdown(tr(message))
 
 
-def not_measured(words: str, command: str) -> Markdown:
-    """A sentence that something was not measured (`words`), with the command that measures it."""
-    told = tr(
-        "{words}; to have that, run `{command} --output RUN`, where RUN is this report's folder.",
-        words=words, command=command,
-    )  # fmt: skip
-    return bullets([told])
+APPENDICES = {  # in their order
+    "validation": mark("Validation of the timer and of the verdicts"),
+    "rows": mark("All configurations"),
+    "time": mark("Time breakdown and start-up"),
+    "figures": mark("More figures"),
+    "details": mark("Details by variant"),
+    "absent": mark("What has no result, and the environment"),
+    "load": mark("Load, several instances, preparation of images"),
+}
+LETTERS = mark("ABCDEFG")
+
+
+def appendix_letter(name: str) -> str:
+    """The letter of an appendix, a key of `APPENDICES`, in the report's language."""
+    return tr(LETTERS)[list(APPENDICES).index(name)]
+
+
+def appendix(name: str) -> str:
+    """A reference to an appendix: “appendix B”."""
+    return tr("appendix {letter}", letter=appendix_letter(name))
 
 
 def unfinished(names: Sequence[str], command: str) -> list[str]:
@@ -65,8 +78,7 @@ def few(values: list, sentence: Callable[..., str] = str) -> list[str]:
 
 def device_name(report: CaseTable) -> str:
     """The device that computed, for example “NVIDIA H200 GPU” or “processor … (2 cores), no GPU”."""
-    gpu = report.machine.get("gpu")
-    if gpu:
+    if gpu := report.machine.get("gpu"):
         return tr("{name} GPU", name=quoted(gpu["name"]))
     cores = tr_n("{n}{nbsp}core", "{n}{nbsp}cores", report.machine["cores"])
     return tr("processor {name} ({cores}), no GPU", name=quoted(report.machine["cpu"]), cores=cores)
@@ -149,14 +161,13 @@ def leadership(blocks: list[findings.Block]) -> str:
         for approach, count in findings.wins(contests).items()
     ]  # fmt: skip
     sentences = [tr("Least time per batch: {parts}.", parts="; ".join(parts))] if parts else []
-    if tied := sum(len(block.leaders) > 1 for block in contests):
+    if tied := [block for block in contests if len(block.leaders) > 1]:
+        names = list(dict.fromkeys(leader.name for block in tied for leader in block.leaders))
         sentences.append(
             tr_n(
-                "In {tied} of {n}{nbsp}combination of image and batch size the data do not tell the leader apart from "
-                "those next to it.",
-                "In {tied} of {n}{nbsp}combinations of image and batch size the data do not tell the leader apart from "
-                "those next to it.",
-                len(contests), tied=tied,
+                "In {tied} of {n}{nbsp}combination the leaders are not told apart: {names}.",
+                "In {tied} of {n}{nbsp}combinations the leaders are not told apart: {names}.",
+                len(contests), tied=len(tied), names=listed_few(names, 3),
             )
         )  # fmt: skip
     return " ".join(sentences)

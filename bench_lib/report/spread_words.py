@@ -4,6 +4,7 @@ import pandas as pd
 
 from bench_lib.analysis.case_table import CaseTable
 from bench_lib.core.intervals import ASSUMED_SD
+from bench_lib.report.phrases import appendix
 from bench_lib.text.language import mark, tr
 from bench_lib.text.numbers import percent
 
@@ -30,14 +31,14 @@ NOTES = {  # on `tables.SPREAD_MARKS`
     ),
 }
 CHECKED = {  # by the values of `CaseTable.checked`
-    "all": mark("The spread between processes is taken from the check of the verdicts (section 2): {sd}."),
+    "all": mark("The spread between processes is taken from the check of the verdicts ({where}): {sd}."),
     "host": mark(
         "In rows where the host sets the pace (enqueueing takes at least half of the latency), as in the one checked, "
-        "the spread between processes is taken from the check of the verdicts (section 2): {sd}."
+        "the spread between processes is taken from the check of the verdicts ({where}): {sd}."
     ),
     "device": mark(
         "In rows where the GPU sets the pace, as in the one checked, the spread between processes is taken from the "
-        "check of the verdicts (section 2): {sd}."
+        "check of the verdicts ({where}): {sd}."
     ),
 }
 WHY_UNKNOWN = {  # by what is true of the rows
@@ -63,7 +64,7 @@ def spread_sentences(report: CaseTable) -> list[str]:
     rows, sentences = report.measured, []
     sources = rows.spread_from
     if (sources == "check").any():
-        sentences.append(tr(CHECKED[report.checked], sd=percent(report.check.process_sd)))
+        sentences.append(tr(CHECKED[report.checked], where=appendix("validation"), sd=percent(report.check.process_sd)))
     if count := (sources == "assumed").sum():
         sentences.append(
             tr(

@@ -32,6 +32,7 @@ COLUMNS = {
     "roofline": mark("% of ceiling"),  # only where a ceiling is known
 }
 
+VARIANTS_ID = "variants"  # of the table of variants, to which their names lead
 MOST_DIGITS = 4  # of a ratio's decimals
 SPREAD_MARKS = {  # see `bench_lib.report.spread_words`
     "assumed": f"{NBSP}†", "unknown": f"{NBSP}‡", "crowded": f"{NBSP}‡",

@@ -54,16 +54,19 @@ from bench_lib.report.sections import (
     approaches,
     auto_precision,
     batch_sizes,
-    choice,
     claims,
     cold_start,
+    environment,
     image_sizes,
+    interpretation,
     intervals,
+    leaders,
     memory,
     method,
     recommendations,
     results,
     seed_rows,
+    setting,
     time_parts,
     tuning,
 )
@@ -251,11 +254,12 @@ def written(folder: Path, texts) -> Run:
 def everything(report: Report):
     """All that report.ipynb shows, save the figures and what other commands measured."""
     parts = (
-        abstract.abstract_html, aim.aim_text, method.conditions_text, method.machine_table, method.method_text,
+        abstract.abstract_html, aim.aim_text, method.conditions_text, environment.machine_table, method.method_text,
         results.columns_text, results.results_table, intervals.intervals_text, intervals.intervals_table,
         intervals.sampling_text, time_parts.time_parts_text, time_parts.time_parts_table, absent.absent_table,
         cold_start.cold_start_table, approaches.approaches_text, image_sizes.image_sizes_text,
-        batch_sizes.batch_sizes_text, memory.memory_text, accuracy.accuracy_text, choice.choice_text,
+        batch_sizes.batch_sizes_text, memory.memory_text, accuracy.accuracy_text,
+        interpretation.interpretation_text, setting.setting_text, leaders.leaders_table,
         claims.claims_table, seed_rows.seed_rows, recommendations.advice_text, auto_precision.choices_text,
         tuning.tuning_text, tuning.tuning_table, tuning.variants_table,
     )  # fmt: skip

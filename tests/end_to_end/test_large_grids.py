@@ -21,7 +21,7 @@ from bench_lib.core.grid import Grid
 from bench_lib.core.record import write_record
 from bench_lib.report import long_tables, plots
 from bench_lib.report.exporters import ReportHTMLExporter, ReportPDFExporter
-from bench_lib.report.sections import choice, image_sizes
+from bench_lib.report.sections import image_sizes, interpretation, leaders
 from bench_lib.report.sections.charts import fps_vs_batch, fps_vs_image_size, latency_vs_throughput
 from bench_lib.report.tables import Table, styled
 from bench_lib.results import run_folder
@@ -102,9 +102,13 @@ def test_a_heavy_figure_is_a_bitmap_in_the_page_and_a_drawing_beside_it(tmp_path
 
 def test_sentences_of_a_kind_are_a_dozen_and_say_of_how_many():
     data = report(*(record(size=size, batch=batch, ms=size * batch) for size in (32, 64) for batch in range(1, 31)))
-    for section in (choice.choice_text, image_sizes.image_sizes_text):
-        assert "Таких строк выше 12 из 30" in section(data).data
-        assert len(section(data).data.splitlines()) < 20
+    told = image_sizes.image_sizes_text(data).data
+    assert "Таких строк выше 12 из 30" in told
+    assert len(told.splitlines()) < 20
+    assert len(interpretation.interpretation_text(data).data) < 2000
+    table = leaders.leaders_table(data)
+    assert len(table.data) == leaders.MOST_ROWS
+    assert "показаны 12 из 60" in table.caption
 
 
 def test_values_are_spread_from_the_first_to_the_last():

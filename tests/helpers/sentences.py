@@ -11,13 +11,14 @@ from bench_lib.report.sections import (
     approaches,
     auto_precision,
     batch_sizes,
-    choice,
     image_sizes,
+    interpretation,
     intervals,
     memory,
     method,
     recommendations,
     results,
+    setting,
     time_parts,
     tuning,
 )
@@ -33,7 +34,8 @@ def everything(data: Report) -> str:
     parts = [
         abstract.abstract_html, aim.aim_text, method.conditions_text, method.method_text, results.columns_text,
         approaches.approaches_text, image_sizes.image_sizes_text, batch_sizes.batch_sizes_text, memory.memory_text,
-        accuracy.accuracy_text, choice.choice_text, recommendations.advice_text, intervals.intervals_text,
+        accuracy.accuracy_text,
+        interpretation.interpretation_text, setting.setting_text, recommendations.advice_text, intervals.intervals_text,
         intervals.sampling_text, time_parts.time_parts_text, auto_precision.choices_text, tuning.tuning_text,
     ]  # fmt: skip
     return "\n".join(text(part(data)) for part in parts)

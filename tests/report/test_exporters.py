@@ -230,7 +230,7 @@ def test_pdf_has_bookmarks_links_and_vector_figures(pdf):
     bookmarks = [entry for entry in reader.outline if not isinstance(entry, list)]
     assert [entry.title for entry in bookmarks] == ["Скорость инференса"]
     targets = {annotation.get_object()["/Dest"] for annotation in reader.pages[0]["/Annots"]}
-    assert targets == {"section-1", "section-1-1", "section-1-2", "section-2", "section-2-1"}
+    assert targets == {"section-1", "section-2"}  # the chapters alone: paper has no room for more
     assert not [image for page in reader.pages for image in page.images]
 
 

@@ -94,10 +94,14 @@ def test_one_process_takes_the_spread_between_processes_from_elsewhere_and_says_
     assert row(known, "ONNX Runtime fp32").verdict == "faster"
     assert (assumed.checked, known.checked) == ("none", "all")
     told = "Строк, у которых разброс между процессами не измерен, а принят равным 3,0 %: 2 из 2"
-    for section in (intervals.intervals_text, recommendations.advice_text, abstract.abstract_html):
+    first = text(abstract.abstract_html(assumed))
+    assert "быстрее ли PyTorch fp32, не доказано (99 % ДИ 0,94–1,17× †)" in first
+    assert "†: разброс между процессами принят (3,0 %), а не измерен." in first
+    assert "принят" not in text(abstract.abstract_html(known))
+    for section in (intervals.intervals_text, recommendations.advice_text):
         assert told in text(section(assumed))
         assert "принят" not in text(section(known))
-        assert "Разброс между процессами взят из проверки выводов (раздел 2): 0,10 %." in text(section(known))
+        assert "Разброс между процессами взят из проверки выводов (приложение А): 0,10 %." in text(section(known))
     for table in (results_table, intervals.intervals_table):
         assert ">НЕ РЕШЕНО †<" in text(table(assumed))
         assert ">БЫСТРЕЕ<" in text(table(known))
@@ -129,7 +133,7 @@ def test_a_check_tells_the_spread_of_cases_that_are_paced_alike(checked_ms, like
     assert spreads["torch_tensorrt"] == pytest.approx(ASSUMED_SD if checked_ms == 9 else 0.13)
     told = text(intervals.intervals_text(data))
     assert f"У строк, где {like}" in told
-    assert "как у проверенной, разброс между процессами взят из проверки выводов (раздел 2): 13 %" in told
+    assert "как у проверенной, разброс между процессами взят из проверки выводов (приложение А): 13 %" in told
     assert ("не измерен, а принят равным 3,0 %: 1 из 3" in told) == (checked_ms == 9)
     assert ("измерял один процесс: 1 из 3" in told) == (checked_ms == 1)
     alike = report(paced("pytorch", checked_ms), paced("onnx_runtime", checked_ms), sd=0.13)
@@ -250,9 +254,9 @@ def test_the_price_of_a_row_names_imports_only_where_they_were_timed():
     without, with_imports = (
         text(abstract.abstract_html(report(record(import_s=times)))) for times in ({}, {"torch": 2.0})
     )
-    assert "сборка 1,00 с." in without
-    assert "старт" not in without
-    assert "старт (импорт и сборка) 3,00 с." in with_imports
+    assert "сборка 1,00 с" in without
+    assert "запуск 3,00 с" not in without
+    assert "запуск 3,00 с" in with_imports
 
 
 def test_repeats_are_measured_round_after_round():

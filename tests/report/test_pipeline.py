@@ -19,15 +19,6 @@ def told(folder, *cases, **fields):
     return text(pipeline.pipeline_text(report(record(), folder=folder)))
 
 
-def test_without_a_measurement_one_line_says_how_to_make_it(tmp_path):
-    assert text(pipeline.pipeline_text(report(record(), folder=tmp_path))) == (
-        "- Путь от файлов JPEG до ответов не измерен; это делает `bench pipeline params/load/pipeline.yaml --output "
-        "RUN`, где RUN — папка этого отчёта."
-    )
-    data = report(record(), folder=tmp_path)
-    assert pipeline.pipeline_table(data).data == pipeline.pipeline_figure(data).data == ""
-
-
 def test_the_bottleneck_at_each_batch_and_what_is_left_of_the_bare_engine_are_told(tmp_path):
     said = told(tmp_path, pipelined(1, infer=300.0, whole=250.0), pipelined(8), pipelined(64, whole=395.0))
     assert "Медленнее всего: декодирование и подготовка — при батче 8 и 64; инференс — при батче 1." in said

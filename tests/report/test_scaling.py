@@ -17,15 +17,6 @@ def told(folder, *crowds, **fields):
     return text(scaling_text(report(record(), folder=folder)))
 
 
-def test_without_a_measurement_one_line_says_how_to_make_it(tmp_path):
-    assert text(scaling_text(report(record(), folder=tmp_path))) == (
-        "- Несколько процессов или потоков сразу не измерены; это делает `bench scale params/load/scaling.yaml "
-        "--output RUN`, где RUN — папка этого отчёта."
-    )
-    data = report(record(), folder=tmp_path)
-    assert scaling_table(data).data == scaling_figure(data).data == ""
-
-
 def test_saturation_memory_and_neighbours_are_told_as_measured(tmp_path):
     last = crowd(4, 200, p50_ms=35.0, each_ips=[60.0, 50.0, 50.0, 40.0])
     said = told(tmp_path, crowd(1, 100), crowd(2, 190), last)

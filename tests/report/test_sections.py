@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -24,40 +25,44 @@ from helpers.sentences import as_kept, displayed
 
 from bench_lib.analysis.case_table import tabulate
 from bench_lib.core.case import Case
-from bench_lib.report import sections
+from bench_lib.report import chapters, phrases, sections
 from bench_lib.report.data_files import FIGURES
 from bench_lib.report.report import Report
+from bench_lib.report.sections import unmeasured
 from bench_lib.results.result_file import write_result
 from bench_lib.text import language
 
 ROOT = Path(__file__).parents[2]
 HEADINGS = {
-    "abstract": ["# Inference speed under different ways of optimisation"],
-    "aim": ["## 1. Aim and grounds"],
-    "method": ["## 2. Approach and conditions"],
-    "clock": ["### How right the clock and the verdicts are"],
-    "verdicts": [],
-    "results": ["## 3. Results", "### Table of results"],
-    "intervals": ["### Intervals and verdicts"],
-    "time_parts": ["### What the time is made of"],
-    "absent": ["### Skipped and failed configurations"],
-    "cold_start": ["### What a start costs"],
-    "charts": ["### Plots"],
+    "abstract": ["# Inference speed of ResNet-18: PyTorch and ONNX Runtime on CPU"],
+    "aim": [],
+    "setting": [],
+    "leaders": [],
+    "interpretation": [],
     "recognition": ["### Recognition against speed"],
-    "serving": ["### Under load"],
-    "scaling": ["### Several processes on one device"],
-    "pipeline": ["### Together with the preparation of images"],
-    "approaches": ["## 4. Interpretation", "### Which approaches are more efficient?"],
-    "image_sizes": ["### What does the image size change?"],
-    "batch_sizes": ["### What does the batch size change?"],
+    "recommendations": ["### Recommendations"],
+    "method": ["### How it was measured"],
+    "clock": ["### Validation of the timer"],
+    "verdicts": ["### Validation of the verdicts"],
+    "results": ["### Table of results"],
+    "intervals": ["### Intervals and verdicts"],
+    "tuning": ["### Headroom: options of each runtime"],
+    "time_parts": ["### Time breakdown"],
+    "cold_start": ["### Start-up cost"],
+    "charts": ["### Plots"],
+    "approaches": ["### Which variants are faster?"],
+    "image_sizes": ["### Effect of the image size"],
+    "batch_sizes": ["### Effect of the batch size"],
     "memory": ["### Memory"],
     "accuracy": ["### Accuracy of the computation"],
-    "auto_precision": ["### Precision chosen automatically"],
-    "tuning": ["### What more can be had"],
-    "choice": ["## 5. Conclusions and recommendations", "### What to choose on this machine"],
-    "claims": ["### Claims of the original report, checked"],
+    "claims": ["### All claims of the original report"],
     "seed_rows": ["### Rows of the original report beside the measured ones"],
-    "recommendations": ["### Recommendations"],
+    "absent": ["### Skipped and failed configurations"],
+    "environment": ["### Environment"],
+    "unmeasured": ["### Not measured"],
+    "serving": ["### Under load"],
+    "scaling": ["### Several instances on one device"],
+    "pipeline": ["### End to end, with the preparation of images"],
 }
 NETWORKS = {  # the sections of a run of several networks that such a run alone has, and then those it shares
     "networks": [
@@ -66,8 +71,8 @@ NETWORKS = {  # the sections of a run of several networks that such a run alone 
     "each_network": ["### The fastest for each network", "### Speedups by network"],
 }  # fmt: skip
 SHARED = [
-    "method", "clock", "verdicts", "results", "intervals", "time_parts", "absent", "accuracy", "auto_precision",
-    "cold_start",
+    "setting", "method", "clock", "verdicts", "results", "intervals", "time_parts", "cold_start", "accuracy",
+    "auto_precision", "absent", "environment",
 ]  # fmt: skip
 # What each displays after its headings: sentences in Markdown, a table or figure (an empty one too) in HTML.
 SHOWN = {
@@ -77,18 +82,20 @@ SHOWN = {
     "all": ["markdown", "html", "html"],
 }
 KINDS = dict.fromkeys(HEADINGS, "sentences") | {
-    "abstract": "table", "absent": "table", "cold_start": "table", "claims": "table", "seed_rows": "table",
+    "abstract": "table", "absent": "table",
+    "leaders": "table", "environment": "table", "cold_start": "table", "claims": "table", "seed_rows": "table",
     "clock": "both", "verdicts": "both", "results": "both", "time_parts": "both",
     "serving": "all", "scaling": "all", "pipeline": "all",
 }  # fmt: skip
 OTHERS = {
-    "method": ["markdown", "html", "markdown"],
+    "method": ["markdown", "markdown"],
     "intervals": ["markdown", "html", "markdown"],
-    "charts": ["html"] * 4,
+    "charts": ["html"] * 2,
     "recognition": ["markdown", "html", "html", "html", "markdown"],
     "tuning": ["markdown", "html", "html", "html"],
 }
 OF_FILES = {"clock", "verdicts", "serving", "scaling", "pipeline"}
+ALONE = "auto_precision"  # shown only where the precision was chosen automatically
 
 
 @pytest.fixture(autouse=True)
@@ -136,20 +143,38 @@ def test_a_section_displays_its_heading_and_parts_in_order(name, folder):
     assert all(text for output in outputs[count:] for text in output.values())
 
 
-@pytest.mark.parametrize("name", HEADINGS)
-def test_without_a_folder_a_section_of_files_says_how_to_measure_and_the_others_stay(name, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", [*HEADINGS, ALONE])
+def test_without_data_a_section_is_no_stub_and_the_others_stay(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    outputs, count = shown(name, made()), len(HEADINGS[name])
-    assert [output["text/markdown"] for output in outputs[:count]] == HEADINGS[name]
-    assert kinds(outputs[count:]) == OTHERS.get(name, SHOWN[KINDS[name]])
-    sentences, *rest = outputs[count:]
-    if name in OF_FILES:
-        assert "to have that, run `bench" in sentences["text/markdown"]
-        assert rest == [{"text/html": ""}] * len(rest)
+    outputs = shown(name, made())
+    if name in OF_FILES | {ALONE}:
+        assert outputs == []
     else:
-        assert "to have that, run" not in str(outputs)
+        count = len(HEADINGS[name])
+        assert [output["text/markdown"] for output in outputs[:count]] == HEADINGS[name]
+        assert kinds(outputs[count:]) == OTHERS.get(name, SHOWN[KINDS[name]])
         assert all(text for output in outputs for text in output.values())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_not_measured_is_listed_with_its_command_and_the_run_s_folder(folder):
+    assert unmeasured.unmeasured_lines(made(folder, checked=True)) == [
+        f"how often the verdicts are wrong: `bench selfcheck --output {folder.name}`"
+    ]
+    (folder / "serving.json").unlink()
+    inside = folder.parent / "outputs" / "mine"
+    inside.parent.mkdir()
+    folder.rename(inside)
+    (told,) = (line for line in unmeasured.unmeasured_lines(made(inside)) if "load" in line)
+    assert told == "latency under load: `bench serve params/load/serving.yaml --output outputs/mine`"
+
+
+def test_the_chapter_of_loads_is_there_only_where_any_was_measured(folder):
+    (told,) = displayed(chapters, "chapter", made(folder), "load")
+    assert told.data == "## Appendix G. Load, several instances, preparation of images"
+    assert displayed(chapters, "chapter", made(), "load") == []
+    (told,) = displayed(chapters, "chapter", made(), "rows")
+    assert told.data == "## Appendix B. All configurations"
 
 
 def test_the_sections_together_save_every_figure_under_its_name_and_suffix(folder):
@@ -157,6 +182,7 @@ def test_the_sections_together_save_every_figure_under_its_name_and_suffix(folde
     data = dataclasses.replace(made(folder), suffix=".en")
     for name in HEADINGS:
         shown(name, data)
+    displayed(sections.charts, "show_main", data)
     saved = {path.name for path in set(folder.iterdir()) - before}
     assert saved == {f"{name}.en.{kind}" for name in FIGURES for kind in ("png", "svg")}
 
@@ -172,15 +198,25 @@ def test_the_notebook_is_a_cell_for_each_section_in_order_and_one_import():
     assert opening.splitlines() == [
         "from bench_lib.report import sections", "", "report = sections.open_report(run, lang, suffix)",
     ]  # fmt: skip
-    assert cells == [f"sections.{name}.show(report)" for name in HEADINGS]
-    assert set(sections.__all__) == {*HEADINGS, *NETWORKS, "open_report", "open_networks"}
+    assert names_of(cells, r"sections\.(\w+)\.show\(report\)") == [*list(HEADINGS)[:21], ALONE, *list(HEADINGS)[21:]]
+    assert names_of(cells, r'sections\.chapter\(report, "(\w+)"\)') == [*chapters.MAIN, *phrases.APPENDICES]
+    assert len(cells) == len(HEADINGS) + 1 + len(chapters.MAIN) + len(phrases.APPENDICES) + 2
+    named = {*HEADINGS, ALONE, *NETWORKS, "comparison", "chapter", "open_report", "open_networks"}
+    assert set(sections.__all__) | {"comparison"} == named
+
+
+def names_of(cells, pattern):
+    return [found[1] for cell in cells if (found := re.fullmatch(pattern, cell))]
 
 
 def test_the_notebook_of_several_networks_is_a_cell_for_each_of_its_sections():
     parameters, opening, *cells = code_of("networks")
     assert parameters == code_of("report")[0]
     assert opening == code_of("report")[1].replace("open_report", "open_networks")
-    assert cells == [f"sections.{name}.show(report)" for name in (*NETWORKS, *SHARED)]
+    assert names_of(cells, r"sections\.(\w+)\.show\(report\)") == [*NETWORKS, *SHARED]
+    chosen = names_of(cells, r'sections\.chapter\(report, "(\w+)"\)')
+    assert chosen == ["conditions", "validation", "rows", "time", "details", "absent"]
+    assert len(cells) == len(NETWORKS) + len(SHARED) + len(chosen)
 
 
 @pytest.mark.parametrize("name", [*NETWORKS, *SHARED])
@@ -190,7 +226,7 @@ def test_a_section_of_several_networks_displays_its_headings_and_parts(name, tmp
                   folder=tmp_path)  # fmt: skip
     outputs = shown(name, data)
     told = [output["text/markdown"] for output in outputs if output.get("text/markdown", "").startswith("#")]
-    assert told == (HEADINGS | NETWORKS)[name]
+    assert told == ([] if name in OF_FILES | {ALONE} else (HEADINGS | NETWORKS)[name])
     assert all(text for output in outputs for text in output.values()) or name in OF_FILES
     assert {path.name for path in tmp_path.iterdir()} == (
         {"networks.png", "networks.svg"} if name == "each_network" else set()
@@ -206,4 +242,5 @@ def test_the_notebook_of_a_comparison_is_short_and_has_one_import():
 def test_every_heading_has_its_russian():
     with language.CATALOG.open("rb") as file:
         catalog = {message.id for message in read_po(file) if message.id}
-    assert {heading for headings in (HEADINGS | NETWORKS).values() for heading in headings} <= catalog
+    computed = HEADINGS["abstract"][0]
+    assert {one for headings in (HEADINGS | NETWORKS).values() for one in headings} - {computed} <= catalog

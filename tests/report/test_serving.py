@@ -28,18 +28,6 @@ def rows(folder):
     return [[cell.get_text().replace(NBSP, " ") for cell in tr.select("th, td")] for tr in html.select("tr")]
 
 
-def test_without_a_measurement_one_line_says_how_to_make_it(tmp_path):
-    data = report(record(), folder=tmp_path)
-    said = text(serving_text(data))
-    assert said == text(serving_text(report(record())))
-    assert said == (
-        "- Под нагрузкой не измерено; это делает `bench serve params/load/serving.yaml --output RUN`, где RUN — папка "
-        "этого отчёта."
-    )
-    assert serving_table(data).data == serving_figure(data).data == ""
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_the_best_rate_under_the_limit_is_told_with_its_latency_batch_and_share_of_the_ceiling(tmp_path):
     said = told(tmp_path, served(CURVE), served([point(100, 9.0)], "onnx_runtime"))
     assert "99 % ответов не дольше 10 мс" in said
@@ -198,4 +186,4 @@ def test_the_report_of_a_run_shows_the_load(run, tmp_path):
     assert "Наибольшая частота запросов" in heading.find_next("caption").get_text()
     assert "PyTorch fp32: p99" in heading.find_next("img")["alt"]
     before = BeautifulSoup((run / "report.html").read_text(encoding="utf-8"), "html.parser")
-    assert "это делает bench serve" in before.get_text()
+    assert "задержка под нагрузкой: bench serve params/load/serving.yaml" in before.get_text()

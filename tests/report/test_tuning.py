@@ -2,12 +2,14 @@
 
 import pytest
 from helpers.made import GPU, record, report
+from helpers.sentences import displayed
 
 from bench_lib.analysis import tuning
 from bench_lib.analysis.case_table import main_names
 from bench_lib.core.case import Case
 from bench_lib.report import plots
 from bench_lib.report.sections import approaches
+from bench_lib.report.sections import tuning as tuning_section
 from bench_lib.report.sections.tuning import tuning_table, tuning_text, variants_table, waterfall_figure
 from bench_lib.text.language import NBSP
 
@@ -98,7 +100,7 @@ def test_the_figure_and_the_tables_are_there_where_there_are_variants(tmp_path):
     assert list(variants_table(shown).data["Настройки"])[1] == "channels_last, cuda_graph"
     plain = report(record(), record(precision="fp16", ms=5.0))
     assert waterfall_figure(plain).data == tuning_table(plain).data == ""
-    assert "`params/best.yaml`" in tuning_text(plain).data
+    assert displayed(tuning_section, "show", plain) == []
 
 
 def test_of_many_names_the_defaults_and_the_best_variants_stand_for_all():

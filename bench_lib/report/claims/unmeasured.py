@@ -1,6 +1,7 @@
 """The claims on what a measurement of speed and memory does not show: each is not tested, with the reason."""
 
 from bench_lib.report.claims.claim import UNTESTED, Claim
+from bench_lib.report.phrases import appendix
 from bench_lib.report.report import Report
 from bench_lib.text.language import tr
 
@@ -19,7 +20,8 @@ def unclear_stability() -> str:
     """Why stability is not tested."""
     return tr(
         "The original does not say what is stable: the time, the answers or the work without failures. How the time "
-        "varies is in section 3."
+        "varies: {where}.",
+        where=appendix("rows"),
     )
 
 

@@ -1,8 +1,10 @@
 """The report's sections. Each is a module whose `show(report)` displays it.
 
-report.ipynb calls those of a run of one network in order, networks.ipynb those of a run of several.
+report.ipynb calls those of a run of one network in order, networks.ipynb those of a run of several; `chapter` displays
+the headings of chapters.
 """
 
+from bench_lib.report.chapters import chapter
 from bench_lib.report.report import open_networks, open_report
 from bench_lib.report.sections import (
     absent,
@@ -13,13 +15,15 @@ from bench_lib.report.sections import (
     auto_precision,
     batch_sizes,
     charts,
-    choice,
     claims,
     clock,
     cold_start,
     each_network,
+    environment,
     image_sizes,
+    interpretation,
     intervals,
+    leaders,
     memory,
     method,
     networks,
@@ -30,14 +34,47 @@ from bench_lib.report.sections import (
     scaling,
     seed_rows,
     serving,
+    setting,
     time_parts,
     tuning,
+    unmeasured,
     verdicts,
 )
 
 __all__ = [
-    "absent", "abstract", "accuracy", "aim", "approaches", "auto_precision", "batch_sizes", "charts", "choice",
-    "claims", "clock", "cold_start", "each_network", "image_sizes", "intervals", "memory", "method", "networks",
-    "open_networks", "open_report", "pipeline", "recognition", "recommendations", "results", "scaling", "seed_rows",
-    "serving", "time_parts", "tuning", "verdicts",
-]  # fmt: skip
+    "absent",
+    "abstract",
+    "accuracy",
+    "aim",
+    "approaches",
+    "auto_precision",
+    "batch_sizes",
+    "chapter",
+    "charts",
+    "claims",
+    "clock",
+    "cold_start",
+    "each_network",
+    "environment",
+    "image_sizes",
+    "interpretation",
+    "intervals",
+    "leaders",
+    "memory",
+    "method",
+    "networks",
+    "open_networks",
+    "open_report",
+    "pipeline",
+    "recognition",
+    "recommendations",
+    "results",
+    "scaling",
+    "seed_rows",
+    "serving",
+    "setting",
+    "time_parts",
+    "tuning",
+    "unmeasured",
+    "verdicts",
+]

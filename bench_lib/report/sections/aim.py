@@ -2,7 +2,7 @@
 
 from IPython.display import Markdown, display
 
-from bench_lib.report.phrases import engines_of, heading
+from bench_lib.report.phrases import engines_of
 from bench_lib.report.report import Report
 from bench_lib.text.language import mark, tr
 from bench_lib.text.lists import listed
@@ -10,8 +10,8 @@ from bench_lib.text.markup import quoted
 
 
 def show(report: Report) -> None:
-    """Display the section: its heading, and the aim."""
-    display(heading("## 1. Aim and grounds"), aim_text(report))
+    """Display the aim."""
+    display(aim_text(report))
 
 
 def aim_text(report: Report) -> Markdown:
@@ -32,6 +32,6 @@ def aim_text(report: Report) -> Markdown:
     answers = tr(
         "The report says which of them is fastest here, by how much and under what conditions. Every sentence about "
         "the results is computed from the measurements; the claims of the original report, from which this work began, "
-        "are checked against the same data in section 5."
+        "are checked against the same data."
     )
     return Markdown(f"{tr(task, title=quoted(grid.title), engines=engines, precisions=precisions)} {answers}")

@@ -16,10 +16,8 @@ from bench_lib.text.numbers import percent, span
 
 
 def show(report: Report) -> None:
-    """Display the section, the first of its chapter: its headings and sentences."""
-    display(
-        heading("## 4. Interpretation"), heading("### Which approaches are more efficient?"), approaches_text(report)
-    )
+    """Display the section: its heading and sentences."""
+    display(heading("### Which variants are faster?"), approaches_text(report))
 
 
 def approaches_text(report: Report) -> Markdown:

@@ -15,15 +15,14 @@ from bench_lib.text.numbers import per_cent, percent, scientific
 
 
 def show(report: Report) -> None:
-    """Display the section: its heading and sentences."""
-    display(heading("### Precision chosen automatically"), choices_text(report))
+    """Display the section: its heading and sentences; nothing where no precision was chosen automatically."""
+    if any(record.trials for record in report.records):
+        display(heading("### Precision chosen automatically"), choices_text(report))
 
 
 def choices_text(report: Report) -> Markdown:
     """How the precision is chosen, and for each case which it was and why."""
     chosen = {(record.case.first.id, taken_precision(record)): record for record in report.records if record.trials}
-    if not chosen:
-        return bullets([tr("In this run precision was not chosen automatically; `precisions: [auto]` does that.")])
     lines = [choice_sentence(record, report.several_networks) for record in chosen.values()]
     return bullets([rule_sentence(report), *few(lines)])
 

@@ -14,7 +14,7 @@ BATCHES = "params/batches.yaml"
 
 def show(report: Report) -> None:
     """Display the section: its heading and sentences."""
-    display(heading("### What does the batch size change?"), batch_sizes_text(report))
+    display(heading("### Effect of the batch size"), batch_sizes_text(report))
 
 
 def batch_sizes_text(report: Report) -> Markdown:

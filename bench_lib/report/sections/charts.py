@@ -41,11 +41,16 @@ def show(report: Report) -> None:
     """Display the section: its heading, and the figures."""
     display(
         heading("### Plots"),
-        fps_vs_image_size(report),
-        fps_vs_batch(report),
+        *(draw(report) for draw, axis in MAIN.items() if report.measured[axis].nunique() < 2),
         latency_vs_throughput(report),
         speedup_map(report),
     )
+
+
+def show_main(report: Report) -> None:
+    """Display the two figures of the main part: FPS by image size and by batch size, those that can be drawn."""
+    figures = [draw(report) for draw, axis in MAIN.items() if report.measured[axis].nunique() > 1]
+    display(*figures)
 
 
 def latency_vs_throughput(report: Report) -> HTML:
@@ -189,7 +194,7 @@ def fps_figure(
     rows = -(-len(panels) // columns)
     with plt.rc_context(STYLE):
         figure, grid = plt.subplots(
-            rows, columns, figsize=(9, 3.4 * rows + 0.7), squeeze=False, sharey=True, layout="constrained"
+            rows, columns, figsize=(9, 2.6 * rows + 0.7), squeeze=False, sharey=True, layout="constrained"
         )
         hide_after(grid, len(panels))
         for axes, value in zip(grid.flat, panels, strict=False):
@@ -203,6 +208,9 @@ def fps_figure(
     return figure_html(
         figure, f"{bars}{source_notes(table.spread_from, BARS)}{note}", alternative_text(table, x, caption), png
     )
+
+
+MAIN = {fps_vs_image_size: "image_size", fps_vs_batch: "batch_size"}  # the axis that each is drawn over
 
 
 def scale_fps(grid: np.ndarray, table: pd.DataFrame) -> None:

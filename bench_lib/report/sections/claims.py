@@ -1,6 +1,6 @@
 """The section on the original report's claims, each held against the data: confirmed, refuted, or not tested."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 from IPython.display import display
@@ -27,11 +27,14 @@ from bench_lib.report.claims.unmeasured import (
     onnx_memory_limits,
     onnx_stable,
 )
-from bench_lib.report.phrases import heading
+from bench_lib.report.phrases import appendix, heading
 from bench_lib.report.report import Report
 from bench_lib.report.tables import styled
 from bench_lib.text.language import tr
 
+HEADLINES: tuple[Callable[[Report], Claim], ...] = (  # what the original report concluded
+    tensorrt_about_11, tensorrt_best, onnx_about_1_3, size_256, batches_8_to_33,
+)  # fmt: skip
 CLAIMS: tuple[Callable[[Report], Claim], ...] = (
     tensorrt_about_11, onnx_about_1_3, tensorrt_over_pytorch, tensorrt_over_onnx, tensorrt_best, onnx_stable,
     onnx_large_batches, onnx_small_batches, onnx_convenience, onnx_without_nvidia, size_lowers_fps, fp16_falls_less,
@@ -41,15 +44,24 @@ CLAIMS: tuple[Callable[[Report], Claim], ...] = (
 
 
 def show(report: Report) -> None:
-    """Display the section: its heading, and the table."""
-    display(heading("### Claims of the original report, checked"), claims_table(report))
+    """Display the section: its heading, and the table of all claims."""
+    display(heading("### All claims of the original report"), claims_table(report))
 
 
-def claims_table(report: Report) -> Styler:
-    """Every claim of the original report, what these data say, and the verdict."""
-    rows = [claim(report) for claim in CLAIMS]
+def show_headlines(report: Report) -> None:
+    """Display, in the main part, the claims that the original report concluded with."""
+    display(heading("### Conclusions of the original report, checked"), claims_table(report, HEADLINES))
+
+
+def claims_table(report: Report, claims: Sequence[Callable[[Report], Claim]] = CLAIMS) -> Styler:
+    """Claims of the original report, what these data say, and the verdict."""
+    rows = [claim(report) for claim in claims]
     table = pd.DataFrame([{"claim": row.text, "data": row.data, "verdict": tr(row.verdict)} for row in rows])
+    caption = tr("The original report's claims against these data")
+    if len(rows) < len(CLAIMS):
+        more = tr("all {count}: {where}", count=len(CLAIMS), where=appendix("details"))
+        caption = f"{caption}; {more}"
     headings = {
         "claim": tr("Claim of the original report"), "data": tr("What these data show"), "verdict": tr("Verdict"),
     }  # fmt: skip
-    return styled(table, headings, tr("The original report's claims against these data"))
+    return styled(table, headings, caption)

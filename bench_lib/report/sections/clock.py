@@ -1,12 +1,12 @@
 """The section on the clock: how far it agrees with others, as `bench selfcheck --clock` measured it."""
 
 import pandas as pd
-from IPython.display import HTML, Markdown, display
+from IPython.display import Markdown, display
 from pandas.io.formats.style import Styler
 
 from bench_lib.core.intervals import Interval
 from bench_lib.core.reason import Reason, say
-from bench_lib.report.phrases import bullets, case_title, heading, not_measured, whole_percent
+from bench_lib.report.phrases import bullets, case_title, heading, whole_percent
 from bench_lib.report.report import Report
 from bench_lib.report.tables import styled
 from bench_lib.results import clock
@@ -27,16 +27,14 @@ OUTCOMES = {
 
 
 def show(report: Report) -> None:
-    """Display the section: its heading, sentences and table."""
-    display(heading("### How right the clock and the verdicts are"), clock_text(report), clock_table(report))
+    """Display the section: its heading, sentences and table; nothing where the clock was not checked."""
+    if report.result(Clock) is not None:
+        display(heading("### Validation of the timer"), clock_text(report), clock_table(report))
 
 
 def clock_text(report: Report) -> Markdown:
     """How our clock was compared with others, whether they agree, and what our loop itself adds to a call."""
     found = report.result(Clock)
-    if found is None:
-        words = tr("The clock has not been checked against others on this machine")
-        return not_measured(words, "bench selfcheck --clock")
     rows = [row for row in clock.clock_rows(found) if row.agreement]
     lines = [
         tr_n(
@@ -141,11 +139,9 @@ def clock_name(row: ClockRow) -> str:
     return f"{name} {SCENARIOS[row.figure]}" if row.clock == clock.LOADGEN and row.figure else name
 
 
-def clock_table(report: Report) -> Styler | HTML:
-    """Each clock beside ours, and why some are absent; nothing where the clock was not checked."""
+def clock_table(report: Report) -> Styler:
+    """Each clock beside ours, and why some are absent."""
     found = report.result(Clock)
-    if found is None:
-        return HTML("")
     table = pd.DataFrame([
         {
             "case": case_title(row.case),

@@ -13,7 +13,7 @@ from bench_lib.text.language import tr, tr_n
 
 def show(report: Report) -> None:
     """Display the section: its heading, and the table."""
-    display(heading("### What a start costs"), cold_start_table(report))
+    display(heading("### Start-up cost"), cold_start_table(report))
 
 
 def cold_start_table(report: Report) -> Styler | HTML:

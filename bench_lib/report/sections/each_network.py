@@ -9,7 +9,7 @@ from bench_lib.analysis.networks import Contest, Row, contests, rivals
 from bench_lib.analysis.spread import NOT_KNOWN
 from bench_lib.report.marks import mark_sign, sign_meaning
 from bench_lib.report.networks_plot import networks_figure
-from bench_lib.report.phrases import bullets, heading, place_title
+from bench_lib.report.phrases import appendix, bullets, heading, place_title
 from bench_lib.report.report import Report
 from bench_lib.report.spread_words import mark_notes
 from bench_lib.report.tables import KINDS, SPREAD_MARKS, speedup_text, styled
@@ -38,8 +38,8 @@ def cells_text(report: Report) -> Markdown:
     return bullets([
         tr(
             "For each precision: the fastest, and its speedup over {baseline}, of the same network at the same image "
-            "and batch size. A dash means that nothing was measured; the reasons are in section 3.",
-            baseline=BASELINE_NAME,
+            "and batch size. A dash means that nothing was measured; reasons: {where}.",
+            baseline=BASELINE_NAME, where=appendix("absent"),
         ),
         tr(
             "**≈** stands before the runtime that the data do not tell from the one named first, or before “…” for "

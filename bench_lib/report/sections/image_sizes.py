@@ -15,7 +15,7 @@ from bench_lib.text.numbers import times
 
 def show(report: Report) -> None:
     """Display the section: its heading and sentences."""
-    display(heading("### What does the image size change?"), image_sizes_text(report))
+    display(heading("### Effect of the image size"), image_sizes_text(report))
 
 
 def image_sizes_text(report: Report) -> Markdown:

@@ -1,8 +1,6 @@
-"""The section on approach and conditions: which network and images, on which machine, and how it was timed."""
+"""The section on conditions in full: which network and images, on which machine, and how it was timed."""
 
-import pandas as pd
 from IPython.display import Markdown, display
-from pandas.io.formats.style import Styler
 
 from bench_lib.core.case import engine_label
 from bench_lib.core.grid import Grid
@@ -14,20 +12,14 @@ from bench_lib.report.marks import unsettled_sentences
 from bench_lib.report.network_words import network_sentence, networks_sentence
 from bench_lib.report.phrases import bullets, device_name, engines_of, heading
 from bench_lib.report.report import Report
-from bench_lib.report.tables import styled
-from bench_lib.text.language import mark, number, tr, tr_n
+from bench_lib.text.language import mark, tr, tr_n
 from bench_lib.text.markup import quoted
 from bench_lib.text.numbers import percent, plain, span
 
 
 def show(report: Report) -> None:
-    """Display the section: its heading, the conditions, the machine and the method."""
-    display(
-        heading("## 2. Approach and conditions"),
-        conditions_text(report),
-        machine_table(report),
-        method_text(report),
-    )
+    """Display the section: its heading, the conditions and the method."""
+    display(heading("### How it was measured"), conditions_text(report), method_text(report))
 
 
 STATES = {  # of the GPU
@@ -168,24 +160,3 @@ def sampling_sentence(report: Report) -> str:
         )  # fmt: skip
     build = tr("The build (export, compilation) is measured apart and is not part of the speed.")
     return f"{warm_up} {samples} {build}"
-
-
-def machine_table(report: Report) -> Styler:
-    """The machine, its GPU, and the versions of what ran."""
-    machine, gpu = report.machine, report.machine.get("gpu")
-    rows = {
-        tr("Processor"): f"{machine['cpu']}, {tr_n('{n}{nbsp}core', '{n}{nbsp}cores', machine['cores'])}",
-        tr("Main memory"): tr("{number} GiB", number=gib(machine["memory_bytes"])),
-        "GPU": tr("none") if gpu is None else f"{gpu['name']}, {tr('{number} GiB', number=gib(gpu['memory_bytes']))}",
-        tr("GPU driver"): "—" if gpu is None else f"{gpu['driver']} (CUDA {gpu['cuda']})",
-        tr("System"): machine["os"],
-        "Python": machine["python"],
-        **machine["versions"],
-    }
-    table = pd.DataFrame({"what": list(rows), "value": list(rows.values())})
-    return styled(table, {"what": tr("What"), "value": tr("Value")}, tr("Machine and versions"))
-
-
-def gib(size_bytes: int) -> str:
-    """A size of memory in GiB, with one digit."""
-    return number(size_bytes / 2**30, 1)

@@ -10,9 +10,9 @@ from pandas.io.formats.style import Styler
 from bench_lib.analysis.case_table import BASELINE_NAME, PLACE, STATUS, VERDICTS, is_baseline
 from bench_lib.analysis.networks import Gain, Row, contests, gains, tied, wins
 from bench_lib.core.intervals import RATIO_LEVEL
-from bench_lib.report.abstract_words import shortened_reason, summary_html, sureness_sentence, what_and_where
+from bench_lib.report.abstract_words import summary_html, sureness_sentence, what_and_where
 from bench_lib.report.marks import marks_among
-from bench_lib.report.phrases import bullets, few, heading, networks_title, place_title, whole_percent
+from bench_lib.report.phrases import appendix, bullets, few, heading, networks_title, place_title, whole_percent
 from bench_lib.report.report import Report
 from bench_lib.report.tables import SPREAD_MARKS, in_words, ratio_text, speedup_text, styled
 from bench_lib.text.language import mark, tr, tr_n
@@ -45,7 +45,7 @@ def abstract_html(report: Report) -> HTML:
     cases = report.measured
     lines = [what_and_where(report, networks_title(report.grid))]
     if cases.empty:
-        lines.append(tr("<b>No answer:</b> no configuration was measured; the reasons are listed in section 3."))
+        lines.append(tr("<b>No answer:</b> no configuration was measured; reasons: {where}.", where=appendix("absent")))
     else:
         lines += few([place_answer(rows, report) for _, rows in cases.groupby(PLACE[1:])])
         if marks := marks_among(cases[cases.leads | is_baseline(cases)]):
@@ -221,3 +221,11 @@ def averages_table(report: Report) -> Styler | HTML:
 def extreme_text(gain: Gain, row: Row) -> str:
     """The speedup of a row that a mean is over, with its network's name; a dash for PyTorch fp32 itself."""
     return f"{speedup_text(row['speedup'])} ({row['network']})" if gain.verdict else "—"
+
+
+LONGEST_REASON = 90  # characters
+
+
+def shortened_reason(reason: str) -> str:
+    """The beginning of a reason that is too long for the first screen; the appendix has the whole."""
+    return reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON].rsplit(' ', 1)[0]}…"

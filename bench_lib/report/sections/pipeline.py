@@ -14,7 +14,6 @@ from bench_lib.report.phrases import (
     image_sizes_sentence,
     load_name,
     load_title,
-    not_measured,
     unfinished,
 )
 from bench_lib.report.report import Report
@@ -29,9 +28,11 @@ CAPTION = mark("From JPEG files to answers: images per second")
 
 
 def show(report: Report) -> None:
-    """Display the section: its heading, sentences, table and figure."""
+    """Display the section: its heading, sentences, table and figure; nothing where it was not measured."""
+    if report.result(Pipeline) is None:
+        return
     display(
-        heading("### Together with the preparation of images"),
+        heading("### End to end, with the preparation of images"),
         pipeline_text(report),
         pipeline_table(report),
         pipeline_figure(report),
@@ -41,8 +42,6 @@ def show(report: Report) -> None:
 def pipeline_text(report: Report) -> Markdown:
     """Which stage is the slowest at each batch, and how much of the bare engine's throughput is left."""
     found = report.result(Pipeline)
-    if found is None:
-        return not_measured(tr("The path from JPEG files to answers was not measured"), Pipeline.command)
     lines = [bottleneck_sentences(name, cases, found) for name, cases in by_name(found).items()]
     how = f"{method_sentence(found)} {image_sizes_sentence(found.grid)}"
     return bullets(

@@ -5,7 +5,7 @@ from IPython.display import Markdown, display
 
 from bench_lib.report.company_words import alone_sentence
 from bench_lib.report.load_advice import load_lines
-from bench_lib.report.phrases import bullets, has_random_weights, heading
+from bench_lib.report.phrases import appendix, bullets, has_random_weights, heading
 from bench_lib.report.report import Report
 from bench_lib.report.spread_words import spread_sentences
 from bench_lib.text.language import number, tr
@@ -33,7 +33,7 @@ def fp16_sentence(report: Report) -> str:
     sentences = [tr("**Automatic detection of fp16.**")]
     measured, absent = rows[rows.status == "ok"], rows[rows.status != "ok"]
     if any(record.trials for record in report.records):
-        sentences.append(tr("The precision was chosen automatically here; section 4 says what was chosen, and why."))
+        sentences.append(tr("The precision was chosen automatically here: {where}.", where=appendix("details")))
     elif rows.empty:
         sentences.append(tr("This run did not include fp16; `precisions: [auto]` chooses the precision itself."))
     elif measured.empty:
@@ -43,7 +43,7 @@ def fp16_sentence(report: Report) -> str:
         sentences.append(tr("Measured in fp16: {labels}.", labels=listed(list(measured.label.unique()))))
         if len(absent):
             names = listed(sorted(set(absent["name"])))
-            sentences.append(tr("Not measured: {names}; the reasons are in section 3.", names=names))
+            sentences.append(tr("Not measured: {names}; reasons: {where}.", names=names, where=appendix("absent")))
     return " ".join(sentences)
 
 
@@ -126,6 +126,7 @@ def of_real_images(report: Report) -> str:
     total = cases.decode_ms + cases.preprocess_ms
     return tr(
         "**Real models and data.** The images are real, and decoding and preparing them is not part of the speed: in "
-        "one thread that takes {time}{nbsp}ms per image (section 3), on top of these figures.",
+        "one thread that takes {time}{nbsp}ms per image ({where}), on top of these figures.",
+        where=appendix("time"),
         time=span(total.min(), total.max()),
     )

@@ -22,8 +22,8 @@ from bench_lib.text.numbers import plain, span
 
 
 def show(report: Report) -> None:
-    """Display the section, the first of its chapter: its headings, what the columns mean, and the table."""
-    display(heading("## 3. Results"), heading("### Table of results"), columns_text(report), results_table(report))
+    """Display the section: its heading, what the columns mean, and the table."""
+    display(heading("### Table of results"), columns_text(report), results_table(report))
 
 
 def ceiling_meaning(report: Report) -> str:

@@ -24,7 +24,6 @@ from bench_lib.report.phrases import (
     image_sizes_sentence,
     load_title,
     members_text,
-    not_measured,
     unfinished,
 )
 from bench_lib.report.report import Report
@@ -40,9 +39,11 @@ CAPTION = mark("Several at once on one device: images per second and median time
 
 
 def show(report: Report) -> None:
-    """Display the section: its heading, sentences, table and figure."""
+    """Display the section: its heading, sentences, table and figure; nothing where it was not measured."""
+    if report.result(Scaling) is None:
+        return
     display(
-        heading("### Several processes on one device"),
+        heading("### Several instances on one device"),
         scaling_text(report),
         scaling_table(report),
         scaling_figure(report),
@@ -52,8 +53,6 @@ def show(report: Report) -> None:
 def scaling_text(report: Report) -> Markdown:
     """How many at once fill the device, what each adds in memory, and how they disturb each other."""
     found = report.result(Scaling)
-    if found is None:
-        return not_measured(tr("Several processes or threads at once were not measured"), Scaling.command)
     cases = [scaled for scaled in found.cases if any(crowd.each_ips for crowd in scaled.crowds)]
     how = f"{method_sentence(found)} {image_sizes_sentence(found.grid)}"
     told = few([case_sentences(scaled, found) for scaled in cases])

@@ -9,7 +9,7 @@ from bench_lib.analysis.case_table import MOST_NAMES
 from bench_lib.core.case import engine_and_precision
 from bench_lib.core.reason import say
 from bench_lib.report import load_plots, load_trust, plots
-from bench_lib.report.phrases import bullets, heading, image_sizes_sentence, load_name, not_measured, unfinished
+from bench_lib.report.phrases import bullets, heading, image_sizes_sentence, load_name, unfinished
 from bench_lib.report.report import Report
 from bench_lib.report.tables import styled
 from bench_lib.results import serving
@@ -23,15 +23,14 @@ CAPTION = mark("Under load: response time and share of requests served, over the
 
 
 def show(report: Report) -> None:
-    """Display the section: its heading, sentences, table and figure."""
-    display(heading("### Under load"), serving_text(report), serving_table(report), serving_figure(report))
+    """Display the section: its heading, sentences, table and figure; nothing where it was not measured."""
+    if report.result(Serving) is not None:
+        display(heading("### Under load"), serving_text(report), serving_table(report), serving_figure(report))
 
 
 def serving_text(report: Report) -> Markdown:
     """How latency under load was measured, which case answers most requests in time, and how far to trust it."""
     found = report.result(Serving)
-    if found is None:
-        return not_measured(tr("Latency under load was not measured"), Serving.command)
     how = f"{method_sentence(found)} {image_sizes_sentence(found.grid)}"
     return bullets(
         [
@@ -124,7 +123,7 @@ def unfinished_sentences(found: Serving) -> list[str]:
 def serving_table(report: Report) -> Styler | HTML:
     """Each case's best rate under the limit, its knee, and its memory; nothing where nothing was measured."""
     found = report.result(Serving)
-    if found is None or not any(served.points for served in found.cases):
+    if not any(served.points for served in found.cases):
         return HTML("")
     limit, nan, rows = found.grid.p99_ms, float("nan"), []
     for served in filter(lambda served: served.points, found.cases):

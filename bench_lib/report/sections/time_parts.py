@@ -37,7 +37,7 @@ PARTS = {
 
 def show(report: Report) -> None:
     """Display the section: its heading, sentences and table."""
-    display(heading("### What the time is made of"), time_parts_text(report), time_parts_table(report))
+    display(heading("### Time breakdown"), time_parts_text(report), time_parts_table(report))
 
 
 def time_parts_table(report: Report) -> Styler | HTML:
@@ -49,7 +49,7 @@ def time_parts_table(report: Report) -> Styler | HTML:
     cases["label"] += cases.launch_bound.map({True: f"{NBSP}◷", False: ""})
     columns = [name for name in PARTS if cases[name].notna().any()]
     columns = columns if report.several_networks else columns[1:]  # without the network
-    return styled(cases[columns].reset_index(drop=True), headers(PARTS), tr("What the time is made of"))
+    return styled(cases[columns].reset_index(drop=True), headers(PARTS), tr("Time breakdown"))
 
 
 def time_parts_text(report: Report) -> Markdown:

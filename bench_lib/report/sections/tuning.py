@@ -14,23 +14,20 @@ from bench_lib.report.marks import mark_sign, marked_name, marked_title, sign_me
 from bench_lib.report.phrases import bullets, few, heading
 from bench_lib.report.report import Report
 from bench_lib.report.spread_words import assumed_words, mark_notes
-from bench_lib.report.tables import COLUMNS, speedup_text, styled, verdict_texts
+from bench_lib.report.tables import COLUMNS, VARIANTS_ID, speedup_text, styled, verdict_texts
 from bench_lib.report.waterfall import waterfall_figure
-from bench_lib.text.language import mark, number, tr, tr_n
+from bench_lib.text.language import number, tr, tr_n
 from bench_lib.text.lists import listed_few
 from bench_lib.text.markup import quoted
 from bench_lib.text.numbers import percent, times
 
-DEFAULTS_ONLY = mark(
-    "In this run each runtime is measured with one set of options only, so there is nothing to compare; "
-    "`params/best.yaml` tries many."
-)
-
 
 def show(report: Report) -> None:
-    """Display the section: its heading, sentences, table, figure and what the variants are."""
+    """Display the section: its heading, sentences, table, figure and variants; nothing where there are none."""
+    if not has_variants(report):
+        return
     display(
-        heading("### What more can be had"),
+        heading("### Headroom: options of each runtime"),
         tuning_text(report),
         tuning_table(report),
         waterfall_figure(report),
@@ -40,8 +37,6 @@ def show(report: Report) -> None:
 
 def tuning_text(report: Report) -> Markdown:
     """For each image size and batch size: the best there is, what its options gained, and what they cost."""
-    if not has_variants(report):
-        return bullets([tr(DEFAULTS_ONLY)])
     found = default_and_best(report.measured)
     places = [rows for _, rows in report.measured.groupby(PLACE)]
     fastest = few([place_sentences(rows) for rows in places])
@@ -182,4 +177,4 @@ def variants_table(report: Report) -> Styler | HTML:
         for name, variant in named.items()
     ])  # fmt: skip
     headings = {"variant": tr("Variant"), "runtime": tr("Runtime"), "options": tr("Options")}
-    return styled(shown, headings, tr("What each variant stands for"))
+    return styled(shown, headings, tr("What each variant stands for")).set_table_attributes(f'id="{VARIANTS_ID}"')

@@ -1,10 +1,10 @@
 """The report's section on its own verdicts: how often they are wrong, as `bench selfcheck` measured it."""
 
 import pandas as pd
-from IPython.display import HTML, Markdown, display
+from IPython.display import Markdown, display
 from pandas.io.formats.style import Styler
 
-from bench_lib.report.phrases import bullets, case_title, not_measured, whole_percent
+from bench_lib.report.phrases import bullets, case_title, heading, whole_percent
 from bench_lib.report.report import Report
 from bench_lib.report.tables import styled
 from bench_lib.results import verdicts
@@ -17,8 +17,9 @@ GOALS = {True: mark("goal met"), False: mark("goal not met")}
 
 
 def show(report: Report) -> None:
-    """Display the section, which stands under the clock's heading: its sentences, and the table."""
-    display(verdicts_text(report), verdicts_table(report))
+    """Display the section: its heading, sentences and table; nothing where the verdicts were not checked."""
+    if report.check is not None:
+        display(heading("### Validation of the verdicts"), verdicts_text(report), verdicts_table(report))
 
 
 def exact(share: float) -> str:
@@ -29,9 +30,6 @@ def exact(share: float) -> str:
 def verdicts_text(report: Report) -> Markdown:
     """How the verdicts were checked, how often they were wrong, and how far that holds for this report."""
     found = report.check
-    if found is None:
-        words = tr("How often this report's verdicts are wrong has not been checked on this machine")
-        return not_measured(words, "bench selfcheck")
     count = len(found.plain_ms)
     lines = [
         tr(
@@ -86,11 +84,9 @@ def other_repeats(report: Report, found: SelfCheck) -> list[str]:
     ]
 
 
-def verdicts_table(report: Report) -> Styler | HTML:
-    """The same two shares with their intervals and goals; nothing where they were not measured."""
+def verdicts_table(report: Report) -> Styler:
+    """The same two shares with their intervals and goals."""
     found = report.check
-    if found is None:
-        return HTML("")
     alarm = tr("at most {share}", share=whole_percent(verdicts.FALSE_ALARMS))
     power = tr("at least {share}", share=whole_percent(verdicts.POWER))
     slowed = tr("a slowdown of {share} is found", share=whole_percent(found.slowdown))
