@@ -74,13 +74,13 @@ def sureness_short(report: Report) -> str:
     cases, check = report.measured, report.check
     judged = cases[cases.verdict != ""]
     sentences = [
-        tr_n("{n}{nbsp}process per configuration; {open} of {judged} verdicts are not decided.",
-             "{n}{nbsp}processes per configuration; {open} of {judged} verdicts are not decided.",
+        tr_n("{n}{nbsp}process per configuration; {open} of {judged} verdicts undecided.",
+             "{n}{nbsp}processes per configuration; {open} of {judged} verdicts undecided.",
              report.grid.repeats, open=int((judged.verdict == "undecided").sum()), judged=len(judged))
     ]  # fmt: skip
     if check:
         sentences.append(tr(
-            "In the check of the verdicts false ones were {alarms}, and a {slowdown} slowdown was found in {found}.",
+            "Check of the verdicts: {alarms} false alarms, a {slowdown} slowdown found in {found}.",
             alarms=percent(check.false_alarm_rate.value), slowdown=whole_percent(check.slowdown),
             found=percent(check.power.value),
         ))  # fmt: skip
