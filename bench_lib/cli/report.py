@@ -20,10 +20,27 @@ from bench_lib.text.language import DEFAULT, LANGUAGES
 def add_report(commands: argparse._SubParsersAction) -> None:
     """Add `bench report` to the commands of `bench`."""
     words = "make report.html and report.pdf of a run, and its figures as PNG and SVG"
-    made = add_command(commands, "report", words, "report outputs/cpu-2-cores")
+    made = add_command(
+        commands, "report", words, "report outputs/cpu-2-cores", "report outputs/h200-best --summary --price-per-hour 4"
+    )
     add_path(made, "folder", metavar="RUN", help="the run's folder, made by `bench sweep`")
     made.add_argument("--lang", choices=LANGUAGES, help="the report's language, if not the grid's: report.en.html …")
-    made.set_defaults(run=lambda given: run_report(given.folder, given.lang))
+    made.add_argument("--summary", action="store_true", help="make one page for who decides: summary.html and .pdf")
+    made.add_argument(
+        "--price-per-hour", type=price, metavar="PRICE", help="of the machine, for the summary, in any currency"
+    )
+    made.set_defaults(run=lambda given: run_report(given.folder, given.lang, given.summary, given.price_per_hour))
+
+
+def price(text: str) -> float:
+    """A price as it was typed; raise `ArgumentTypeError` unless it is a number of at least 0."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not 0 <= found < math.inf:
+        raise argparse.ArgumentTypeError(f"the price is {text!r}; it must be a number of at least 0, such as 2.50")
+    return found
 
 
 def add_compare(commands: argparse._SubParsersAction) -> None:
@@ -56,16 +73,25 @@ def add_export(commands: argparse._SubParsersAction) -> None:
     made.set_defaults(run=lambda given: run_export(given.folder, given.output))
 
 
-def run_report(folder: Path, lang: str | None) -> None:
+def run_report(
+    folder: Path, lang: str | None, summary: bool = False, price_per_hour: float | None = None
+) -> None:  # fmt: skip
     """Make report.html and report.pdf in the run's folder, in its grid's language.
 
-    With another language in `lang`, the files are named after it: report.en.html and report.en.pdf.
+    With another language in `lang`, the files are named after it: report.en.html and report.en.pdf. With `summary`,
+    one page is made instead, summary.html and summary.pdf, which tells the price of images if an hour has one. Raise
+    `InputError` for a price without a summary, and for the summary of a run of several networks.
     """
     grid = Run(folder).grid()
     suffix = "" if lang in (None, grid.lang) else f".{lang}"
     source = "networks" if len(grid.networks) > 1 else "report"
-    given = {"run": ".", "suffix": suffix}
-    write_report(source, folder, given, lang or grid.lang, f"report{suffix}", lambda: read_run(folder))
+    if price_per_hour is not None and not summary:
+        raise InputError("--price-per-hour is for the summary; add --summary")
+    if summary and source == "networks":
+        raise InputError(f"{folder}: holds several networks; a summary is of a run of one")
+    given = {"run": ".", "suffix": suffix} | ({"price_per_hour": price_per_hour} if summary else {})
+    name = f"{'summary' if summary else 'report'}{suffix}"
+    write_report("summary" if summary else source, folder, given, lang or grid.lang, name, lambda: read_run(folder))
 
 
 def read_run(folder: Path) -> None:

@@ -152,7 +152,10 @@ def _failure(status: int, told: str) -> str:
 
 
 def _finish(html: str) -> str:
-    """Add a heading, the contents and table scopes; raise `ValueError` for what is not inside the page."""
+    """Add a heading, contents and table scopes, keep the links that lead somewhere.
+
+    Raise `ValueError` for what is not inside the page.
+    """
     soup = BeautifulSoup(html, "html.parser")
     for element in soup.select("script, link"):
         element.decompose()
@@ -164,6 +167,9 @@ def _finish(html: str) -> str:
     if not soup.h1:
         soup.main.insert(0, _tag(f"<h1>{escape(soup.title.get_text())}</h1>"))
     _add_contents(soup)
+    for link in soup.select('a[href^="#"]'):
+        if not soup.find(id=link["href"][1:]):
+            link.unwrap()  # what it leads to is not on this page
     for table in soup.select("table"):
         _mend_table(table)
     return str(soup)

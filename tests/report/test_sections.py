@@ -201,7 +201,7 @@ def test_the_notebook_is_a_cell_for_each_section_in_order_and_one_import():
     assert names_of(cells, r"sections\.(\w+)\.show\(report\)") == [*list(HEADINGS)[:21], ALONE, *list(HEADINGS)[21:]]
     assert names_of(cells, r'sections\.chapter\(report, "(\w+)"\)') == [*chapters.MAIN, *phrases.APPENDICES]
     assert len(cells) == len(HEADINGS) + 1 + len(chapters.MAIN) + len(phrases.APPENDICES) + 2
-    named = {*HEADINGS, ALONE, *NETWORKS, "comparison", "chapter", "open_report", "open_networks"}
+    named = {*HEADINGS, ALONE, *NETWORKS, "summary", "comparison", "chapter", "open_report", "open_networks"}
     assert set(sections.__all__) | {"comparison"} == named
 
 

@@ -41,7 +41,7 @@ def sources():
 
 def titles():
     """Of the notebooks that are exported in either language: the others are Russian."""
-    for name in ("report", "networks", "compare"):
+    for name in ("report", "networks", "summary", "compare"):
         yield json.loads((NOTEBOOKS / f"{name}.ipynb").read_text(encoding="utf-8"))["metadata"]["title"]
 
 
