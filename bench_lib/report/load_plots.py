@@ -100,14 +100,17 @@ def draw_stages(groups: dict[str, list[Pipelined]]) -> Figure:
 
     `groups` are the cases of each line, by its name; decoding, which is about the same for all, is that of the first.
     """
+    lines = plots.line_styles(pd.DataFrame([
+        {"name": name, "engine": cases[0].case.engine, "variant": "", "precision_label": cases[0].case.precision}
+        for name, cases in groups.items()
+    ]))  # fmt: skip
     with plt.rc_context(plots.STYLE):
         figure, axes = plt.subplots(figsize=(9, 3.9), layout="constrained")
-        for index, (name, cases) in enumerate(groups.items()):
-            batches, colour = [one.case.batch_size for one in cases], f"C{index % 10}"
+        for name, cases in groups.items():
+            batches, style = [one.case.batch_size for one in cases], lines[name].style | {"markersize": 4}
             for kind, dashes, words in (("whole", "-", tr("whole pipeline")), ("infer", "--", tr("inference alone"))):
                 rates = [getattr(one, f"{kind}_ips") for one in cases]
-                axes.plot(batches, rates, color=colour, linestyle=dashes, marker="o", markersize=4,
-                          label=f"{name}, {words}")  # fmt: skip
+                axes.plot(batches, rates, **style | {"linestyle": dashes}, label=f"{name}, {words}")  # fmt: skip
         first = next(iter(groups))
         decoding = sorted((one.case.batch_size, one.decode_ips) for one in groups[first])
         axes.plot(*zip(*decoding, strict=True), color="black", linestyle=":", marker=".",

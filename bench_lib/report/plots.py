@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from bench_lib.analysis.case_table import CaseTable, main_names
+from bench_lib.core.case import LABELS
 from bench_lib.core.files import write_bytes
 from bench_lib.core.record import Record
 from bench_lib.report.marks import marked_title, marks_among
@@ -57,8 +58,11 @@ class Line:
 
 
 def line_styles(cases: pd.DataFrame) -> dict[str, Line]:
-    """The line of each name in `cases`, in colours that the colour-blind can tell apart too."""
-    engines, precisions = (list(dict.fromkeys(cases[column])) for column in ("engine", "precision_label"))
+    """The line of each name in `cases`, in colours that the colour-blind can tell apart too.
+
+    An engine has the same colour in every figure, whatever else is drawn there.
+    """
+    engines, precisions = list(dict.fromkeys([*LABELS, *cases.engine])), list(dict.fromkeys(cases.precision_label))
     colours = sns.color_palette("colorblind", max(10, len(engines)))
     markers, dashes = itertools.cycle("osD^vPX*"), itertools.cycle(["-", "--", ":", "-."])
     marks = {precision: (next(markers), next(dashes)) for precision in precisions}

@@ -75,3 +75,14 @@ def test_a_figure_replaces_a_link_and_does_not_write_through_it(tmp_path):
     plots.figure_html(plt.figure(), "", "", tmp_path / "x.png")
     assert (tmp_path / "mine").read_text() == "kept"
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_engine_has_the_same_colour_whatever_else_is_drawn():
+    def colour(*engines):
+        cases = report(*map(record, engines)).cases
+        return plots.line_styles(cases)["ONNX Runtime fp32"].colour
+
+    alone = colour("onnx_runtime")
+    assert colour("pytorch", "onnx_runtime") == colour("openvino", "onnx_runtime") == alone
+    others = report(record("pytorch"), record("openvino"), record("torch_tensorrt"), record("onnx_runtime")).cases
+    assert len({line.colour for line in plots.line_styles(others).values()}) == 4
