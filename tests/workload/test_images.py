@@ -299,7 +299,7 @@ def test_the_report_says_whether_images_were_real():
     assert (
         "Изображения реальные, а декодирование и подготовка в скорость не входят: в одном потоке они занимают" in told
     )
-    assert "5,00 мс на изображение (раздел 3) и нужны сверх этих цифр. Веса случайные" in told
+    assert "5,00 мс на изображение (приложение В) и нужны сверх этих цифр. Веса случайные" in told
     assert "Здесь изображения синтетические, а веса случайные" in text(recommendations.advice_text(synthetic))
     trained = text(recommendations.advice_text(report(record(data=ON_CPU), data="photos", weights="w.pt")))
     assert "Веса случайные" not in trained
