@@ -13,7 +13,7 @@ from bench_lib.text import language
 from bench_lib.text.language import NBSP
 
 OUTPUTS = Path(__file__).parents[2] / "outputs"
-PUBLISHED = sorted(path.parent.name for path in OUTPUTS.glob("*/records"))
+PUBLISHED = sorted(path.parent.name for path in OUTPUTS.glob("*/report.html"))
 MOST_WORDS = 150
 SAID = {  # by language: what must be there
     "en": {
