@@ -99,8 +99,8 @@ def test_the_spread_names_its_worst_row_and_the_limits_read_as_written():
 
 
 def test_the_method_says_how_processes_start():
-    assert "уже загрузил библиотеки" in text(method_text(report(record(process="forked"))))
-    assert "уже загрузил библиотеки" not in text(method_text(report(record())))
+    assert "с загруженными библиотеками" in text(method_text(report(record(process="forked"))))
+    assert "с загруженными библиотеками" not in text(method_text(report(record())))
 
 
 def test_memory_without_a_gpu_is_what_the_case_added_to_its_process():

@@ -314,9 +314,9 @@ def test_a_run_does_not_go_on_with_another_file_of_the_same_name(folder):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({}, "(<code>resnet18</code> из torchvision) со случайными весами (зерно 0)"),
+        ({}, "(<code>resnet18</code> из torchvision) со случайными весами (seed 0)"),
         ({"weights": "a*b.pt"}, "(<code>resnet18</code> из torchvision) с весами из файла <code>a&#42;b.pt</code>"),
-        ({"model": "nets:build"}, "(функция <code>nets:build</code>) с весами, какие даёт функция (зерно 0)"),
+        ({"model": "nets:build"}, "(функция <code>nets:build</code>) с весами, какие даёт функция (seed 0)"),
         ({"model": "nets:build", "weights": "w.pt"}, "(функция <code>nets:build</code>) с весами из файла"),
         ({"model": "net.onnx"}, "(ONNX-файл <code>net.onnx</code>) с весами из того же файла"),
     ],
